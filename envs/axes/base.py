@@ -1,0 +1,58 @@
+"""What an axis is: something that changes, and nothing else does.
+
+An axis redraws its own factors of an episode from its own random stream. The episode it starts
+from, the control twin, keeps all the rest to the bit.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from vlabench.envs.tasks.base import Task
+from vlabench.seeding import uniform
+from vlabench.types import Json
+
+
+class Axis(abc.ABC):
+    """One way in which an episode can differ from nominal.
+
+    Attributes:
+        name: What it is called in suites and tables.
+        kind: What it tries: sight, meaning, or behaviour.
+        levels: Its levels, mildest first; a level is a ring, so levels do not overlap.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[Literal["visual", "semantic", "behaviour"]]
+    levels: ClassVar[tuple[str, ...]]
+
+    def applies(self, task: Task) -> bool:
+        """Whether it can change an episode of this task; all can unless they say otherwise."""
+        return True
+
+    @abc.abstractmethod
+    def factors(self, task: Task) -> frozenset[str]:
+        """The factors it may change in an episode of this task."""
+
+    @abc.abstractmethod
+    def draw(
+        self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
+    ) -> dict[str, Json]:
+        """New values for some of its factors; `nominal` has the twin's values of all factors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """An interval of strengths."""
+
+    low: float
+    high: float
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """A strength in the interval."""
+        return uniform(rng, self.low, self.high)

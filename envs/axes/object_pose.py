@@ -1,0 +1,110 @@
+"""Object pose: the thing to be handled starts elsewhere, and turned.
+
+A behaviour axis. Each level is a ring around the nominal pose:
+
+====== ============= =================
+level  moved by      turned by
+====== ============= =================
+L1     3-6 cm        5-15 degrees
+L2     6-12 cm       15-45 degrees
+L3     12-20 cm      45-180 degrees
+====== ============= =================
+
+Where a task moves no object, its cabinet is moved instead: along its row, and turned less (by up
+to 5, 10 and 15 degrees), because it must still face the robot's reach.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlabench.envs.axes.base import Axis, Ring
+from vlabench.envs.draw import free_place, reach
+from vlabench.envs.tasks.base import Task
+from vlabench.seeding import DECIMALS, uniform
+from vlabench.types import Json
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    shift: Ring
+    turn: Ring
+    cabinet_shift: Ring
+    cabinet_turn: Ring
+
+
+def _level(shift: Ring, turn_deg: Ring, cabinet_shift: Ring, cabinet_deg: Ring) -> _Level:
+    turn, cabinet_turn = (
+        Ring(math.radians(r.low), math.radians(r.high)) for r in (turn_deg, cabinet_deg)
+    )
+    return _Level(shift, turn, cabinet_shift, cabinet_turn)
+
+
+_LEVELS: Mapping[str, _Level] = {
+    "L1": _level(Ring(0.03, 0.06), Ring(5, 15), Ring(0.03, 0.05), Ring(0, 5)),
+    "L2": _level(Ring(0.06, 0.12), Ring(15, 45), Ring(0.05, 0.08), Ring(5, 10)),
+    "L3": _level(Ring(0.12, 0.2), Ring(45, 180), Ring(0.08, 0.11), Ring(10, 15)),
+}
+
+
+class ObjectPose(Axis):
+    """Where the object (or the cabinet) starts and how it is turned, in three rings."""
+
+    name = "object-pose"
+    kind = "behaviour"
+    levels = tuple(_LEVELS)
+
+    def factors(self, task: Task) -> frozenset[str]:
+        """One pose."""
+        return frozenset({"object.pose" if _moves_object(task) else "cabinet.pose"})
+
+    def draw(
+        self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
+    ) -> dict[str, Json]:
+        """A pose from the ring of `level`, within reach and free of the other objects."""
+        rings = _LEVELS[level]
+        if not _moves_object(task):
+            return {"cabinet.pose": _moved_cabinet(nominal["cabinet.pose"], rings, rng)}
+        x, y, yaw = nominal["object.pose"]
+        turn = rings.turn.draw(rng) * _sign(rng)
+        clearances = {role.name: role.clearance for role in task.roles}
+        others = {
+            role.name: tuple(nominal[f"{role.name}.pose"][:2])
+            for role in task.roles
+            if role.name != "object"
+        }
+        (left, right), (near, far) = reach(task)
+        for slack in _SLACKS:
+            for _ in range(200):
+                angle, shift = uniform(rng, 0.0, 2 * math.pi), rings.shift.draw(rng)
+                place = (x + shift * math.cos(angle), y + shift * math.sin(angle))
+                inside = (
+                    left - slack <= place[0] <= right + slack
+                    and near - slack <= place[1] <= far + slack
+                )
+                if inside and free_place(others, clearances, "object", place):
+                    return {"object.pose": [round(v, DECIMALS) for v in (*place, yaw + turn)]}
+        raise AssertionError(f"no room to move the object of {task.name}")
+
+
+_SLACKS = (0.0, 0.02, 0.04, 0.08)
+"""Metres by which the area may be left where the scene is too full inside it."""
+
+
+def _moves_object(task: Task) -> bool:
+    return any(role.name == "object" for role in task.roles)
+
+
+def _moved_cabinet(pose: list[float], rings: _Level, rng: np.random.Generator) -> list[float]:
+    x, y, yaw = pose
+    shift = rings.cabinet_shift.draw(rng) * (-1 if x > 0 else 1)
+    turn = rings.cabinet_turn.draw(rng) * (-1 if yaw > -math.pi / 2 else 1)
+    return [round(v, DECIMALS) for v in (x + shift, y, yaw + turn)]
+
+
+def _sign(rng: np.random.Generator) -> int:
+    return 1 if rng.random() < 0.5 else -1

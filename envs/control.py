@@ -1,0 +1,290 @@
+"""Moves the arm: robosuite's OSC_POSE controller and its gripper, inside one call of MuJoCo.
+
+`OscPoseController.step` runs a whole control step (25 physics steps of 2 ms) in a single
+``mj_step(model, data, 25)``: the torques come from a compiled control callback
+(`vlabench.envs.osc`), not from Python. The callback is global to the process, so it is installed
+around our own step alone, under a lock, and what was installed before is put back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.envs import osc
+from vlabench.errors import UsageError
+from vlabench.types import Floats
+
+MAX_TRANSLATION_M = 0.05
+"""Metres that an action of 1 moves the goal along an axis of the robot's base."""
+
+MAX_ROTATION_RAD = 0.5
+"""Radians that an action of 1 turns the goal about an axis of the robot's base."""
+
+GRIPPER_SPEED = 0.2
+"""How much of its way from half open to open or closed the finger target goes in a control step."""
+
+GRIPPER_CLOSED_M = -0.02
+"""Metres from the middle that a closed finger aims for.
+
+robosuite aims for 0. The finger is a servo, so it would press in proportion to the thickness of
+what it holds: a 4 mm rim would get 2 N, and slip. Aiming 2 cm past the middle gives every object
+the full 20 N of the motor.
+"""
+
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class ArmModel:
+    """Where an arm and its gripper are in a compiled model.
+
+    Attributes:
+        joints: Ids of the arm's joints, from the base to the hand.
+        actuators: Ids of their motors, in the same order.
+        fingers: Ids of the gripper's actuators.
+        grip_site: Id of the site between the fingertips, which the controller moves.
+        base_site: Id of the site whose axes the action is given in; it does not move.
+    """
+
+    joints: tuple[int, ...]
+    actuators: tuple[int, ...]
+    fingers: tuple[int, ...]
+    grip_site: int
+    base_site: int
+
+    @staticmethod
+    def find(
+        model: mujoco.MjModel, prefix: str = "robot0_", gripper_prefix: str = "gripper0_right_"
+    ) -> ArmModel:
+        """The arm whose names begin with `prefix`, as robosuite composes them.
+
+        Raises:
+            UsageError: If there is none, or it is none that this controller can move.
+        """
+        grip_site = _site(model, f"{gripper_prefix}grip_site")
+        base_site = _site(model, f"{prefix}right_center")
+        joints = _joints_up_to(model, model.site_bodyid[grip_site])
+        if not 1 <= len(joints) <= osc.MAX_JOINTS:
+            raise UsageError(
+                f"The arm {prefix!r} has {len(joints)} joints; the controller moves arms of up to "
+                f"{osc.MAX_JOINTS}."
+            )
+        if any(model.jnt_type[joint] != mujoco.mjtJoint.mjJNT_HINGE for joint in joints):
+            raise UsageError(
+                f"The arm {prefix!r} has joints that are no hinges; compose it on a fixed base."
+            )
+        if model.body_weldid[model.site_bodyid[base_site]] != 0:
+            raise UsageError(f"The base of the arm {prefix!r} moves; compose it on a fixed base.")
+        return ArmModel(
+            joints,
+            tuple(_motor(model, joint) for joint in joints),
+            tuple(
+                actuator
+                for actuator in range(model.nu)
+                if model.actuator(actuator).name.startswith(gripper_prefix)
+            ),
+            grip_site,
+            base_site,
+        )
+
+
+class OscPoseController:
+    """Executes actions of 7 numbers in [-1, 1]: translation, rotation (axis-angle), gripper.
+
+    An action of 1 moves the goal by 5 cm along, or turns it by 0.5 rad about, an axis of the
+    robot's base, starting from where the hand is now; the gripper opens at -1 and closes at +1.
+    Everything it remembers between steps is in `hidden_state`.
+
+    Any number of controllers, on any threads, can live in one process; their steps take turns.
+    While one of them steps, a control callback that somebody else has installed does not run, on
+    whatever thread.
+
+    Args:
+        model: The compiled model. The control range of the finger actuators is widened where it
+            does not reach `gripper_closed_m`.
+        arm: Where the arm is in it.
+        physics_steps: Physics steps of one control step.
+        gripper_closed_m: See `GRIPPER_CLOSED_M`; 0 is robosuite's own.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        arm: ArmModel,
+        *,
+        physics_steps: int = 25,
+        gripper_closed_m: float = GRIPPER_CLOSED_M,
+    ) -> None:
+        self._model, self._arm, self._physics_steps = model, arm, physics_steps
+        self._qpos = model.jnt_qposadr[list(arm.joints)]
+        self._data: mujoco.MjData | None = None
+        self._closedness = 0.0
+        # an array, because the callback keeps its address
+        self._records = np.zeros(1, osc.RECORD)
+        record = self._records[0]
+        record["joints"] = len(arm.joints)
+        limits = model.actuator_ctrlrange[list(arm.actuators)]
+        record["torque_low"][: len(limits)], record["torque_high"][: len(limits)] = limits.T
+        self._fingers = list(arm.fingers)
+        self._finger_middle, self._finger_half = _finger_travel(
+            model, self._fingers, gripper_closed_m
+        )
+        self._callback = osc.callback()
+
+    @property
+    def hidden_state(self) -> Floats:
+        """What `step` depends on besides the model, the data and the action.
+
+        ``(1 + joints,)``: how closed the finger target is (-1 to 1), and the joint positions in
+        radians that the nullspace pulls to.
+        """
+        return np.array([self._closedness, *self._records[0]["rest"][: len(self._arm.joints)]])
+
+    @hidden_state.setter
+    def hidden_state(self, state: Floats) -> None:
+        self._closedness = float(state[0])
+        self._records[0]["rest"][: len(self._arm.joints)] = state[1:]
+
+    def reset(self, data: mujoco.MjData) -> None:
+        """Begins an episode: the joints rest where they are, the fingers' target is half way.
+
+        The goal needs no reset: each step sets it from the pose that has been achieved.
+        """
+        self.hidden_state = np.array([0.0, *data.qpos[self._qpos]])
+
+    def step(self, data: mujoco.MjData, action: npt.NDArray[np.float32]) -> None:
+        """Executes one control step, and refreshes the poses of bodies, sites, cameras and lights.
+
+        What else `data` derives from its state (contacts, forces, sensors) is that of the start
+        of the last physics step, as always after ``mj_step``.
+
+        Args:
+            data: Of the controller's model.
+            action: ``(7,)``; numbers outside [-1, 1] are clipped.
+
+        Raises:
+            UsageError: If `action` has another shape or a number that is not finite, or `data`
+                is of another model.
+        """
+        if action.shape != (7,) or not np.isfinite(action).all():
+            raise UsageError(f"The action {action} must be 7 finite numbers; mend the policy.")
+        if data is not self._data:
+            self._bind(data)
+        self._set_goal(data, action.astype(np.float64).clip(-1.0, 1.0))
+        with _installed(self._callback, self._records):
+            mujoco.mj_step(self._model, data, self._physics_steps)
+        mujoco.mj_kinematics(self._model, data)
+        mujoco.mj_comPos(self._model, data)
+        mujoco.mj_camlight(self._model, data)
+
+    def _set_goal(self, data: mujoco.MjData, action: Floats) -> None:
+        record = self._records[0]
+        record["delta"][:3] = action[:3] * MAX_TRANSLATION_M
+        record["delta"][3:] = action[3:6] * MAX_ROTATION_RAD
+        # the callback sets the goal itself, in its first physics step, where kinematics are fresh
+        record["goal_is_new"] = 1
+        change = GRIPPER_SPEED * float(np.sign(action[6]))
+        self._closedness = min(max(self._closedness + change, -1.0), 1.0)
+        data.ctrl[self._fingers] = self._finger_middle - self._finger_half * self._closedness
+
+    def _bind(self, data: mujoco.MjData) -> None:
+        """Notes where `data` keeps its numbers: its buffers do not move while it lives."""
+        if data.model is not self._model:
+            raise UsageError(
+                "The data is of another model than the controller; make a controller for each "
+                "compiled model."
+            )
+        model, arm, n = self._model, self._arm, len(self._arm.joints)
+        dofs = model.jnt_dofadr[list(arm.joints)]
+        root = model.body_rootid[model.site_bodyid[arm.grip_site]]
+        record = self._records[0]
+        record["qpos"][:n] = _addresses(data.qpos)[self._qpos]
+        record["qvel"][:n] = _addresses(data.qvel)[dofs]
+        record["bias"][:n] = _addresses(data.qfrc_bias)[dofs]
+        record["ctrl"][:n] = _addresses(data.ctrl)[list(arm.actuators)]
+        record["cdof"][:n] = _addresses(data.cdof)[dofs]
+        record["mass"][:n, :n] = _addresses(data.qM)[_mass_indices(model, dofs)]
+        record["grip_position"] = _addresses(data.site_xpos)[arm.grip_site]
+        record["grip_rotation"] = _addresses(data.site_xmat)[arm.grip_site]
+        record["base_rotation"] = _addresses(data.site_xmat)[arm.base_site]
+        record["centre"] = _addresses(data.subtree_com)[root]
+        record["data"] = data._address
+        self._data = data
+
+
+@contextmanager
+def _installed(callback: Any, records: npt.NDArray[np.void]) -> Iterator[None]:
+    with _lock:
+        previous = mujoco.get_mjcb_control()
+        osc.ACTIVE[0] = records.ctypes.data
+        mujoco.set_mjcb_control(callback)
+        try:
+            yield
+        finally:
+            mujoco.set_mjcb_control(previous)
+            osc.ACTIVE[0] = 0
+
+
+def _addresses(array: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """The address of each row of `array`."""
+    return array.ctypes.data + array.strides[0] * np.arange(len(array), dtype=np.intp)
+
+
+def _mass_indices(
+    model: mujoco.MjModel, dofs: npt.NDArray[np.int32]
+) -> npt.NDArray[np.intp]:
+    """Where the sparse inertia matrix `qM` keeps each element of the dense one, ``(n, n)``."""
+    dense = np.zeros((model.nv, model.nv))
+    mujoco.mj_fullM(model, dense, np.arange(model.nM, dtype=np.float64))
+    return dense[np.ix_(dofs, dofs)].astype(np.intp)
+
+
+def _finger_travel(
+    model: mujoco.MjModel, fingers: list[int], closed_m: float
+) -> tuple[Floats, Floats]:
+    """Middle and half of each finger target's way from closed to open, in metres."""
+    ranges = model.actuator_ctrlrange[fingers]
+    opened = np.where(ranges[:, 1] > -ranges[:, 0], ranges[:, 1], ranges[:, 0])
+    closed = closed_m * np.sign(opened)
+    model.actuator_ctrlrange[fingers, 0] = np.minimum(ranges[:, 0], closed)
+    model.actuator_ctrlrange[fingers, 1] = np.maximum(ranges[:, 1], closed)
+    return 0.5 * (opened + closed), 0.5 * (opened - closed)
+
+
+def _joints_up_to(model: mujoco.MjModel, body: int) -> tuple[int, ...]:
+    """The joints between the world and `body`, in that order."""
+    joints: list[int] = []
+    while body != 0:
+        first, count = model.body_jntadr[body], model.body_jntnum[body]
+        joints = [*range(first, first + count), *joints]
+        body = model.body_parentid[body]
+    return tuple(joints)
+
+
+def _motor(model: mujoco.MjModel, joint: int) -> int:
+    for actuator in range(model.nu):
+        if (
+            model.actuator_trntype[actuator] == mujoco.mjtTrn.mjTRN_JOINT
+            and model.actuator_trnid[actuator, 0] == joint
+        ):
+            return actuator
+    raise UsageError(
+        f"The joint {model.joint(joint).name!r} has no motor; add one to the arm's model."
+    )
+
+
+def _site(model: mujoco.MjModel, name: str) -> int:
+    index = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_SITE, name)
+    if index < 0:
+        raise UsageError(
+            f"The model has no site {name!r}; compose the robot with robosuite and give its prefix."
+        )
+    return int(index)

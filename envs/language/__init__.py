@@ -1,0 +1,44 @@
+"""What a policy may be told: phrases by task and kind, and the words for the things in them.
+
+A phrase is drawn before anybody knows which objects stand in the scene, and realised with the
+names of those that do; so twins that differ in an object are still told the same phrase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from vlabench.envs.language.grammar import KINDS, Phrase, Referent, load_bank, realise, tasks
+from vlabench.errors import UnknownNameError
+
+__all__ = ["KINDS", "Phrase", "Referent", "draw_phrase", "phrases", "realise", "tasks"]
+
+_SYNONYM_DRAWS = 1_000_000
+"""A draw that picks a synonym is a multiple of one over this: six decimals, on every machine."""
+
+
+def phrases(task: str) -> Mapping[str, tuple[str, ...]]:
+    """Kind to templates, for every kind of `KINDS`; read once.
+
+    Raises:
+        UnknownNameError: If there is no bank of phrases for `task`.
+        UsageError: If the bank breaks a rule; the text names the file and the line.
+    """
+    if task not in tasks():
+        raise UnknownNameError("task", task, tasks(), "the phrase banks")
+    return load_bank(task)
+
+
+def draw_phrase(task: str, kind: str, rng: np.random.Generator) -> Phrase:
+    """A phrase of `kind`, each template equally likely; always takes two numbers from `rng`.
+
+    Raises:
+        UnknownNameError: If there is no such task or kind.
+    """
+    bank = phrases(task)
+    if kind not in bank:
+        raise UnknownNameError("kind of phrase", kind, KINDS)
+    template = bank[kind][int(rng.integers(len(bank[kind])))]
+    return Phrase(kind, template, int(rng.integers(_SYNONYM_DRAWS)) / _SYNONYM_DRAWS)

@@ -1,0 +1,450 @@
+"""The arithmetic of operational-space control, compiled to run inside MuJoCo's control callback.
+
+This is robosuite's `OperationalSpaceController` (robosuite 1.5.2, `controllers/parts/arm/osc.py`
+and `utils/control_utils.py`; after Khatib, 1987) with fixed impedance, delta input, goals from the
+achieved pose, uncoupled position and orientation, and a nullspace that pulls the joints to their
+rest. `vlabench.envs.control` is its interface; nothing else should use this module.
+
+MuJoCo calls `callback` with a model and a data address. What it needs to know about them is in one
+record of `RECORD`, which the controller owns; `ACTIVE` holds the address of the record whose turn
+it is. All matrices are 7 × 7 or smaller and the algebra is written out, so that the same bits come
+from every x86-64 machine: LAPACK's differ from one CPU to another, and so do sine and cosine.
+
+Two things differ from robosuite, both far below what a motor can do: the rotation of a goal is
+computed in float64, where robosuite rounds it to float32 (6e-8 rad); and matrices are inverted by
+Cholesky where they can be, where robosuite takes a pseudo-inverse by singular values. Where
+Cholesky cannot, `solve_symmetric` is that pseudo-inverse, with robosuite's cut-off.
+
+The numba cache holds `callback` by the content of this file alone: do not import constants into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, ParamSpec, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import binding, ir
+from numba import carray, cfunc, njit, types
+from numba.extending import intrinsic
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Floats: TypeAlias = npt.NDArray[np.float64]
+Record: TypeAlias = Any
+
+MAX_JOINTS = 7
+KP = 150.0
+KD = 2.0 * 150.0**0.5
+REST_KP = 10.0
+REST_KD = 2.0 * 10.0**0.5
+SINGULAR = 1e-15
+"""Eigenvalues below this share of the largest count as zero, as in robosuite's numba `pinv`."""
+
+RECORD = np.dtype(
+    [
+        ("data", np.intp),
+        ("joints", np.intp),
+        # addresses inside the MjData: one number each, or the first of a row
+        ("qpos", np.intp, MAX_JOINTS),
+        ("qvel", np.intp, MAX_JOINTS),
+        ("bias", np.intp, MAX_JOINTS),
+        ("ctrl", np.intp, MAX_JOINTS),
+        ("cdof", np.intp, MAX_JOINTS),
+        ("mass", np.intp, (MAX_JOINTS, MAX_JOINTS)),
+        ("grip_position", np.intp),
+        ("grip_rotation", np.intp),
+        ("base_rotation", np.intp),
+        ("centre", np.intp),
+        # what the arm is and what it is told
+        ("torque_low", np.float64, MAX_JOINTS),
+        ("torque_high", np.float64, MAX_JOINTS),
+        ("rest", np.float64, MAX_JOINTS),
+        ("delta", np.float64, 6),
+        ("goal_is_new", np.intp),
+        ("goal_position", np.float64, 3),
+        ("goal_rotation", np.float64, (3, 3)),
+    ],
+    align=True,
+)
+"""One controller: addresses of what it reads and writes, its limits, its rest and its goal.
+
+`delta` is metres and radians in the base frame; `goal_is_new` asks for a goal to be set from it;
+the goal itself is in the world frame.
+"""
+
+ACTIVE = np.zeros(1, np.intp)
+"""Address of the record in control, or 0. Only the holder of the controllers' lock may write it."""
+
+_SYMBOL = "vlabench_active_osc_record"
+
+
+@cache
+def callback() -> Any:
+    """The compiled callback, for `mujoco.set_mjcb_control`; made once a process.
+
+    It comes from numba's cache where one can be written (next to this file, or the user's).
+    """
+    # numba can cache code that names a symbol, but not code that holds an address of this process
+    binding.add_symbol(_SYMBOL, ACTIVE.ctypes.data)
+    signature = types.void(types.intp, types.intp)
+    try:
+        compiled = cfunc(signature, cache=True, error_model="numpy")(_callback)
+    except RuntimeError:  # numba finds no folder to keep its cache in
+        compiled = cfunc(signature, error_model="numpy")(_callback)
+    return compiled.ctypes
+
+
+def _callback(model: int, data: int) -> None:
+    active = _active_record()
+    if active == 0:
+        return
+    record = carray(_pointer(active), 1, RECORD)[0]
+    # another data is another user's step on another thread
+    if record.data == data:
+        _control(record)
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compiles for use inside `callback`; the callback's cache holds the result."""
+    return njit(error_model="numpy")(function)  # type: ignore[no-any-return]
+
+
+# --- one physics step -------------------------------------------------------------------------
+
+
+@compiled
+def _control(record: Record) -> None:
+    """Writes the torques of the arm; MuJoCo has just computed everything but the forces."""
+    n = record.joints
+    position = carray(_pointer(record.grip_position), 3, np.float64)
+    rotation = carray(_pointer(record.grip_rotation), (3, 3), np.float64)
+    if record.goal_is_new:
+        base = carray(_pointer(record.base_rotation), (3, 3), np.float64)
+        set_goal(record.delta, base, position, rotation, record.goal_position, record.goal_rotation)
+        record.goal_is_new = 0
+    centre = carray(_pointer(record.centre), 3, np.float64)
+
+    velocity, pull, bias = np.empty(n), np.empty(n), np.empty(n)
+    jacobian, mass = np.empty((6, n)), np.empty((n, n))
+    for i in range(n):
+        velocity[i] = _read(record.qvel[i])
+        pull[i] = REST_KP * (record.rest[i] - _read(record.qpos[i])) - REST_KD * velocity[i]
+        bias[i] = _read(record.bias[i])
+        motion = carray(_pointer(record.cdof[i]), 6, np.float64)
+        _jacobian_column(motion, position, centre, jacobian, i)
+        for j in range(i + 1):
+            mass[i, j] = mass[j, i] = _read(record.mass[i, j])
+
+    wrench = np.empty(6)
+    desired_wrench(
+        record.goal_position,
+        record.goal_rotation,
+        position,
+        rotation,
+        _product(jacobian, velocity),
+        wrench,
+    )
+    torques = osc_torques(jacobian, mass, bias, wrench, pull)
+    for i in range(n):
+        torque = min(max(torques[i], record.torque_low[i]), record.torque_high[i])
+        _write(record.ctrl[i], torque)
+
+
+@compiled
+def _jacobian_column(
+    motion: Floats, point: Floats, centre: Floats, jacobian: Floats, column: int
+) -> None:
+    """How `point` moves with one joint, as `mj_jac` has it; `motion` is the joint's row of cdof."""
+    x, y, z = point[0] - centre[0], point[1] - centre[1], point[2] - centre[2]
+    jacobian[0, column] = motion[3] + (motion[1] * z - motion[2] * y)
+    jacobian[1, column] = motion[4] + (motion[2] * x - motion[0] * z)
+    jacobian[2, column] = motion[5] + (motion[0] * y - motion[1] * x)
+    for i in range(3):
+        jacobian[3 + i, column] = motion[i]
+
+
+@compiled
+def set_goal(
+    delta: Floats,
+    base: Floats,
+    position: Floats,
+    rotation: Floats,
+    goal_position: Floats,
+    goal_rotation: Floats,
+) -> None:
+    """Moves the achieved pose by `delta` ``(6,)``, metres and radians along the axes of the base.
+
+    `base`, `rotation` and `goal_rotation` are ``(3, 3)`` in the world; the goal is written.
+    """
+    turn, world_turn = np.empty((3, 3)), np.empty((3, 3))
+    rotation_from_axis_angle(delta[3], delta[4], delta[5], turn)
+    for i in range(3):
+        for j in range(3):
+            total = 0.0
+            for k in range(3):
+                total += base[i, k] * (
+                    turn[k, 0] * base[j, 0] + turn[k, 1] * base[j, 1] + turn[k, 2] * base[j, 2]
+                )
+            world_turn[i, j] = total
+    for i in range(3):
+        goal_position[i] = position[i] + (
+            base[i, 0] * delta[0] + base[i, 1] * delta[1] + base[i, 2] * delta[2]
+        )
+        for j in range(3):
+            goal_rotation[i, j] = (
+                world_turn[i, 0] * rotation[0, j]
+                + world_turn[i, 1] * rotation[1, j]
+                + world_turn[i, 2] * rotation[2, j]
+            )
+
+
+@compiled
+def desired_wrench(
+    goal_position: Floats,
+    goal_rotation: Floats,
+    position: Floats,
+    rotation: Floats,
+    velocity: Floats,
+    wrench: Floats,
+) -> None:
+    """A critically damped spring from the pose to the goal: the acceleration ``(6,)`` it asks."""
+    for i in range(3):
+        wrench[i] = (goal_position[i] - position[i]) * KP - velocity[i] * KD
+        j, k = (i + 1) % 3, (i + 2) % 3
+        error = 0.0
+        for axis in range(3):
+            error += (
+                rotation[j, axis] * goal_rotation[k, axis]
+                - rotation[k, axis] * goal_rotation[j, axis]
+            )
+        wrench[3 + i] = 0.5 * error * KP - velocity[3 + i] * KD
+
+
+@compiled
+def osc_torques(
+    jacobian: Floats, mass: Floats, bias: Floats, wrench: Floats, pull: Floats
+) -> Floats:
+    """Torques ``(n,)`` that give the hand the acceleration `wrench` ``(6,)``.
+
+    With the inertia Λ = (J M⁻¹ Jᵀ)⁻¹ that the hand feels, taken for position and orientation
+    apart, this is Jᵀ Λ wrench + bias, and M pull − Jᵀ Λ J pull of the whole Λ in the nullspace.
+
+    Args:
+        jacobian: ``(6, n)``, position over orientation.
+        mass: ``(n, n)`` of the joints.
+        bias: ``(n,)`` gravity, centrifugal and Coriolis torques.
+        wrench: See `desired_wrench`.
+        pull: ``(n,)`` acceleration of the joints towards their rest.
+    """
+    n = len(mass)
+    inverse_inertia = _inverse_inertia(jacobian, mass)
+    force = solve_symmetric(inverse_inertia, 0, 3, wrench)
+    torque = solve_symmetric(inverse_inertia, 3, 6, wrench)
+    rest = solve_symmetric(inverse_inertia, 0, 6, _product(jacobian, pull))
+    torques = _product(mass, pull)
+    for i in range(n):
+        total = 0.0
+        for k in range(3):
+            total += jacobian[k, i] * (force[k] - rest[k])
+            total += jacobian[3 + k, i] * (torque[k] - rest[3 + k])
+        torques[i] += total + bias[i]
+    return torques
+
+
+@compiled
+def _inverse_inertia(jacobian: Floats, mass: Floats) -> Floats:
+    """J M⁻¹ Jᵀ ``(6, 6)``, as Wᵀ W with L W = Jᵀ and L Lᵀ = M."""
+    n = len(mass)
+    lower = np.empty((n, n))
+    factor_cholesky(mass, 0, lower)
+    half = np.empty((6, n))
+    for k in range(6):
+        for i in range(n):
+            total = jacobian[k, i]
+            for j in range(i):
+                total -= lower[i, j] * half[k, j]
+            half[k, i] = total / lower[i, i]
+    result = np.empty((6, 6))
+    for i in range(6):
+        for j in range(i + 1):
+            total = 0.0
+            for k in range(n):
+                total += half[i, k] * half[j, k]
+            result[i, j] = result[j, i] = total
+    return result
+
+
+# --- small algebra ----------------------------------------------------------------------------
+
+
+@compiled
+def rotation_from_axis_angle(x: float, y: float, z: float, out: Floats) -> None:
+    """Rodrigues' formula, with sin(a)/a and (1 - cos(a))/a² as series in a².
+
+    Twelve terms give float64 its full precision up to an angle of 1.5 rad; a step turns 0.87 rad
+    at most.
+    """
+    square = x * x + y * y + z * z
+    sine = cosine = 1.0
+    for k in range(12, 0, -1):
+        sine = 1.0 - square / (2 * k * (2 * k + 1)) * sine
+        cosine = 1.0 - square / ((2 * k + 1) * (2 * k + 2)) * cosine
+    cosine *= 0.5
+    out[0, 0] = 1.0 - cosine * (y * y + z * z)
+    out[1, 1] = 1.0 - cosine * (x * x + z * z)
+    out[2, 2] = 1.0 - cosine * (x * x + y * y)
+    out[0, 1] = cosine * x * y - sine * z
+    out[1, 0] = cosine * x * y + sine * z
+    out[0, 2] = cosine * x * z + sine * y
+    out[2, 0] = cosine * x * z - sine * y
+    out[1, 2] = cosine * y * z - sine * x
+    out[2, 1] = cosine * y * z + sine * x
+
+
+@compiled
+def solve_symmetric(matrix: Floats, first: int, stop: int, right: Floats) -> Floats:
+    """pinv(A) @ right[first:stop], A being the square ``[first:stop]`` of `matrix`.
+
+    `matrix` is symmetric and positive semidefinite.
+    """
+    n = stop - first
+    lower = np.empty((n, n))
+    if not factor_cholesky(matrix, first, lower):
+        return _solve_singular(matrix, first, stop, right)
+    result = np.empty(n)
+    for i in range(n):
+        total = right[first + i]
+        for j in range(i):
+            total -= lower[i, j] * result[j]
+        result[i] = total / lower[i, i]
+    for i in range(n - 1, -1, -1):
+        total = result[i]
+        for j in range(i + 1, n):
+            total -= lower[j, i] * result[j]
+        result[i] = total / lower[i, i]
+    return result
+
+
+@compiled
+def factor_cholesky(matrix: Floats, first: int, lower: Floats) -> bool:
+    """Writes L with L Lᵀ = A; False if a pivot is no larger than rounding.
+
+    A is the square of `matrix` that begins at row and column `first` and is as large as `lower`.
+    """
+    n = len(lower)
+    largest = 0.0
+    for i in range(n):
+        largest = max(largest, matrix[first + i, first + i])
+    for i in range(n):
+        for j in range(i + 1):
+            total = matrix[first + i, first + j]
+            for k in range(j):
+                total -= lower[i, k] * lower[j, k]
+            if i != j:
+                lower[i, j] = total / lower[j, j]
+            elif total > SINGULAR * largest:
+                lower[i, i] = np.sqrt(total)
+            else:
+                return False
+    return True
+
+
+@compiled
+def _solve_singular(matrix: Floats, first: int, stop: int, right: Floats) -> Floats:
+    """The same by eigenvalues (cyclic Jacobi), leaving out those that count as zero."""
+    n = stop - first
+    diagonal, vectors = np.empty((n, n)), np.zeros((n, n))
+    for i in range(n):
+        vectors[i, i] = 1.0
+        for j in range(n):
+            diagonal[i, j] = matrix[first + i, first + j]
+    for _ in range(12):
+        for p in range(n - 1):
+            for q in range(p + 1, n):
+                _rotate_away(diagonal, vectors, p, q)
+    largest = 0.0
+    for i in range(n):
+        largest = max(largest, abs(diagonal[i, i]))
+    result = np.zeros(n)
+    for i in range(n):
+        if abs(diagonal[i, i]) > SINGULAR * largest:
+            share = 0.0
+            for k in range(n):
+                share += vectors[k, i] * right[first + k]
+            share /= diagonal[i, i]
+            for k in range(n):
+                result[k] += vectors[k, i] * share
+    return result
+
+
+@compiled
+def _rotate_away(matrix: Floats, vectors: Floats, p: int, q: int) -> None:
+    """Makes ``matrix[p, q]`` zero by a plane rotation (Golub and Van Loan, section 8.5)."""
+    if matrix[p, q] == 0.0:
+        return
+    ratio = (matrix[q, q] - matrix[p, p]) / (2.0 * matrix[p, q])
+    tangent = 1.0 / (abs(ratio) + np.sqrt(1.0 + ratio * ratio))
+    if ratio < 0.0:
+        tangent = -tangent
+    cosine = 1.0 / np.sqrt(1.0 + tangent * tangent)
+    sine = tangent * cosine
+    for k in range(len(matrix)):
+        a, b = matrix[k, p], matrix[k, q]
+        matrix[k, p], matrix[k, q] = cosine * a - sine * b, sine * a + cosine * b
+    for k in range(len(matrix)):
+        a, b = matrix[p, k], matrix[q, k]
+        matrix[p, k], matrix[q, k] = cosine * a - sine * b, sine * a + cosine * b
+    for k in range(len(matrix)):
+        a, b = vectors[k, p], vectors[k, q]
+        vectors[k, p], vectors[k, q] = cosine * a - sine * b, sine * a + cosine * b
+
+
+@compiled
+def _product(matrix: Floats, vector: Floats) -> Floats:
+    rows, columns = matrix.shape
+    result = np.empty(rows)
+    for i in range(rows):
+        total = 0.0
+        for j in range(columns):
+            total += matrix[i, j] * vector[j]
+        result[i] = total
+    return result
+
+
+# --- memory -----------------------------------------------------------------------------------
+
+
+@compiled
+def _read(address: int) -> float:
+    return carray(_pointer(address), 1, np.float64)[0]  # type: ignore[no-any-return]
+
+
+@compiled
+def _write(address: int, value: float) -> None:
+    carray(_pointer(address), 1, np.float64)[0] = value
+
+
+@intrinsic
+def _pointer(context, address):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
+    """An address as a pointer."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(types.intp), generate
+
+
+@intrinsic
+def _active_record(context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
+    """The number in `ACTIVE`, found by the name that `callback` gives it."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
+        cell = builder.module.globals.get(_SYMBOL)
+        if cell is None:
+            cell = ir.GlobalVariable(builder.module, ir.IntType(64), _SYMBOL)
+        return builder.load(cell)
+
+    return types.intp(), generate

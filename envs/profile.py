@@ -1,0 +1,47 @@
+"""What makes two results comparable: physics, control, cameras, rendering and world, as one hash."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+
+from vlabench.contract.specs import PROPRIO_FIELDS, ActionSpec, EnvSpec
+from vlabench.envs.draw import EMBODIMENT
+from vlabench.envs.embodiments import KEPT_FACES
+from vlabench.envs.scene import CAMERAS, MULTISAMPLES, SHADOW_MAP
+from vlabench.hashing import content_hash
+
+VERSION = "1"
+"""Version of the world: raised whenever a draw, a shape, a predicate or the physics changes."""
+
+CONTROL_HZ = 20.0
+MAX_TRANSLATION_M = 0.05
+MAX_ROTATION_RAD = 0.5
+
+
+@cache
+def env_spec() -> EnvSpec:
+    """What every environment of the tabletop world offers."""
+    profile = {
+        "world": VERSION,
+        "mujoco": version("mujoco"),
+        "robosuite": version("robosuite"),
+        "control": ["OSC_POSE", CONTROL_HZ, MAX_TRANSLATION_M, MAX_ROTATION_RAD],
+        "cameras": sorted(CAMERAS.items()),
+        "render": {
+            "shadow_map": SHADOW_MAP,
+            "multisamples": MULTISAMPLES,
+            "kept_faces": KEPT_FACES,
+        },
+    }
+    return EnvSpec(
+        embodiment=EMBODIMENT,
+        control_hz=CONTROL_HZ,
+        cameras=tuple(CAMERAS),
+        proprio=tuple(PROPRIO_FIELDS),
+        action=ActionSpec(),
+        max_translation_m=MAX_TRANSLATION_M,
+        max_rotation_rad=MAX_ROTATION_RAD,
+        privileged=True,
+        fingerprint=content_hash(profile),
+    )

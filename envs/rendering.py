@@ -1,0 +1,145 @@
+"""Cameras: frames are drawn only when somebody asks, and always with the same profile.
+
+The profile is part of the environment's fingerprint: shadows from one light in a map of
+`scene.SHADOW_MAP` texels, `scene.MULTISAMPLES` samples a pixel, thinned robot meshes, collision
+shapes and sites hidden.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.contract.specs import CameraSpec
+from vlabench.envs.scene import CAMERAS
+from vlabench.errors import UsageError
+
+_BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
+
+
+class _GlContext(Protocol):
+    def make_current(self) -> None: ...
+    def free(self) -> None: ...
+
+
+class Renderer:
+    """Draws frames of one model after another; holds one OpenGL context.
+
+    Not for use by two threads: an OpenGL context belongs to the thread that made it.
+    """
+
+    def __init__(self) -> None:
+        self._gl: _GlContext | None = None
+        self._size = (0, 0)
+        self._model: mujoco.MjModel | None = None
+        self._context: mujoco.MjrContext | None = None
+        self._scene: mujoco.MjvScene | None = None
+        self._option = _what_to_show()
+
+    def __enter__(self) -> Renderer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def render(
+        self, model: mujoco.MjModel, data: mujoco.MjData, cameras: Sequence[CameraSpec]
+    ) -> dict[str, npt.NDArray[np.uint8]]:
+        """Role to an upright RGB frame ``(H, W, 3) uint8`` for each camera.
+
+        Kinematics must be up to date.
+
+        Raises:
+            UsageError: If there is no OpenGL here; the text says what to install.
+        """
+        if not cameras:
+            return {}
+        size = (max(c.width for c in cameras), max(c.height for c in cameras))
+        self._prepare(model, size)
+        return {camera.role: self._frame(data, camera) for camera in cameras}
+
+    def close(self) -> None:
+        """Frees the context; the next `render` makes a new one."""
+        if self._context is not None:
+            self._context.free()
+        if self._gl is not None:
+            self._gl.free()
+        self._gl = self._model = self._context = self._scene = None
+        self._size = (0, 0)
+
+    def _prepare(self, model: mujoco.MjModel, size: tuple[int, int]) -> None:
+        if self._gl is None or size[0] > self._size[0] or size[1] > self._size[1]:
+            size = (max(size[0], self._size[0]), max(size[1], self._size[1]))
+            self.close()
+            self._gl, self._size = open_gl(*size), size
+        self._gl.make_current()
+        if self._model is model:
+            return
+        if self._context is not None:
+            self._context.free()
+        model.vis.global_.offwidth, model.vis.global_.offheight = self._size
+        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._scene = mujoco.MjvScene(model, maxgeom=2000)
+        self._model = model
+
+    def _frame(self, data: mujoco.MjData, camera: CameraSpec) -> npt.NDArray[np.uint8]:
+        view = mujoco.MjvCamera()
+        view.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        assert self._model is not None
+        view.fixedcamid = self._model.camera(CAMERAS[camera.role]).id
+        everything = int(mujoco.mjtCatBit.mjCAT_ALL)
+        mujoco.mjv_updateScene(
+            self._model, data, self._option, None, view, everything, self._scene
+        )
+        area = mujoco.MjrRect(0, 0, camera.width, camera.height)
+        mujoco.mjr_render(area, self._scene, self._context)
+        frame = np.empty((camera.height, camera.width, 3), dtype=np.uint8)
+        mujoco.mjr_readPixels(frame, None, area, self._context)
+        return np.ascontiguousarray(frame[::-1])
+
+
+def open_gl(width: int, height: int) -> _GlContext:
+    """An off-screen OpenGL context: what MUJOCO_GL names, else EGL, else OSMesa.
+
+    Raises:
+        UsageError: If none can be made; the text says what to install.
+    """
+    wanted = os.environ.get("MUJOCO_GL", "").lower()
+    if wanted and wanted not in _BACKENDS:
+        raise UsageError(
+            f"MUJOCO_GL is {wanted!r}; unset it, or set it to one of {', '.join(_BACKENDS)}."
+        )
+    reasons = []
+    for name in [wanted] if wanted else ["egl", "osmesa"]:
+        try:
+            context = importlib.import_module(_BACKENDS[name]).GLContext(width, height)
+            context.make_current()
+        except Exception as error:  # noqa: BLE001 - each backend fails in its own way
+            reasons.append(f"{name}: {error}")
+        else:
+            made: _GlContext = context
+            return made
+    raise UsageError(
+        f"No OpenGL for rendering here ({'; '.join(reasons)}); install a software one with "
+        "'apt-get install libegl1 libgl1-mesa-dri', and see 'vlabench doctor'."
+    )
+
+
+def _what_to_show() -> mujoco.MjvOption:
+    option = mujoco.MjvOption()
+    option.geomgroup[0] = 0  # collision shapes
+    option.sitegroup[:] = 0
+    return option

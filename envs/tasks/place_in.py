@@ -1,0 +1,24 @@
+"""Place an object in a hollow thing.
+
+Description:
+    An object lies on the table beside a bowl or an open crate. The robot puts it inside.
+
+Randomizations:
+    Category, shape and colour of both and of one distractor; their places on the table
+    (36 cm x 52 cm) and yaw; the wood of the table; the first joint angles; the sentence.
+
+Success:
+    The object touches the receptacle, its middle is inside the hollow (below the rim or less than
+    half its own height above it), it touches neither the table nor the hand, and all this has
+    held for 10 control steps (0.5 s).
+"""
+
+from vlabench.envs.tasks.base import DISTRACTOR, Goal, Role, Stage, Task
+
+TASK = Task(
+    name="place-in",
+    description=__doc__,
+    roles=(Role("object", "manipulated", 0.06), Role("target", "receptacle", 0.12), DISTRACTOR),
+    stages=(Stage("in", (Goal("in", ("object", "target")),)),),
+    horizon=200,
+)

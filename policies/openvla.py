@@ -1,0 +1,160 @@
+"""OpenVLA behind its authors' REST server, ``vla-scripts/deploy.py`` of github.com/openvla/openvla.
+
+``POST /act`` carries one image, one instruction and perhaps an ``unnorm_key``; arrays travel in
+json-numpy's form ``{"__numpy__": base64, "dtype": "|u1", "shape": [224, 224, 3]}``. The server
+reports its own errors as HTTP 200 with the body ``"error"``. What the numbers mean, and how
+images are prepared, stands in ``cards/openvla.yaml``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.contract.specs import PolicySpec
+from vlabench.errors import PolicyError, UsageError
+from vlabench.policies.arguments import boolean, count, seconds, text
+from vlabench.policies.card import packaged_card, read_card
+from vlabench.policies.http import JsonServer
+from vlabench.types import ActionChunk, EpisodeStart, Json, Observation
+
+_NAME = "openvla"
+
+
+class OpenVla:
+    """Asks a running OpenVLA server, one observation at a time.
+
+    Args:
+        url: Of the server, for example ``http://127.0.0.1:8000``.
+        unnorm_key: The data set whose statistics un-normalise the actions, for example
+            ``libero_spatial``; empty to let the server choose, which it can if it has only one.
+        card: A card file for a checkpoint other than those of ``cards/openvla.yaml``.
+        double_encoded: Send ``{"encoded": text}``, for a server without json-numpy's patch; some
+            versions of ``deploy.py`` refuse it, so it is off unless told.
+        connect_timeout_s: Seconds to wait for a connection.
+        timeout_s: Seconds to wait for an answer; the first one may take long.
+        attempts: How often to try for a connection.
+
+    Raises:
+        UsageError: If there is no url, or a value cannot be understood.
+    """
+
+    def __init__(
+        self,
+        url: str = "",
+        *,
+        unnorm_key: str = "",
+        card: str = "",
+        double_encoded: str | bool = False,
+        connect_timeout_s: str | float = 5.0,
+        timeout_s: str | float = 120.0,
+        attempts: str | int = 3,
+    ) -> None:
+        if not text(url):
+            raise UsageError(
+                "Policy 'openvla' has no url; start OpenVLA's 'python vla-scripts/deploy.py "
+                "--openvla_path CHECKPOINT' and give --policy-arg url=http://127.0.0.1:8000 "
+                "(and --policy-arg unnorm_key=NAME where the checkpoint has several)."
+            )
+        self._server = JsonServer(
+            _NAME,
+            text(url),
+            "/act",
+            connect_timeout_s=seconds(_NAME, "connect_timeout_s", connect_timeout_s),
+            timeout_s=seconds(_NAME, "timeout_s", timeout_s),
+            attempts=count(_NAME, "attempts", attempts),
+        )
+        self._card = read_card(card) if text(card) else packaged_card(_NAME)
+        self._spec = self._card.spec()
+        if len(self._spec.cameras) != 1:
+            raise UsageError(
+                f"The card of policy 'openvla' has {len(self._spec.cameras)} cameras; the server "
+                "takes one image, so declare one."
+            )
+        self._unnorm_key = text(unnorm_key)
+        self._double_encoded = boolean(_NAME, "double_encoded", double_encoded)
+
+    def spec(self) -> PolicySpec:
+        """What its card declares."""
+        return self._spec
+
+    def reset(self, starts: Sequence[EpisodeStart]) -> None:
+        """The server remembers nothing."""
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
+        """One request for each observation.
+
+        Raises:
+            InfrastructureError: If the server is dead, too slow, or answers no JSON.
+            PolicyError: If it reports an error of its own, or answers no action.
+        """
+        return [ActionChunk(self._ask(seen)[np.newaxis]) for seen in observations]
+
+    def end(self, episode_ids: Sequence[str]) -> None:
+        """The server has nothing to forget."""
+
+    def close(self) -> None:
+        """Every request has its own connection."""
+
+    def _ask(self, seen: Observation) -> npt.NDArray[np.floating[Any]]:
+        answer = self._server.post(self._request(seen))
+        action = decode_array(answer)
+        if action is None:
+            raise PolicyError(_refusal(answer, self._server.url))
+        shape = (self._spec.action.dimension,)
+        if action.shape != shape or action.dtype.kind != "f":
+            raise PolicyError(
+                f"OpenVLA's server at {self._server.url} answered {action.dtype} {action.shape} "
+                f"where a float {shape} is due; is it deploy.py with an OpenVLA checkpoint?"
+            )
+        if not np.isfinite(action).all():
+            raise PolicyError(f"OpenVLA's server at {self._server.url} answered {action.tolist()}.")
+        return action
+
+    def _request(self, seen: Observation) -> dict[str, Json]:
+        image = seen.images[self._spec.cameras[0].role]
+        request = {"image": encode_array(image), "instruction": seen.instruction}
+        if self._unnorm_key:
+            request["unnorm_key"] = self._unnorm_key
+        return {"encoded": json.dumps(request)} if self._double_encoded else request
+
+
+def encode_array(array: npt.NDArray[Any]) -> dict[str, Json]:
+    """An array in json-numpy's form (its ``default``, version 1 and 2)."""
+    return {
+        "__numpy__": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii"),
+        "dtype": array.dtype.str,
+        "shape": list(array.shape),
+    }
+
+
+def decode_array(value: Json) -> npt.NDArray[Any] | None:
+    """The array that json-numpy wrote, once or doubly encoded; None if it is something else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    if not isinstance(value, dict) or not {"__numpy__", "dtype", "shape"} <= value.keys():
+        return None
+    try:
+        data = base64.b64decode(value["__numpy__"], validate=True)
+        return np.frombuffer(data, np.dtype(str(value["dtype"]))).reshape(value["shape"])
+    except (binascii.Error, TypeError, ValueError):
+        return None
+
+
+def _refusal(answer: Json, url: str) -> str:
+    if answer == "error":
+        return (
+            f"OpenVLA's server at {url} answered 'error': its log has the reason, which often is "
+            "a missing or unknown unnorm_key (give --policy-arg unnorm_key=NAME)."
+        )
+    text = json.dumps(answer)
+    return f"OpenVLA's server at {url} answered no action but {text[:80]}; is it deploy.py?"

@@ -1,0 +1,260 @@
+"""A world of one point and policies that move it, small enough to run hundreds of episodes a
+second. Runners name them as ``harness_fakes:FakeWorld`` and so on, in this process and in workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vlabench.contract.environment import DrawnEpisode
+from vlabench.contract.specs import ActionSpec, CameraSpec, EnvSpec, PolicySpec
+from vlabench.errors import InfrastructureError, UsageError
+from vlabench.hashing import bytes_hash
+from vlabench.seeding import stream, uniform
+from vlabench.types import (
+    ActionChunk,
+    Change,
+    EpisodeSpec,
+    EpisodeStart,
+    Observation,
+    Outcome,
+    StageResult,
+)
+
+TASKS = ("place-on", "place-in", "stack")
+AXES = {"lighting": ("L1", "L2", "L3"), "object-pose": ("L1", "L2")}
+HORIZON = 12
+
+SUITE = """\
+# A small suite for tests.
+name: small
+version: 3
+description: Three tasks, two axes.
+seed: 7
+episodes: 2
+tasks: [place-on, place-in, stack]
+cells:
+  - axis: lighting
+    levels: [L1, L2]
+  - axis: object-pose
+    levels: [L2]
+    tasks: [place-on, stack]
+"""
+
+
+class FakeWorld:
+    version = "fake-1"
+
+    def draw(self, task: str, changes: Sequence[Change], *, seed: int, index: int) -> DrawnEpisode:
+        if task not in TASKS:
+            raise UsageError(f"There is no task {task!r}.")
+        factors = {"goal": uniform(stream(seed, task, index, "goal"), 0.2, 0.8), "light": 1.0}
+        for change in changes:
+            if change.level not in AXES.get(change.axis, ()):
+                raise UsageError(f"There is no axis and level {change}.")
+            factors["light"] = uniform(stream(seed, task, index, change.axis), 0.2, 0.8)
+        return DrawnEpisode(factors, f"move to {factors['goal']}", HORIZON, "point")
+
+    def spec(self) -> EnvSpec:
+        return EnvSpec(
+            embodiment="point",
+            control_hz=10.0,
+            cameras=("exterior/0",),
+            proprio=("ee_position",),
+            action=ActionSpec(),
+            max_translation_m=0.1,
+            max_rotation_rad=0.5,
+            privileged=False,
+            fingerprint="fake-env",
+        )
+
+    def make(self) -> FakeEnvironment:
+        return FakeEnvironment(self)
+
+
+class FakeEnvironment:
+    """The goal is reached once the point has gone far enough along x; the first stage is half."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self._spec = world.spec()
+        self.looks = 0
+
+    def spec(self) -> EnvSpec:
+        return self._spec
+
+    def start(self, episode: EpisodeSpec) -> None:
+        self.episode = episode
+        self.position = np.zeros(3)
+        self.steps = 0
+        self.initial = self._hash()
+        self.reached: dict[str, int] = {}
+
+    def observe(
+        self, cameras: Sequence[CameraSpec] = (), *, privileged: bool = False
+    ) -> Observation:
+        self.looks += 1
+        if any(camera.height == 13 for camera in cameras):
+            raise ZeroDivisionError("a defect of the simulator's wrapper")
+        shade = int(200 * self.episode.factors["light"])
+        return Observation(
+            episode_id=self.episode.episode_id,
+            step=self.steps,
+            time_s=self.steps / 10,
+            instruction=self.episode.instruction,
+            images={c.role: np.full((c.height, c.width, 3), shade, np.uint8) for c in cameras},
+            proprio={"ee_position": self.position.copy()},
+        )
+
+    def advance(self, action: np.ndarray) -> bool:
+        assert action.dtype == np.float32
+        assert action.shape == (7,)
+        self.position = np.round(self.position + 0.1 * action[:3].astype(np.float64), 9)
+        self.steps += 1
+        goal = self.episode.factors["goal"]
+        for name, share in (("half", 0.5), ("whole", 1.0)):
+            if self.position[0] >= share * goal:
+                self.reached.setdefault(name, self.steps)
+        return "whole" in self.reached or self.steps >= self.episode.horizon
+
+    def outcome(self) -> Outcome:
+        return Outcome(
+            success="whole" in self.reached,
+            success_once="whole" in self.reached,
+            stages=tuple(
+                StageResult(name, name in self.reached, self.reached.get(name))
+                for name in ("half", "whole")
+            ),
+            steps=self.steps,
+            path_length_m=float(self.position[0]),
+            init_state_hash=self.initial,
+            final_state_hash=self._hash(),
+        )
+
+    def checksum(self) -> int:
+        return int(self._hash()[:8], 16)
+
+    def close(self) -> None:
+        pass
+
+    def _hash(self) -> str:
+        return bytes_hash(self.position.tobytes())
+
+
+class FakePolicy:
+    """Moves along x by a random amount; answers in chunks of 3, of which 2 are executed."""
+
+    def spec(self) -> PolicySpec:
+        return PolicySpec(
+            name="fake",
+            cameras=(CameraSpec("exterior/0", 4, 6),),
+            proprio=("ee_position",),
+            chunk_length=3,
+            executed=2,
+        )
+
+    def reset(self, starts: Sequence[EpisodeStart]) -> None:
+        self.streams = {start.episode_id: np.random.default_rng(start.seed) for start in starts}
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
+        return [ActionChunk(self.actions(observation)) for observation in observations]
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        actions = np.zeros((3, 7))
+        actions[:, 0] = self.streams[observation.episode_id].random(3)
+        return actions
+
+    def end(self, episode_ids: Sequence[str]) -> None:
+        for episode_id in episode_ids:
+            del self.streams[episode_id]
+
+    def close(self) -> None:
+        pass
+
+
+class SlowPolicy(FakePolicy):
+    """Takes a while, so that a run can be killed half way."""
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        time.sleep(0.03)
+        return super().actions(observation)
+
+
+class BrokenPolicy(FakePolicy):
+    """Goes wrong in one way after the first answer."""
+
+    def __init__(self, way: str) -> None:
+        self.way = way
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        actions = super().actions(observation)
+        if observation.step == 0:
+            return actions
+        if self.way == "nan":
+            actions[1, 3] = np.nan
+        elif self.way == "shape":
+            actions = actions[:, :6]
+        elif self.way == "empty":
+            actions = actions[:0]
+        else:
+            raise RuntimeError("out of\nideas")
+        return actions
+
+
+class BrokenEnd(FakePolicy):
+    def end(self, episode_ids: Sequence[str]) -> None:
+        raise RuntimeError("cannot end")
+
+
+class MurderousPolicy(FakePolicy):
+    """Kills its own process in the middle of an episode, `deaths` times in all."""
+
+    def __init__(self, folder: str, deaths: int) -> None:
+        self.folder, self.deaths = Path(folder), deaths
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        if observation.step == 2 and self._doomed():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().actions(observation)
+
+    def _doomed(self) -> bool:
+        for number in range(self.deaths):
+            try:
+                (self.folder / f"death-{number}").touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            return True
+        return False
+
+
+class LostPolicy(FakePolicy):
+    """Its server is dead for goals below `goal`."""
+
+    def __init__(self, goal: float) -> None:
+        self.goal = goal
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        if float(observation.instruction.split()[-1]) < self.goal:
+            raise InfrastructureError("the server is gone")
+        return super().actions(observation)
+
+
+class DefectivePolicy(FakePolicy):
+    """Asks for an image size at which the fake camera has a defect."""
+
+    def spec(self) -> PolicySpec:
+        return PolicySpec(name="defective", cameras=(CameraSpec("exterior/0", 13, 13),))
+
+
+class PickyPolicy(FakePolicy):
+    def __init__(self, checkpoint: str, scale: float = 1.0) -> None:
+        self.checkpoint, self.scale = checkpoint, scale
+
+
+class PrivilegedPolicy(FakePolicy):
+    def spec(self) -> PolicySpec:
+        return PolicySpec(name="cheat", privileged=True)

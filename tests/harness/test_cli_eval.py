@@ -1,0 +1,124 @@
+"""The command line: what it prints, what it saves, and how it exits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vlabench.cli import COMMANDS, main
+from vlabench.cli.eval import parse_policy_args
+from vlabench.errors import UsageError
+from vlabench.registry import load_attribute
+from vlabench.store import Run
+
+FAKE = ["--world", "harness_fakes:FakeWorld", "--runner", "serial", "--quiet"]
+
+
+def call(*words: str) -> int | str | None:
+    with pytest.raises(SystemExit) as caught:
+        main(list(words))
+    return caught.value.code
+
+
+def evaluate(suite_file: Path, folder: Path, *words: str, policy: str = "FakePolicy") -> object:
+    place = ["--suite", str(suite_file), "--out", str(folder)]
+    return call("eval", "--policy", f"harness_fakes:{policy}", *place, *FAKE, *words)
+
+
+def test_a_run_ends_with_its_table(
+    suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    assert evaluate(suite_file, folder, "--limit", "3") == 0
+    printed = capsys.readouterr()
+    assert Run.open(folder).valid
+    assert (folder / "tables" / "summary.txt").read_text() in printed.out
+    assert Run.open(folder).info.manifest_hash in printed.out
+    assert printed.err == ""
+
+
+def test_a_dry_run_shows_and_sends_nothing(
+    suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    folder = tmp_path / "run"
+    assert evaluate(suite_file, folder, "--dry-run") == 0
+    printed = capsys.readouterr().out
+    assert "28 episodes" in printed
+    assert "camera exterior/0" in printed
+    frame = folder / "dry-run" / "exterior-0.png"
+    assert str(frame) in printed
+    assert Image.open(frame).size == (6, 4)
+    assert not (folder / "run.json").exists()
+    assert evaluate(suite_file, folder) == 0
+
+
+def test_an_invalid_run_exits_with_5(
+    suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--policy-arg", "goal=0.35"]
+    assert evaluate(suite_file, tmp_path / "run", *words, policy="LostPolicy") == 5
+    printed = capsys.readouterr()
+    assert "not valid" in printed.err
+    assert "of 28 episodes are missing" in printed.err
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--tasks", "stak"], "did you mean 'stack'"),
+        (["--policy-arg", "scale"], "not of the form KEY=VALUE"),
+        (["--limit", "0"], "limit is 0 pairs"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_2(
+    words: list[str],
+    text: str,
+    suite_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert evaluate(suite_file, tmp_path / "run", *words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("vlabench: ")
+    assert text in error
+    assert error.count("\n") == 1
+
+
+def test_policy_arguments_are_plain_values() -> None:
+    pairs = ["a=1", "b=0.5", "c=true", "d=text", "e=x=y", "f=", "g=[1, 2]", "h=@{"]
+    assert parse_policy_args(pairs) == {
+        "a": 1,
+        "b": 0.5,
+        "c": True,
+        "d": "text",
+        "e": "x=y",
+        "f": "",
+        "g": [1, 2],
+        "h": "@{",
+    }
+    with pytest.raises(UsageError, match="given twice"):
+        parse_policy_args(["a=1", "a=2"])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_exists_and_is_in_the_help(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load_attribute(COMMANDS[name].function).__doc__
+    assert call("--help") == 0
+    assert COMMANDS[name].summary in capsys.readouterr().out
+    assert call(name, "--help") == 0
+
+
+def test_an_unknown_command_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("evla") == 2
+    assert "eval" in capsys.readouterr().err
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--version") == 0
+    assert capsys.readouterr().out.strip()

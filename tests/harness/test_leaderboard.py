@@ -1,0 +1,188 @@
+"""Rows, ranks and the file, of runs whose outcomes we chose."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from report_fakes import episodes, make_run
+
+from vlabench.cli import main
+from vlabench.errors import UsageError
+from vlabench.leaderboard import leaderboard_row, ranks, read_leaderboard, update_leaderboard
+from vlabench.registry import AXES
+from vlabench.runinfo import PolicyInfo
+from vlabench.store import Run
+from vlabench.types import EpisodeSpec, Status
+
+PLANNED = episodes(["stack", "place"], [("lighting", "L2")], 20)
+
+
+def good(spec: EpisodeSpec) -> Status:
+    return "success" if spec.index != 3 else "failure"
+
+
+def nearly_as_good(spec: EpisodeSpec) -> Status:
+    return "success" if spec.index not in (3, 4) else "failure"
+
+
+def bad(spec: EpisodeSpec) -> Status:
+    return "failure" if spec.changes and spec.index > 4 else "success"
+
+
+def broken(spec: EpisodeSpec) -> Status | None:
+    return None if spec.index > 10 else "success"
+
+
+@pytest.fixture()
+def runs(tmp_path: Path) -> dict[str, Run]:
+    outcomes = {"good": good, "near": nearly_as_good, "bad": bad, "broken": broken}
+    return {name: make_run(tmp_path / name, PLANNED, how) for name, how in outcomes.items()}
+
+
+def rows(path: Path) -> dict[str, dict[str, str]]:
+    with path.open(newline="") as file:
+        return {row["run_id"]: row for row in csv.DictReader(file)}
+
+
+def test_a_row_says_what_the_run_says(runs: dict[str, Run]) -> None:
+    row = leaderboard_row(runs["bad"])
+    assert row["success_rate"] == pytest.approx(0.25)
+    assert row["success_rate_lighting"] == pytest.approx(0.25)
+    assert row["success_rate_nominal"] == 1.0
+    assert row["gap_lighting"] == pytest.approx(0.75)
+    assert row["retention_lighting"] == pytest.approx(0.25)
+    assert row["worst_axis"] == "lighting"
+    assert (row["n"], row["n_missing"], row["date"]) == (40, 0, "2026-01-02")
+    assert (row["latency_ms_p95"], row["inference_s_per_episode"]) == (20.0, 0.5)
+    assert row["avg_chain_length"] is None
+    assert row["progress"] == pytest.approx(0.25)
+
+
+def test_an_invalid_run_has_no_overall(runs: dict[str, Run]) -> None:
+    row = leaderboard_row(runs["broken"])
+    assert row["n_missing"] == 36
+    assert all(row.get(name) is None for name in ("success_rate", "ci_low", "ci_high", "n", "rank"))
+    assert row["worst_axis"] is None
+    assert row["success_rate_lighting"] == 1.0
+
+
+def test_what_does_not_differ_shares_a_rank(runs: dict[str, Run]) -> None:
+    order = ["bad", "good", "broken", "near"]
+    assert ranks([runs[name] for name in order]) == [3, 1, None, 1]
+
+
+def test_other_worlds_and_manifests_are_other_rankings(tmp_path: Path) -> None:
+    here = make_run(tmp_path / "here", PLANNED, good)
+    there = make_run(tmp_path / "there", PLANNED, bad, env_fingerprint="another")
+    fewer = make_run(tmp_path / "fewer", PLANNED[:-4], bad)
+    assert ranks([here, there, fewer]) == [1, 1, 1]
+
+
+def test_a_scene_counts_once_however_many_axes_use_it(tmp_path: Path) -> None:
+    axes = [(f"axis-{k}", "L1") for k in range(8)]
+    planned = episodes(["stack"], axes, 12)
+    one = make_run(tmp_path / "one", planned, lambda spec: "success")
+    other = make_run(
+        tmp_path / "other", planned, lambda spec: "failure" if spec.index < 4 else "success"
+    )
+    assert ranks([one, other]) == [1, 1]
+
+
+def test_the_file_keeps_others_and_replaces_the_same_run(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
+    path = tmp_path / "results" / "leaderboard.csv"
+    update_leaderboard([runs["good"], runs["bad"]], path)
+    first = rows(path)
+    assert {name: row["rank"] for name, row in first.items()} == {"good": "1", "bad": "2"}
+    other = make_run(tmp_path / "other", PLANNED, good, env_fingerprint="another")
+    board = update_leaderboard([other], path)
+    assert {name: row["rank"] for name, row in rows(path).items()} == {
+        "good": "1",
+        "bad": "2",
+        "other": "1",
+    }
+    assert board.unranked == ()
+    board = update_leaderboard([runs["near"]], path)
+    assert board.unranked == ("good", "bad")
+    after = rows(path)
+    assert after["bad"] == first["bad"] | {"rank": ""}
+    update_leaderboard([runs["near"], runs["good"], runs["bad"]], path)
+    assert {name: row["rank"] for name, row in rows(path).items()} == {
+        "near": "1",
+        "good": "1",
+        "bad": "3",
+        "other": "1",
+    }
+
+
+def test_the_file_does_not_depend_on_the_order(runs: dict[str, Run], tmp_path: Path) -> None:
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    update_leaderboard(list(runs.values()), one)
+    update_leaderboard(list(runs.values())[::-1], other)
+    assert one.read_bytes() == other.read_bytes()
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_columns_are_fixed_and_foreign_ones_stay(runs: dict[str, Run], tmp_path: Path) -> None:
+    path = tmp_path / "board.csv"
+    columns = update_leaderboard([runs["good"]], path).columns
+    for axis in AXES.names():
+        assert {f"success_rate_{axis}", f"gap_{axis}", f"retention_{axis}"} <= set(columns)
+    assert columns[:3] == ("rank", "policy", "privileged")
+    assert columns[-1] == "run_id"
+    header, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([f"{header},submitter", *(f"{line},me" for line in lines)]))
+    board = update_leaderboard([runs["bad"]], path)
+    assert board.columns == (*columns, "submitter")
+    assert rows(path)["good"]["submitter"] == "me"
+
+
+def test_a_cell_without_data_is_empty(runs: dict[str, Run], tmp_path: Path) -> None:
+    update_leaderboard([runs["broken"]], tmp_path / "board.csv")
+    row = rows(tmp_path / "board.csv")["broken"]
+    assert (row["rank"], row["success_rate"], row["gap_object-pose"]) == ("", "", "")
+
+
+@pytest.mark.parametrize("text", ["name,score\nx,1\n", "run_id,suite\nx,y,z\n", "\x00"])
+def test_a_foreign_file_is_left_alone(runs: dict[str, Run], tmp_path: Path, text: str) -> None:
+    path = tmp_path / "board.csv"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=re.escape(str(path))):
+        update_leaderboard([runs["good"]], path)
+    assert path.read_text() == text
+
+
+def test_a_run_given_twice_and_a_folder_that_cannot_be_made(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="'good' is given twice"):
+        update_leaderboard([runs["good"], runs["good"]], tmp_path / "board.csv")
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="Cannot write"):
+        update_leaderboard([runs["good"]], tmp_path / "file" / "board.csv")
+    assert read_leaderboard(tmp_path / "nothing.csv").rows == ()
+
+
+def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = PolicyInfo(name="expert", args={}, spec={}, privileged=True)
+    run = make_run(tmp_path / "run", PLANNED, good, policy=policy)
+    out = tmp_path / "board.csv"
+    with pytest.raises(SystemExit) as ended:
+        main(["leaderboard", str(run.path), "--out", str(out)])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert "1     expert (privileged)  made-up v1  95.0" in printed
+    assert list(rows(out)) == ["run"]
+
+
+def test_the_command_says_what_is_no_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["leaderboard", str(tmp_path)])
+    assert ended.value.code == 2
+    assert "is not a run's folder" in capsys.readouterr().err

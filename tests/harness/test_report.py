@@ -1,0 +1,252 @@
+"""What a summary says of runs whose outcomes we chose, and how it is written down."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from report_fakes import episodes, make_run
+
+from vlabench import report, stats
+from vlabench.report import Row, Summary, summarize
+from vlabench.runinfo import PolicyInfo
+from vlabench.store import Run
+from vlabench.types import EpisodeSpec, Status
+
+DIM, DARK = ("lighting", "L1"), ("lighting", "L2")
+MOVED = ("object-pose", "L1")
+
+
+def dark_fails(spec: EpisodeSpec) -> Status:
+    """Everything succeeds but half of the scenes in the dark; stack fails when things moved."""
+    if spec.changes and spec.changes[0].level == "L2" and spec.index % 2:
+        return "failure"
+    if spec.changes and spec.changes[0].axis == "object-pose" and spec.task == "stack":
+        return "failure"
+    return "success"
+
+
+@pytest.fixture()
+def run(tmp_path: Path) -> Run:
+    return make_run(
+        tmp_path / "run", episodes(["stack", "place"], [DIM, DARK, MOVED], 10), dark_fails
+    )
+
+
+def level(summary: Summary, axis: str, name: str, task: str | None = None) -> Row:
+    rows = summary.levels if task is None else summary.cells
+    (row,) = [r for r in rows if (r.axis, r.level, r.task) == (axis, name, task)]
+    return row
+
+
+def test_cells_means_and_gaps(run: Run) -> None:
+    summary = summarize(run)
+    dark = level(summary, "lighting", "L2", "stack")
+    assert dark.rate is not None
+    assert (dark.rate.value, dark.rate.n) == (0.5, 10)
+    assert (dark.rate.low, dark.rate.high) == pytest.approx(stats.wilson_interval(5, 10))
+    assert dark.twin is not None
+    assert dark.twin.value == 1.0
+    assert dark.gap is not None
+    assert (dark.gap.value, dark.gap.twin_only, dark.gap.changed_only) == (0.5, 5, 0)
+    assert (dark.gap.low, dark.gap.high) == pytest.approx(stats.tango_interval(5, 0, 10))
+    assert dark.gap.clear
+    assert dark.retention == 0.5
+    moved = level(summary, "object-pose", "L1")
+    assert moved.rate is not None
+    assert moved.rate.value == 0.5
+    assert summary.nominal is not None
+    assert summary.nominal.rate is not None
+    assert summary.nominal.rate.value == 1.0
+
+
+def test_overall_gives_tasks_equal_weight_and_names_the_worst_axis(run: Run) -> None:
+    summary = summarize(run)
+    assert summary.overall is not None
+    assert summary.overall.rate is not None
+    assert summary.overall.rate.value == pytest.approx(((1 + 0.5 + 0) / 3 + (1 + 0.5 + 1) / 3) / 2)
+    assert summary.worst_axis is not None
+    assert summary.worst_axis.axis == "object-pose"
+    assert [row.axis for row in summary.axes] == ["lighting", "object-pose"]
+
+
+def test_a_task_with_more_episodes_weighs_no_more(tmp_path: Path) -> None:
+    planned = episodes(["stack"], [MOVED], 30) + episodes(["place"], [MOVED], 10)
+    summary = summarize(make_run(tmp_path / "run", planned, dark_fails))
+    row = level(summary, *MOVED)
+    assert row.rate is not None
+    assert row.rate.value == pytest.approx(0.5)
+    assert row.gap is not None
+    assert row.gap.value == pytest.approx(0.5)
+
+
+def test_missing_is_no_failure_and_breaks_the_pair(tmp_path: Path) -> None:
+    planned = episodes(["stack"], [DIM], 10)
+
+    def outcome(spec: EpisodeSpec) -> Status | None:
+        if spec.index == 0 and spec.changes:
+            return None
+        if spec.index == 1 and not spec.changes:
+            return None
+        if spec.index == 2 and spec.changes:
+            return "infra_error"
+        return "success" if spec.index < 6 else "policy_error"
+
+    summary = summarize(make_run(tmp_path / "run", planned, outcome))
+    row = level(summary, *DIM, task="stack")
+    assert (row.planned, row.missing, row.policy_errors) == (10, 2, 4)
+    assert row.rate is not None
+    assert (row.rate.n, row.rate.value) == (8, 0.5)
+    assert row.gap is not None
+    assert row.gap.pairs == 7
+    assert summary.missing == 3
+    assert not summary.valid
+    assert summary.overall is None
+    assert "NOT VALID" in report.text(summary)
+
+
+def test_nothing_ran_yet(tmp_path: Path) -> None:
+    planned = episodes(["stack", "place"], [DIM], 3)
+    summary = summarize(make_run(tmp_path / "run", planned, lambda spec: None))
+    assert summary.overall is None
+    assert summary.nominal is not None
+    assert all(
+        (row.rate, row.twin, row.gap, row.retention) == (None,) * 4
+        for row in (summary.nominal, *summary.axes, *summary.levels, *summary.cells)
+    )
+    assert summary.worst_axis is None
+    assert "0.0" not in report.text(summary)
+    report.plot(summary, tmp_path / "empty.png")
+
+
+def test_a_mean_needs_every_task(tmp_path: Path) -> None:
+    planned = episodes(["stack", "place"], [DIM], 3)
+    half = make_run(
+        tmp_path / "run", planned, lambda spec: "success" if spec.task == "stack" else None
+    )
+    assert level(summarize(half), *DIM).rate is None
+    stack = level(summarize(half), *DIM, task="stack").rate
+    assert stack is not None
+    assert stack.value == 1.0
+
+
+def test_a_part_of_a_packaged_suite_has_no_overall(tmp_path: Path) -> None:
+    planned = episodes(["place-on"], [("lighting", "L2")], 5)
+    summary = summarize(make_run(tmp_path / "run", planned, dark_fails, suite="smoke"))
+    assert not summary.header.complete
+    assert summary.overall is None
+    assert "PARTIAL" in report.markdown(summary)
+    whole = episodes(
+        ["place-on", "place-in", "stack", "open-drawer", "store-in-drawer"], [("lighting", "L2")], 1
+    )
+    assert summarize(make_run(tmp_path / "whole", whole, dark_fails, suite="smoke")).overall
+
+
+def test_scenes_shared_by_axes_count_for_less(tmp_path: Path) -> None:
+    axes = [(f"axis-{k}", "L1") for k in range(5)]
+    run = make_run(
+        tmp_path / "run",
+        episodes(["stack"], axes, 20),
+        lambda spec: "success" if spec.index % 2 else "failure",
+    )
+    overall = summarize(run).overall
+    assert overall is not None
+    assert overall.rate is not None
+    assert overall.rate.n == 100
+    honest = stats.wilson_interval(10, 20)
+    assert overall.rate.high - overall.rate.low == pytest.approx(honest.high - honest.low, rel=0.15)
+
+
+def test_chains(tmp_path: Path) -> None:
+    planned = episodes(["chain", "stack"], [], 6)
+    run = make_run(
+        tmp_path / "run", planned, lambda spec: "success" if spec.index < 2 else "failure"
+    )
+    (chain,) = summarize(run).chains
+    assert (chain.task, chain.stages, chain.n) == ("chain", ("open", "put in", "close"), 6)
+    assert chain.success_at == pytest.approx((5 / 6, 4 / 6, 2 / 6))
+    assert chain.mean == pytest.approx(11 / 6)
+    assert "Long horizon" in report.text(summarize(run))
+
+
+def test_text_fits_a_terminal(run: Run) -> None:
+    lines = report.text(summarize(run)).splitlines()
+    assert max(len(line) for line in lines) <= 100
+    (stack_dark,) = [
+        line.split() for line in lines[lines.index("stack") :][:5] if "lighting:L2" in line
+    ]
+    assert stack_dark == "lighting:L2 50.0 23.7 to 76.3 10 100.0 +50.0".split() + [
+        *stack_dark[7:10],
+        "0",
+        "0",
+    ]
+
+
+def test_privileged_is_marked_everywhere(tmp_path: Path) -> None:
+    policy = PolicyInfo(name="expert", args={}, spec={}, privileged=True)
+    planned = episodes(["stack"], [DIM], 2)
+    summary = summarize(make_run(tmp_path / "run", planned, dark_fails, policy=policy))
+    assert "expert (privileged)" in report.text(summary)
+    assert "expert (privileged)" in report.markdown(summary)
+    assert set(report.to_frame(summary)["privileged"]) == {True}
+
+
+def test_names_cannot_break_out(run: Run) -> None:
+    summary = summarize(run)
+    wild = "<script>|[x](y) `z` *b* $m$\n# h\x1b[31m"
+    header = replace(summary.header, policy=wild, suite=wild)
+    cells = tuple(
+        replace(cell, task=wild, axis="a|b" if cell.axis else None) for cell in summary.cells
+    )
+    summary = replace(summary, header=header, cells=cells)
+    written = report.markdown(summary)
+    assert "<script>" not in written
+    assert "\x1b" not in written + report.text(summary)
+    table = [line for line in written.splitlines() if line.startswith("|")]
+    assert len({line.replace("\\|", "").count("|") for line in table}) == 1
+    assert sum(line.startswith("#") for line in written.splitlines()) == 1
+
+
+def test_frame_has_a_row_for_each_line_and_empty_for_no_data(run: Run) -> None:
+    frame = report.to_frame(summarize(run))
+    assert list(frame["kind"]).count("level") == 3 + 6
+    nominal = frame[frame["kind"] == "nominal"]
+    assert nominal["gap"].isna().all()
+    assert frame.loc[frame["kind"] == "overall", "success_rate"].item() == pytest.approx(2 / 3)
+
+
+def test_write_puts_tables_and_a_picture_into_the_folder(run: Run) -> None:
+    paths = report.write(run)
+    names = [path.relative_to(run.path).as_posix() for path in paths]
+    assert names == [
+        "tables/summary.txt",
+        "tables/summary.md",
+        "tables/summary.csv",
+        "plots/generalization.png",
+    ]
+    rows = list(csv.DictReader(io.StringIO(paths[2].read_text())))
+    assert rows[0]["kind"] == "overall"
+    assert rows[1]["gap"] == ""
+    before = [path.read_bytes() for path in paths]
+    assert [path.read_bytes() for path in report.write(Run.open(run.path))] == before
+
+
+def test_the_picture_is_wide_and_shows_both_colours(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "plot.png"
+    report.plot(summarize(run), path)
+    with Image.open(path) as image:
+        assert image.width == 1440
+        colors = {color for _, color in image.convert("RGB").getcolors(1 << 24) or []}
+    assert {(0, 114, 178), (213, 94, 0)} <= colors
+
+
+def test_a_long_suite_is_drawn_without_its_tasks(tmp_path: Path) -> None:
+    tasks = [f"task-{k}" for k in range(20)]
+    run = make_run(tmp_path / "run", episodes(tasks, [DIM, DARK, MOVED], 1), dark_fails)
+    report.plot(summarize(run), tmp_path / "plot.png")
+    with Image.open(tmp_path / "plot.png") as image:
+        assert image.height < image.width

@@ -1,0 +1,189 @@
+"""What a manifest promises: balance, pairs, names and a hash."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from harness_fakes import FakeWorld
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlabench.errors import UnknownNameError, UsageError
+from vlabench.suite import Cell, Manifest, Suite, build_manifest, load_suite, suite_names
+from vlabench.types import EpisodeSpec
+
+TASKS = ("place-on", "place-in", "stack")
+
+
+def make_suite(**changes: object) -> Suite:
+    values = {
+        "name": "small",
+        "version": 1,
+        "description": "For tests.",
+        "seed": 0,
+        "episodes": 3,
+        "tasks": TASKS,
+        "cells": (
+            Cell(axis="lighting", levels=("L1", "L2", "L3")),
+            Cell(axis="object-pose", levels=("L1", "L2"), tasks=("stack",)),
+        ),
+    }
+    return Suite.model_validate({**values, **changes})
+
+
+suites = st.builds(
+    lambda tasks, levels, episodes, seed: make_suite(
+        tasks=tasks,
+        episodes=episodes,
+        seed=seed,
+        cells=(
+            Cell(axis="lighting", levels=levels),
+            Cell(axis="object-pose", levels=("L2",), tasks=tasks[:1]),
+        ),
+    ),
+    st.lists(st.sampled_from(TASKS), min_size=1, unique=True).map(tuple),
+    st.lists(st.sampled_from(("L1", "L2", "L3")), min_size=1, unique=True).map(tuple),
+    st.integers(1, 5),
+    st.integers(0, 2**40),
+)
+
+
+@given(suites)
+def test_every_cell_has_its_pairs_and_each_its_own_scene(suite: Suite) -> None:
+    manifest = build_manifest(suite, FakeWorld())
+    perturbed = [episode for episode in manifest.episodes if episode.changes]
+    counts = Counter((e.task, e.changes) for e in perturbed)
+    expected = {
+        (task, cell.axis, level)
+        for task in suite.tasks
+        for cell in suite.cells_of(task)
+        for level in cell.levels
+    }
+    assert {(task, c.axis, c.level) for task, (c,) in counts} == expected
+    assert set(counts.values()) == {suite.episodes}
+    scenes = Counter((e.task, e.changes[0].axis, e.index) for e in perturbed)
+    assert set(scenes.values()) == {1}
+
+
+@given(suites)
+def test_a_twin_comes_once_and_just_before_its_perturbed_episodes(suite: Suite) -> None:
+    manifest = build_manifest(suite, FakeWorld())
+    assert len(manifest.by_id) == len(manifest.episodes)
+    for nominal, *perturbed in manifest.groups():
+        assert nominal.control_id is None
+        assert nominal.changes == ()
+        assert perturbed
+        for episode in perturbed:
+            assert episode.control_id == nominal.episode_id
+            assert (episode.task, episode.index) == (nominal.task, nominal.index)
+            assert episode.factors["goal"] == nominal.factors["goal"]
+            assert episode.factors["light"] != nominal.factors["light"]
+    assert sum(len(group) for group in manifest.groups()) == len(manifest.episodes)
+
+
+@given(suites)
+def test_any_prefix_is_balanced(suite: Suite) -> None:
+    manifest = build_manifest(suite, FakeWorld())
+    strata = {(task, level) for task in suite.tasks for level in range(_levels(suite))}
+    seen = Counter({stratum: 0 for stratum in strata})
+    tasks = Counter({task: 0 for task in suite.tasks})
+    for nominal, *_ in manifest.groups():
+        seen[nominal.task, nominal.index // suite.episodes] += 1
+        tasks[nominal.task] += 1
+        assert max(seen.values()) - min(seen.values()) <= 1
+        assert max(tasks.values()) - min(tasks.values()) <= 1
+
+
+def _levels(suite: Suite) -> int:
+    return max(len(cell.levels) for cell in suite.cells)
+
+
+@given(suites, st.integers(1, 30))
+def test_a_limit_is_a_prefix_of_whole_groups(suite: Suite, limit: int) -> None:
+    manifest = build_manifest(suite, FakeWorld())
+    limited = manifest.limit(limit)
+    assert limited.episodes == manifest.episodes[: len(limited.episodes)]
+    assert list(limited.groups()) == list(manifest.groups())[:limit]
+
+
+def test_the_order_depends_on_the_seed_alone() -> None:
+    first, again = (build_manifest(make_suite(), FakeWorld()) for _ in range(2))
+    other = build_manifest(make_suite(seed=1), FakeWorld())
+    assert first.hash == again.hash
+
+    def order(manifest: Manifest) -> list[tuple[str, int]]:
+        return [(e.task, e.index) for e in manifest.episodes]
+
+    assert order(first) == order(again)
+    assert order(first) != order(other)
+    assert sorted(order(first)) == sorted(order(other))
+
+
+def test_a_manifest_survives_json_and_its_hash_covers_what_was_drawn() -> None:
+    manifest = build_manifest(make_suite(), FakeWorld())
+    data = manifest.to_json()
+    assert Manifest.from_json(data) == manifest
+    assert Manifest.from_json(data).hash == manifest.hash
+    data["episodes"][0]["factors"] = {**data["episodes"][0]["factors"], "goal": 0.123}
+    assert Manifest.from_json(data).hash != manifest.hash
+
+
+def test_a_suite_without_cells_is_nominal() -> None:
+    manifest = build_manifest(make_suite(cells=()), FakeWorld())
+    assert len(manifest.episodes) == 9
+    assert all(e.changes == () and e.control_id is None for e in manifest.episodes)
+    assert {e.index for e in manifest.episodes} == {0, 1, 2}
+
+
+def test_twins_are_the_episodes_of_a_nominal_suite_with_the_same_seed() -> None:
+    def nominal(suite: Suite) -> set[str]:
+        episodes = build_manifest(suite, FakeWorld()).episodes
+        return {e.episode_id for e in episodes if e.control_id is None}
+
+    assert nominal(make_suite(cells=())) <= nominal(make_suite())
+
+
+def test_narrowing_to_tasks_keeps_their_episodes() -> None:
+    def episodes(suite: Suite) -> dict[str, EpisodeSpec]:
+        return dict(build_manifest(suite, FakeWorld()).by_id)
+
+    whole, narrow = episodes(make_suite()), episodes(make_suite().narrowed(tasks=["place-in"]))
+    assert narrow == {name: e for name, e in whole.items() if e.task == "place-in"}
+    assert make_suite().narrowed(tasks=["place-in"]).cells == (make_suite().cells[0],)
+
+
+def test_wrong_narrowings_are_refused() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'stack'"):
+        make_suite().narrowed(tasks=["stak"])
+    with pytest.raises(UsageError, match="No task"):
+        make_suite().narrowed(tasks=[])
+    with pytest.raises(UsageError, match="episodes is 0"):
+        make_suite().narrowed(episodes=0)
+    with pytest.raises(UsageError, match="seed is -1"):
+        make_suite().narrowed(seed=-1)
+    with pytest.raises(UsageError, match="limit is 0"):
+        build_manifest(make_suite(), FakeWorld()).limit(0)
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_packaged_suites_read_and_explain_themselves(name: str) -> None:
+    suite = load_suite(name)
+    assert suite.name == name
+    assert suite.description.endswith(".")
+    text = (Path(__file__).parents[2] / "suites" / f"{name}.yaml").read_text()
+    assert text.startswith("# ")
+
+
+def test_the_smoke_suite_has_ten_episodes() -> None:
+    suite = load_suite("smoke")
+    pairs = suite.episodes * sum(
+        1 + len(cell.levels) for task in suite.tasks for cell in suite.cells_of(task)
+    )
+    assert pairs == 10
+
+
+def test_an_unknown_suite_names_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'lighting'"):
+        load_suite("lightning")

@@ -1,0 +1,162 @@
+"""The conformance kit catches every promise that a policy can break."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from vlabench.contract.specs import CameraSpec, PolicySpec
+from vlabench.errors import ContractError, PolicyError
+from vlabench.testing import EXAMPLE_ENV, check_policy
+from vlabench.types import ActionChunk
+
+
+class Honest:
+    """Keeps every promise: a function of its observation, several at a time."""
+
+    declared = PolicySpec(
+        name="honest",
+        cameras=(CameraSpec("wrist/0", 8, 8),),
+        proprio=("ee_position",),
+        chunk_length=3,
+        executed=2,
+        max_batch=2,
+    )
+
+    def __init__(self):
+        self.sessions = set()
+        self.largest = 0
+
+    def spec(self):
+        return self.declared
+
+    def reset(self, starts):
+        self.sessions |= {start.episode_id for start in starts}
+
+    def act(self, observations):
+        assert {seen.episode_id for seen in observations} <= self.sessions
+        self.largest = max(self.largest, len(observations))
+        return [self.answer(seen) for seen in observations]
+
+    def answer(self, seen):
+        return ActionChunk(np.full((3, 7), seen.images["wrist/0"].mean() / 255))
+
+    def end(self, episode_ids):
+        self.sessions -= set(episode_ids)
+
+    def close(self):
+        pass
+
+
+class Forgetful(Honest):
+    reset = None
+
+
+class Changeable(Honest):
+    def spec(self):
+        self.largest += 1
+        return PolicySpec(name=f"changeable-{self.largest}")
+
+
+class Undeclared(Honest):
+    def spec(self):
+        return {"name": "undeclared"}
+
+
+class Scribbler(Honest):
+    def answer(self, seen):
+        seen.images["wrist/0"][:] = 0
+        return super().answer(seen)
+
+
+class Swallower(Honest):
+    def act(self, observations):
+        return super().act(observations)[:-1]
+
+
+class Bare(Honest):
+    def answer(self, seen):
+        return np.zeros((3, 7))
+
+
+class Short(Honest):
+    def answer(self, seen):
+        return ActionChunk(np.zeros((1, 7)))
+
+
+class Long(Honest):
+    def answer(self, seen):
+        return ActionChunk(np.zeros((4, 7)))
+
+
+class Broken(Honest):
+    def answer(self, seen):
+        return ActionChunk(np.full((3, 7), np.nan))
+
+
+class Timeless(Honest):
+    def answer(self, seen):
+        return ActionChunk(np.zeros((3, 7)), infer_ms=-1.0)
+
+
+class Chatty(Honest):
+    def answer(self, seen):
+        return ActionChunk(np.zeros((3, 7)), extras={"plan": object()})
+
+
+class Restless(Honest):
+    def answer(self, seen):
+        self.largest += 1
+        return ActionChunk(np.full((3, 7), 1 / self.largest))
+
+
+class Crowded(Honest):
+    """Answers depend on who else is asked."""
+
+    def act(self, observations):
+        return [ActionChunk(np.full((3, 7), 1 / len(observations))) for _ in observations]
+
+
+def test_an_honest_policy_passes_and_is_left_without_sessions():
+    policy = Honest()
+    assert check_policy(policy).executed == 2
+    assert policy.sessions == set()
+    assert policy.largest == 2
+
+
+@pytest.mark.parametrize(
+    ("policy", "part"),
+    [
+        (Forgetful, "no method reset"),
+        (Changeable, "something else each time"),
+        (Undeclared, "gave a dict"),
+        (Scribbler, "wrote into an observation"),
+        (Swallower, "1 answers to 2 observations"),
+        (Bare, "answered a ndarray"),
+        (Short, "fewer than the 2"),
+        (Long, "answered 4 actions"),
+        (Broken, "nan"),
+        (Timeless, "-1.0 ms"),
+        (Chatty, "extras"),
+        (Restless, "when asked again"),
+        (Crowded, "one session at a time"),
+    ],
+)
+def test_a_broken_promise_is_named(policy, part):
+    with pytest.raises(PolicyError, match=part):
+        check_policy(policy())
+
+
+def test_a_policy_that_admits_to_chance_may_change_its_answers():
+    policy = Restless()
+    policy.declared = replace(Honest.declared, deterministic=False)
+    check_policy(policy)
+
+
+def test_a_policy_that_does_not_fit_the_environment_is_refused():
+    policy = Honest()
+    policy.declared = PolicySpec(name="honest", control_hz=3.0)
+    with pytest.raises(ContractError, match="3 Hz"):
+        check_policy(policy, EXAMPLE_ENV)

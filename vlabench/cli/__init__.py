@@ -1,0 +1,86 @@
+"""The command line: one module a command, one line in `COMMANDS` each.
+
+Only the command that was asked for is imported, so that ``vlabench --help`` answers at once.
+Whatever a user can mend is printed as one sentence, and the exit code says what kind it was.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import typer
+
+from vlabench.errors import VlabenchError
+from vlabench.registry import load_attribute
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: the function that runs it, and a line for the list of commands."""
+
+    function: str
+    summary: str
+
+
+COMMANDS = {
+    "eval": Command("vlabench.cli.eval:eval_command", "Evaluate a policy on a suite."),
+    "list": Command(
+        "vlabench.cli.list:list_command", "Show policies, suites, tasks, axes and objects."
+    ),
+    "leaderboard": Command(
+        "vlabench.cli.leaderboard:leaderboard_command", "Add finished runs to the leaderboard."
+    ),
+    "doctor": Command("vlabench.cli.doctor:doctor_command", "Say what is missing on this machine."),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits; `arguments` are the process's own by default."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _app(words)(words, prog_name="vlabench")
+    except VlabenchError as error:
+        typer.echo(f"vlabench: {error}", err=True)
+        raise SystemExit(error.exit_code) from None
+
+
+def _app(words: Sequence[str]) -> typer.Typer:
+    """The commands, of which only the one that `words` asks for is imported."""
+    app = typer.Typer(
+        name="vlabench",
+        help="How well does a robot policy do when something changes?",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_top_level)
+    wanted = next((word for word in words if not word.startswith("-")), None)
+    for name, command in COMMANDS.items():
+        if name == wanted or "_VLABENCH_COMPLETE" in os.environ:
+            app.command(name)(load_attribute(command.function, "command"))
+        else:
+            app.command(name, help=command.summary)(_placeholder)
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from vlabench.provenance import vlabench_version
+
+        typer.echo(vlabench_version())
+        raise typer.Exit
+
+
+def _top_level(
+    version: bool = typer.Option(
+        False, "--version", is_eager=True, callback=_print_version, help="Print the version."
+    ),
+) -> None:
+    """How well does a robot policy do when something changes?"""
+
+
+def _placeholder() -> None:
+    """Stands in the list of commands for one that was not asked for."""

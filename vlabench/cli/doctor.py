@@ -1,0 +1,274 @@
+"""``vlabench doctor``: what is missing on this machine, and the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+GIB = 1024**3
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (no file is made there: Ray keeps its objects in it)
+FAILED = 2
+"""Exit code where something that is needed is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found: whether it will do, what it is, and the command that mends it."""
+
+    state: Literal["ok", "warn", "fail"]
+    what: str
+    mend: str = ""
+
+
+def doctor_command() -> None:
+    """Say what is missing on this machine."""
+    failed = False
+    for finding in findings():
+        typer.echo(f"{finding.state:<4}  {finding.what}")
+        if finding.mend:
+            typer.echo(f"      -> {finding.mend}")
+        failed = failed or finding.state == "fail"
+    typer.echo("Something that is needed is missing." if failed else "Ready to run.")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def findings() -> Iterator[Finding]:
+    """Every check, the slow ones last."""
+    yield check_python(sys.version_info[:2])
+    yield check_cores(len(os.sched_getaffinity(0)))
+    yield check_fma(platform.machine(), _cpu_flags())
+    yield check_memory(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    yield check_shared_memory(_free_bytes(SHARED_MEMORY))
+    yield check_disk(_free_bytes(Path.cwd()))
+    yield check_writing(Path("results"))
+    yield from check_dependencies(_requirements(), _installed)
+    yield check_rendering(probe)
+
+
+# --- the machine --------------------------------------------------------------------------------
+
+
+def check_python(found: tuple[int, int]) -> Finding:
+    """Python 3.11 is what everything is tested with; nothing older works."""
+    name = f"Python {found[0]}.{found[1]}"
+    if found < (3, 11):
+        return Finding("fail", f"{name}; 3.11 is needed", "uv venv --python 3.11")
+    return Finding("ok", name)
+
+
+def check_cores(count: int) -> Finding:
+    """Each worker is a process, so cores are speed."""
+    if count < 2:
+        return Finding("warn", "1 CPU core: one episode at a time")
+    return Finding("ok", f"{count} CPU cores")
+
+
+def check_fma(machine: str, flags: frozenset[str]) -> Finding:
+    """Episodes replay to the bit only among x86-64 machines that have FMA."""
+    if machine.lower() in ("x86_64", "amd64") and "fma" in flags:
+        return Finding("ok", f"{machine} with FMA: replays agree with other machines")
+    return Finding(
+        "warn",
+        f"{machine} without x86-64 FMA: episodes run, but may differ from other machines' in the "
+        "last bit, so replay and compare runs on one machine",
+    )
+
+
+def check_memory(size: int) -> Finding:
+    """A worker takes about one GiB."""
+    what = f"{size / GIB:.1f} GiB of memory"
+    if size < 4 * GIB:
+        return Finding("warn", f"{what}; about 1 GiB for each worker", "give --workers 1")
+    return Finding("ok", what)
+
+
+def check_shared_memory(free: int | None) -> Finding:
+    """Ray passes frames through shared memory; a container's default is 64 MiB."""
+    mend = "docker run --shm-size=2g ..., or vlabench eval --runner serial"
+    if free is None:
+        return Finding("warn", f"no {SHARED_MEMORY}: Ray falls back to files, and is slow", mend)
+    what = f"{free / GIB:.1f} GiB free in {SHARED_MEMORY}"
+    return Finding("ok", what) if free >= GIB else Finding("warn", f"{what}: Ray wants 1", mend)
+
+
+def check_disk(free: int | None) -> Finding:
+    """A run takes some kilobytes an episode; Ray's session and caches take more."""
+    what = f"{(free or 0) / GIB:.1f} GiB free on this disk"
+    if free is None or free < 2 * GIB:
+        return Finding("warn", f"{what}; 2 are wanted", "free some space, or give --out elsewhere")
+    return Finding("ok", what)
+
+
+def check_writing(folder: Path) -> Finding:
+    """Whether runs can be kept where they go unless ``--out`` says otherwise; makes no folder."""
+    present = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=present):
+            return Finding("ok", f"{folder}/ can be written")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return Finding(
+            "fail", f"cannot write to {folder}/ ({reason})", f"chmod u+w {present}, or give --out"
+        )
+
+
+def _cpu_flags() -> frozenset[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(
+        flag for line in lines if line.startswith("flags") for flag in line.split(":")[1].split()
+    )
+
+
+def _free_bytes(path: Path) -> int | None:
+    try:
+        return shutil.disk_usage(path).free
+    except OSError:
+        return None
+
+
+# --- dependencies -------------------------------------------------------------------------------
+
+ROBOSUITE_MEND = (
+    "apt-get install gcc python3-dev linux-libc-dev (robosuite wants evdev, which may have to be "
+    "compiled), then "
+)
+
+
+def check_dependencies(
+    wanted: Sequence[str], installed: Callable[[str], str | None]
+) -> Iterator[Finding]:
+    """Each distribution against the versions that the package asks for.
+
+    Args:
+        wanted: Requirements such as ``"mujoco==3.9.0"``.
+        installed: The version of a distribution; None if it is not there.
+    """
+    if not wanted or installed("packaging") is None:
+        yield Finding("fail", "vlabench is not installed, or not all of it", "pip install -e .")
+        return
+    from packaging.requirements import Requirement
+
+    good = []
+    for requirement in map(Requirement, wanted):
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        name, found = requirement.name, installed(requirement.name)
+        if found is not None and requirement.specifier.contains(found, prereleases=True):
+            good.append(f"{name} {found}")
+            continue
+        has = "is not installed" if found is None else f"is {found}"
+        mend = f"pip install '{name}{requirement.specifier}'"
+        hint = ROBOSUITE_MEND if name in ("robosuite", "evdev") else ""
+        yield Finding("fail", f"{name} {has}; {requirement.specifier} is wanted", f"{hint}{mend}")
+    if good:
+        yield Finding("ok", ", ".join(good))
+
+
+def _requirements() -> Sequence[str]:
+    try:
+        return requires("vlabench") or ()
+    except PackageNotFoundError:
+        return ()
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+# --- rendering ----------------------------------------------------------------------------------
+
+BACKENDS: Mapping[str, str] = {
+    "egl": "apt-get install libegl1 libgl1-mesa-dri",
+    "osmesa": "apt-get install libosmesa6",
+}
+"""MuJoCo's ways to render without a screen, the better one first, and what each needs on Debian."""
+
+PROBE = """
+import mujoco
+model = mujoco.MjModel.from_xml_string('''
+<mujoco>
+  <visual><headlight ambient="1 1 1" diffuse="0 0 0" specular="0 0 0"/></visual>
+  <worldbody>
+    <camera name="above" pos="0 0 1"/>
+    <geom type="plane" size="9 9 1" rgba="0.2 0.6 0.4 1"/>
+  </worldbody>
+</mujoco>''')
+data = mujoco.MjData(model)
+mujoco.mj_forward(model, data)
+with mujoco.Renderer(model, 32, 32) as renderer:
+    renderer.update_scene(data, "above")
+    pixel = renderer.render()[16, 16]
+    from OpenGL import GL
+    name = GL.glGetString(GL.GL_RENDERER).decode()
+assert abs(pixel.astype(int) - (51, 153, 102)).max() <= 3, f"a wrong colour came back: {pixel}"
+print(name)
+"""
+"""Renders a green plane and prints the renderer's name; fails if another colour comes back."""
+
+PROBE_LIMIT_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Whether a backend rendered; `text` is the renderer's name, or the last line of the error."""
+
+    works: bool
+    text: str
+
+
+def check_rendering(probe: Callable[[str], Probe]) -> Finding:
+    """The first backend that renders; a policy that does not look can do without."""
+    mends: list[str] = []
+    reasons: list[str] = []
+    for backend, mend in BACKENDS.items():
+        result = probe(backend)
+        if result.works and not reasons:
+            return Finding("ok", f"renders by {backend.upper()} on {result.text}")
+        if result.works:
+            what = f"renders by {backend.upper()} on {result.text}; {'; '.join(reasons)}"
+            return Finding("warn", what, mends[0])
+        mends.append(mend)
+        reasons.append(f"{backend.upper()} does not work ({result.text})")
+    return Finding("fail", f"cannot render: {'; '.join(reasons)}", ", or ".join(mends))
+
+
+def probe(backend: str) -> Probe:
+    """Renders a scene of one known colour in a process of its own.
+
+    A broken driver can kill the process that loads it, and a backend cannot be changed later.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            done = subprocess.run(
+                (sys.executable, "-c", PROBE),
+                env={**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend},
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=PROBE_LIMIT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Probe(False, f"no answer within {PROBE_LIMIT_S} s")
+    if done.returncode == 0:
+        return Probe(True, done.stdout.strip())
+    lines = done.stderr.strip().splitlines()
+    return Probe(False, lines[-1] if lines else f"the process ended with {done.returncode}")

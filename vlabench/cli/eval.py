@@ -1,0 +1,152 @@
+"""``vlabench eval``: evaluate a policy on a suite; the same command again resumes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vlabench.errors import InvalidRunError, UsageError
+from vlabench.types import Json, Observation
+
+if TYPE_CHECKING:
+    from vlabench.evaluation import Plan
+    from vlabench.runner.progress import Progress
+    from vlabench.store import Run
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def eval_command(
+    policy: Annotated[str, typer.Option(help="A registered policy, or module:attribute.")],
+    suite: Annotated[str, typer.Option(help="A packaged suite, or the path of a YAML file.")],
+    policy_arg: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An argument of the policy.")
+    ] = None,
+    episodes: Annotated[int | None, typer.Option(help="Pairs for each task and cell.")] = None,
+    tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Other draws; marks the run.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; all by default.")] = None,
+    runner: Annotated[str, typer.Option(help="ray or serial.")] = "ray",
+    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many pairs.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would run, and run nothing.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over, deleting what the folder holds.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a bar.")] = False,
+    world: Annotated[str, typer.Option(hidden=True)] = "tabletop",
+) -> None:
+    """Evaluate a policy on a suite; the same command again resumes."""
+    from vlabench.evaluation import execute, plan
+    from vlabench.runner.job import RunnerOptions
+
+    planned = plan(
+        policy,
+        suite,
+        policy_args=parse_policy_args(policy_arg or []),
+        episodes=episodes,
+        tasks=None if tasks is None else [task.strip() for task in tasks.split(",")],
+        seed=seed,
+        limit=limit,
+        out=out,
+        world=world,
+    )
+    _describe(planned)
+    if dry_run:
+        _save_first_frames(planned)
+        return
+    options = RunnerOptions(workers, ray_address)
+    try:
+        run = execute(planned, runner, options, _progress(quiet), fresh=fresh)
+    except KeyboardInterrupt:
+        typer.echo(
+            f"Stopped: what has finished is kept in {planned.folder}, and the same command "
+            "resumes.",
+            err=True,
+        )
+        raise typer.Exit(INTERRUPTED) from None
+    _report(run)
+
+
+def parse_policy_args(pairs: list[str]) -> dict[str, Json]:
+    """The values of ``--policy-arg``: ``["scale=0.5"]`` gives ``{"scale": 0.5}``.
+
+    Raises:
+        UsageError: If one has no ``=``, or its name is given twice.
+    """
+    import yaml
+
+    args: dict[str, Json] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--policy-arg {pair!r} is not of the form KEY=VALUE; write it so.")
+        if name in args:
+            raise UsageError(f"--policy-arg {name!r} is given twice; keep one.")
+        try:
+            args[name] = yaml.safe_load(text) if text else ""
+        except yaml.YAMLError:
+            args[name] = text
+    return args
+
+
+def _describe(planned: Plan) -> None:
+    info = planned.info
+    marked = "" if info.certified else " (other draws than the suite's own: not certified)"
+    typer.echo(f"{info.policy.name} on {info.suite} v{info.suite_version}{marked}")
+    typer.echo(f"manifest {info.manifest_hash}, {info.planned} episodes -> {planned.folder}")
+    typer.echo(f"contract {info.contract_fingerprint}:")
+    for line in info.contract:
+        typer.echo(f"  {line}")
+
+
+def _save_first_frames(planned: Plan) -> None:
+    """Saves what the policy would see first, exactly as it would see it."""
+    from vlabench.evaluation import first_look
+
+    if not planned.pipeline.cameras:
+        typer.echo("The policy does not look: no frame to save, and nothing was sent.")
+        return
+    folder = planned.folder / "dry-run"
+    try:
+        _save_images(folder, first_look(planned))
+    except OSError as error:
+        raise UsageError(f"Cannot write to {folder} ({error}); give another --out.") from error
+    typer.echo("Nothing was sent to the policy.")
+
+
+def _save_images(folder: Path, observation: Observation) -> None:
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    typer.echo(f"instruction: {observation.instruction}")
+    for role, image in observation.images.items():
+        path = folder / f"{role.replace('/', '-')}.png"
+        Image.fromarray(image).save(path)
+        typer.echo(f"frame 0 of camera {role}: {path}")
+
+
+def _progress(quiet: bool) -> Progress:
+    from vlabench.runner.progress import Bar, Lines
+
+    return Bar() if sys.stdout.isatty() and not quiet else Lines(typer.echo)
+
+
+def _report(run: Run) -> None:
+    from vlabench import report
+
+    report.write(run)
+    typer.echo(report.text(report.summarize(run)))
+    typer.echo(f"{run.path}")
+    if not run.valid:
+        raise InvalidRunError(
+            f"The run is not valid: {len(run.missing)} of {run.info.planned} episodes are missing "
+            f"(attempts.jsonl in {run.path} says why); the same command tries them again."
+        )

@@ -1,0 +1,69 @@
+"""``vlabench leaderboard``: enter finished runs into the leaderboard, and print it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from vlabench.leaderboard import Leaderboard
+
+NO_DATA = "–"
+
+
+def leaderboard_command(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.", metavar="RUN...")],
+    out: Annotated[Path, typer.Option(help="The CSV file.")] = Path("results/leaderboard.csv"),
+) -> None:
+    """Add finished runs to the leaderboard."""
+    from vlabench.leaderboard import update_leaderboard
+    from vlabench.store import Run
+
+    board = update_leaderboard([Run.open(path) for path in runs], out)
+    typer.echo(table(board))
+    if board.unranked:
+        typer.echo(
+            f"{len(board.unranked)} of these lost their rank, because a rank needs the episodes; "
+            f"give their runs too: {', '.join(board.unranked)}"
+        )
+    typer.echo(f"Ranks count within one suite, manifest and world. Written to {out}")
+
+
+def table(board: Leaderboard) -> str:
+    """The leaderboard's main columns as aligned text, in percent."""
+    head = ("rank", "policy", "suite", "success", "95 % interval", "unchanged", "worst axis", "n")
+    rows = [head, *(_cells(row) for row in board.rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def _cells(row: Mapping[str, str]) -> tuple[str, ...]:
+    interval = NO_DATA
+    if row.get("ci_low") and row.get("ci_high"):
+        interval = f"{_percent(row['ci_low'])} to {_percent(row['ci_high'])}"
+    mark = " (privileged)" if row.get("privileged") == "true" else ""
+    cells = (
+        row.get("rank") or NO_DATA,
+        f"{row.get('policy', '')}{mark}",
+        f"{row['suite']} v{row['suite_version']}",
+        _percent(row.get("success_rate", "")),
+        interval,
+        _percent(row.get("success_rate_nominal", "")),
+        row.get("worst_axis") or NO_DATA,
+        row.get("n") or NO_DATA,
+    )
+    return tuple("".join(c if c.isprintable() else " " for c in cell) for cell in cells)
+
+
+def _percent(cell: str) -> str:
+    try:
+        return f"{100 * float(cell):.1f}"
+    except ValueError:
+        return NO_DATA

@@ -1,0 +1,226 @@
+"""``vlabench list``: what there is, with its documentation."""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from vlabench.errors import UnknownNameError, UsageError
+from vlabench.registry import AXES, OBJECTS, POLICIES, TASKS, Registry
+from vlabench.suite import Suite, load_suite, suite_names
+
+Lines: TypeAlias = Iterator[str]
+Thing: TypeAlias = Any
+"""What a registry holds; other packages may add things of any type."""
+
+NARROWEST, WIDEST = 60, 100
+
+
+def list_command(
+    kind: Annotated[str, typer.Argument(help="policies, suites, tasks, axes or objects.")],
+    name: Annotated[str | None, typer.Argument(help="One of them, for all that is known.")] = None,
+) -> None:
+    """Show policies, suites, tasks, axes and objects."""
+    if kind not in KINDS:
+        raise UnknownNameError("kind of thing", kind, KINDS)
+    shown = KINDS[kind]
+    for line in shown.listing() if name is None else shown.page(name):
+        typer.echo(line.rstrip())
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one kind of thing is shown: all of them in a line each, or one on a page."""
+
+    listing: Callable[[], Lines]
+    page: Callable[[str], Lines]
+
+
+# --- policies, tasks, axes: things of a registry ------------------------------------------------
+
+
+def _listing(registry: Registry) -> Callable[[], Lines]:
+    def lines() -> Lines:
+        rows = []
+        for name in registry.names():
+            try:
+                rows.append((name, _first_line(registry.load(name))))
+            except UsageError as error:
+                rows.append((name, f"cannot be loaded: {error}"))
+        return _two_columns(rows)
+
+    return lines
+
+
+def _policy_page(name: str) -> Lines:
+    policy = POLICIES.load(name)
+    yield from _page(name, policy)
+    arguments = _arguments(policy)
+    if arguments:
+        yield ""
+        yield "Arguments, each given as --policy-arg NAME=VALUE:"
+        yield from (f"  {argument}" for argument in arguments)
+
+
+def _task_page(name: str) -> Lines:
+    task = TASKS.load(name)
+    yield from _page(name, task)
+    stages = getattr(task, "stages", ())
+    if stages:
+        yield ""
+        yield f"Stages: {', '.join(stage.name for stage in stages)}"
+    horizon = getattr(task, "horizon", None)
+    if horizon is not None:
+        yield f"Horizon: {horizon} control steps"
+    phrases: Callable[[], Mapping[str, Sequence[str]]] | None = getattr(task, "phrases", None)
+    if phrases is not None:
+        yield ""
+        yield "Instructions:"
+        for kind, sentences in phrases().items():
+            yield f"  {kind}"
+            yield from (f"    {sentence}" for sentence in sentences)
+
+
+def _axis_page(name: str) -> Lines:
+    axis = AXES.load(name)
+    yield from _page(name, axis)
+    levels: Sequence[str] = getattr(axis, "levels", ())
+    if levels:
+        yield ""
+        yield f"Levels: {', '.join(levels)}"
+
+
+def _page(name: str, thing: Thing) -> Lines:
+    yield name
+    yield ""
+    yield from _documentation(thing).splitlines()
+
+
+# --- suites -------------------------------------------------------------------------------------
+
+
+def _suite_listing() -> Lines:
+    return _two_columns([(name, load_suite(name).description) for name in suite_names()])
+
+
+def _suite_page(name: str) -> Lines:
+    suite = load_suite(name)
+    yield f"{suite.name} v{suite.version}"
+    yield ""
+    yield from textwrap.wrap(suite.description, _width())
+    yield ""
+    yield f"Tasks: {', '.join(suite.tasks)}"
+    for cell in suite.cells:
+        only = "" if cell.tasks is None else f", in {', '.join(cell.tasks)} only"
+        yield f"Axis: {cell.axis} at {', '.join(cell.levels)}{only}"
+    yield f"Seed: {suite.seed}"
+    yield f"Episodes: {_episodes(suite)}"
+
+
+def _episodes(suite: Suite) -> str:
+    if not suite.cells:
+        return f"{suite.episodes} of each task, {suite.episodes * len(suite.tasks)} in all"
+    return f"{suite.episodes} of each task, axis and level, each beside an unchanged twin"
+
+
+# --- objects ------------------------------------------------------------------------------------
+
+FACTS = ("family", "split", "super_category", "material", "use", "synonyms")
+
+
+def _object_listing() -> Lines:
+    rows = [("name", *(fact.replace("_", "-") for fact in FACTS))]
+    for name in OBJECTS.names():
+        category = OBJECTS.load(name)
+        rows.append((name, *(_fact(category, fact) for fact in FACTS)))
+    return _columns(rows)
+
+
+def _object_page(name: str) -> Lines:
+    category = OBJECTS.load(name)
+    rows = [("name", name), *((fact.replace("_", "-"), _fact(category, fact)) for fact in FACTS)]
+    for fact in ("roles", "colors", "lengths"):
+        if hasattr(category, fact):
+            rows.append((fact, _fact(category, fact)))
+    return _two_columns(rows)
+
+
+def _fact(category: Thing, fact: str) -> str:
+    value = getattr(category, fact, None)
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {low:g}-{high:g} m" for key, (low, high) in value.items())
+    return ", ".join(sorted(value) if isinstance(value, frozenset) else value)
+
+
+KINDS: Mapping[str, Kind] = {
+    "policies": Kind(_listing(POLICIES), _policy_page),
+    "suites": Kind(_suite_listing, _suite_page),
+    "tasks": Kind(_listing(TASKS), _task_page),
+    "axes": Kind(_listing(AXES), _axis_page),
+    "objects": Kind(_object_listing, _object_page),
+}
+
+
+# --- documentation of a thing -------------------------------------------------------------------
+
+
+def _documentation(thing: Thing) -> str:
+    """Its own description if it has one; else its docstring below that of its module."""
+    description = getattr(thing, "description", None)
+    if isinstance(description, str):
+        return inspect.cleandoc(description)
+    module = sys.modules.get(getattr(thing, "__module__", ""))
+    above = inspect.getdoc(module) if module is not None else None
+    texts = [text for text in (above, inspect.getdoc(thing)) if text]
+    return "\n\n".join(texts) or "It has no documentation."
+
+
+def _first_line(thing: Thing) -> str:
+    description = getattr(thing, "description", None)
+    text = description if isinstance(description, str) else inspect.getdoc(thing)
+    lines = inspect.cleandoc(text or "").splitlines()
+    return lines[0] if lines else "It has no documentation."
+
+
+def _arguments(policy: Callable[..., object]) -> list[str]:
+    try:
+        parameters = inspect.signature(policy).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [
+        p.name if p.default is inspect.Parameter.empty else f"{p.name} = {p.default!r}"
+        for p in parameters
+        if p.kind in named
+    ]
+
+
+# --- form ---------------------------------------------------------------------------------------
+
+
+def _two_columns(rows: Sequence[tuple[str, str]]) -> Lines:
+    """Names on the left; what is said of them wraps on the right."""
+    name_width = max((len(name) for name, _ in rows), default=0)
+    for name, text in rows:
+        wrapped = textwrap.wrap(text, max(30, _width() - name_width - 2)) or [""]
+        for number, part in enumerate(wrapped):
+            yield f"{name if number == 0 else '':<{name_width}}  {part}"
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> Lines:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+
+
+def _width() -> int:
+    return min(WIDEST, max(NARROWEST, shutil.get_terminal_size((WIDEST, 24)).columns))

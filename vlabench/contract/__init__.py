@@ -1,0 +1,1 @@
+"""How a policy and an environment agree on cameras, state and actions."""

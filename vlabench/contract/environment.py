@@ -1,0 +1,79 @@
+"""The protocols that the harness knows the world by; it knows no simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.contract.specs import CameraSpec, EnvSpec
+from vlabench.types import Change, EpisodeSpec, Json, Observation, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnEpisode:
+    """What the world says of one draw: see the fields of `EpisodeSpec` of the same names."""
+
+    factors: Mapping[str, Json]
+    instruction: str
+    horizon: int
+    embodiment: str
+
+
+class World(Protocol):
+    """Draws episodes and makes environments that run them."""
+
+    version: str
+
+    def draw(self, task: str, changes: Sequence[Change], *, seed: int, index: int) -> DrawnEpisode:
+        """Every factor of one episode; equal arguments give equal values on every machine.
+
+        Raises:
+            UsageError: If an axis, a level or a task does not exist, or they do not go together.
+        """
+        ...
+
+    def spec(self) -> EnvSpec:
+        """What every environment of this world offers."""
+        ...
+
+    def make(self) -> Environment:
+        """An environment that can run any episode of this world, one after another."""
+        ...
+
+
+class Environment(Protocol):
+    """One simulated scene at a time."""
+
+    def spec(self) -> EnvSpec:
+        """What it offers; the same for all its episodes."""
+        ...
+
+    def start(self, episode: EpisodeSpec) -> None:
+        """Builds and settles the scene of `episode`."""
+        ...
+
+    def observe(
+        self, cameras: Sequence[CameraSpec] = (), *, privileged: bool = False
+    ) -> Observation:
+        """What can be seen now; renders only `cameras`."""
+        ...
+
+    def advance(self, action: npt.NDArray[np.float32]) -> bool:
+        """Executes one control step of its own float32 action; True when the episode is over."""
+        ...
+
+    def outcome(self) -> Outcome:
+        """What has come of the episode so far."""
+        ...
+
+    def checksum(self) -> int:
+        """32 bits of the state's hash, for the trace."""
+        ...
+
+    def close(self) -> None:
+        """Frees what it holds."""
+        ...

@@ -1,0 +1,90 @@
+"""Names to objects: built-in tables, and entry points of other packages.
+
+A table is a plain dictionary of ``name -> "module:attribute"`` in the package that owns the
+things, so listing names imports nothing heavy, and a new thing costs one line. Other packages
+add theirs through an entry point group of the same meaning.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from vlabench.errors import UnknownNameError, UsageError
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All things of one kind.
+
+    Attributes:
+        kind: What one of them is called in an error, for example ``"policy"``.
+        table: ``"module:ATTRIBUTE"`` of the built-in dictionary.
+        group: Entry point group in which other packages add theirs.
+    """
+
+    kind: str
+    table: str
+    group: str
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        return sorted({*self._builtin(), *_plugins(self.group)})
+
+    def load(self, name: str, where: str = "") -> Any:
+        """The object called `name`, imported now.
+
+        Raises:
+            UnknownNameError: If there is none; the text has the nearest name.
+            UsageError: If its module cannot be imported.
+        """
+        builtin = self._builtin()
+        if name in builtin:
+            return load_attribute(builtin[name], self.kind)
+        if name in _plugins(self.group):
+            return load_attribute(_plugins(self.group)[name].value, self.kind)
+        raise UnknownNameError(self.kind, name, self.names(), where)
+
+    def _builtin(self) -> Mapping[str, str]:
+        table: Mapping[str, str] = load_attribute(self.table, f"table of the {self.kind} registry")
+        return table
+
+
+@cache
+def _plugins(group: str) -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=group)}
+
+
+def load_attribute(reference: str, kind: str = "object") -> Any:
+    """The attribute that ``"module:attribute"`` names.
+
+    Raises:
+        UsageError: If the text has another form, or the module or attribute does not exist.
+    """
+    module_name, _, attribute = reference.partition(":")
+    if not module_name or not attribute:
+        raise UsageError(f"{reference!r} names no {kind}; write it as 'module:attribute'.")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise UsageError(
+            f"Cannot import {module_name!r} for the {kind} {reference!r} ({error}); "
+            "install it, or run from the folder that holds it."
+        ) from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        raise UsageError(
+            f"Module {module_name!r} has no {attribute!r}, which the {kind} {reference!r} names."
+        ) from None
+
+
+POLICIES = Registry("policy", "vlabench.policies:POLICIES", "vlabench.policies")
+TASKS = Registry("task", "vlabench.envs.tasks:TASKS", "vlabench.tasks")
+AXES = Registry("axis", "vlabench.envs.axes:AXES", "vlabench.axes")
+OBJECTS = Registry("object category", "vlabench.envs.objects:OBJECTS", "vlabench.objects")
+WORLDS = Registry("world", "vlabench.envs:WORLDS", "vlabench.worlds")

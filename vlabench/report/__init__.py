@@ -1,0 +1,47 @@
+"""Tables and pictures of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vlabench.report.plots import plot
+from vlabench.report.summarize import summarize, summarize_records
+from vlabench.report.summary import Chain, Gap, Header, Rate, Row, Summary
+from vlabench.report.tables import markdown, text, to_frame
+from vlabench.store import Run
+
+__all__ = [
+    "Chain",
+    "Gap",
+    "Header",
+    "Rate",
+    "Row",
+    "Summary",
+    "markdown",
+    "plot",
+    "summarize",
+    "summarize_records",
+    "text",
+    "to_frame",
+    "write",
+]
+
+
+def write(run: Run) -> list[Path]:
+    """Writes the tables and the plot into the run's folder, over older ones.
+
+    Returns:
+        The files: ``tables/summary.txt``, ``.md`` and ``.csv``, and ``plots/generalization.png``.
+    """
+    summary = summarize(run)
+    tables, picture = run.path / "tables", run.path / "plots" / "generalization.png"
+    tables.mkdir(exist_ok=True)
+    contents = {
+        tables / "summary.txt": text(summary),
+        tables / "summary.md": markdown(summary),
+        tables / "summary.csv": to_frame(summary).to_csv(index=False, lineterminator="\n"),
+    }
+    for path, content in contents.items():
+        path.write_text(content, encoding="utf-8")
+    plot(summary, picture)
+    return [*contents, picture]

@@ -1,0 +1,176 @@
+"""What a run says: success rates, and what each change costs against the unchanged twin.
+
+A missing episode, one that never ran or that the machinery lost, is never a failure: it is
+counted apart, and a pair with a missing half is left out of the gap. Means over tasks give every
+task the same weight. Where there is nothing to compute from, the value is None, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["overall", "nominal", "axis", "level"]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a summary is of.
+
+    Attributes:
+        run_id: Name of the run.
+        policy: Name of the policy.
+        privileged: Whether the policy reads the simulator's state.
+        suite: Name of the suite.
+        suite_version: Its version.
+        manifest_hash: Of the list of episodes that were planned.
+        env_fingerprint: Of the world they ran in.
+        contract_fingerprint: Of the policy's own pipeline.
+        complete: Whether every task and level of the suite was planned.
+        certified: Whether the draws are the suite's own, not another seed's.
+    """
+
+    run_id: str
+    policy: str
+    privileged: bool
+    suite: str
+    suite_version: int
+    manifest_hash: str
+    env_fingerprint: str
+    contract_fingerprint: str
+    complete: bool = True
+    certified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A success rate with its 95 % interval, out of `n` episodes."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Success rate of the unchanged twins less that of the changed episodes.
+
+    Attributes:
+        value: The difference; positive means that the change costs success.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        pairs: Pairs with both halves.
+        twin_only: Pairs in which only the unchanged twin succeeded.
+        changed_only: Pairs in which only the changed episode succeeded.
+    """
+
+    value: float
+    low: float
+    high: float
+    pairs: int
+    twin_only: int
+    changed_only: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        kind: ``"overall"`` (all changed episodes), ``"nominal"`` (the unchanged ones), ``"axis"``
+            (one axis, all its levels) or ``"level"`` (one axis at one level).
+        task: The task, or None for the mean over tasks.
+        axis: The axis; None for the kinds that have none.
+        level: The level; None for the kinds that have none.
+        planned: Episodes in the manifest.
+        missing: Of those, how many have no result.
+        policy_errors: How many failed by the policy's own error.
+        rate: Their success rate.
+        twin: Success rate of the unchanged twins that have a result for both halves.
+        gap: What the change costs, over the same pairs.
+    """
+
+    kind: Kind
+    task: str | None
+    axis: str | None
+    level: str | None
+    planned: int
+    missing: int
+    policy_errors: int
+    rate: Rate | None
+    twin: Rate | None
+    gap: Gap | None
+
+    @property
+    def retention(self) -> float | None:
+        """Changed over unchanged success rate of the pairs; None where the latter is under 20 %."""
+        if self.twin is None or self.gap is None or self.twin.value < 0.2:
+            return None
+        return (self.twin.value - self.gap.value) / self.twin.value
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """How far the episodes of one task of several stages came under one condition.
+
+    Attributes:
+        task: The task.
+        condition: ``"nominal"``, or ``axis:level``.
+        stages: Names of its stages, in order.
+        n: Episodes with a result.
+        success_at: Share of them that finished at least 1, 2, ... stages.
+        mean: Average number of stages finished.
+    """
+
+    task: str
+    condition: str
+    stages: tuple[str, ...]
+    n: int
+    success_at: tuple[float, ...]
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that the tables and the plot show.
+
+    Attributes:
+        header: What it is of.
+        planned: Episodes in the manifest.
+        missing: Of those, how many have no result.
+        policy_errors: How many failed by the policy's own error.
+        valid: Whether few enough are missing for the run to be published.
+        overall: Mean over tasks of the changed episodes (of the unchanged ones in a suite that
+            changes nothing); None where the run is not valid or did not plan the whole suite.
+        nominal: Mean over tasks of the unchanged episodes; None where there are none.
+        axes: Mean over tasks of each axis, with all its levels.
+        levels: Mean over tasks of each axis at each level.
+        cells: Each task, unchanged and at each level of each axis.
+        chains: Success at k of the tasks that have several stages.
+    """
+
+    header: Header
+    planned: int
+    missing: int
+    policy_errors: int
+    valid: bool
+    overall: Row | None
+    nominal: Row | None
+    axes: tuple[Row, ...]
+    levels: tuple[Row, ...]
+    cells: tuple[Row, ...]
+    chains: tuple[Chain, ...]
+
+    @property
+    def worst_axis(self) -> Row | None:
+        """The axis with the lowest success rate, once every axis has one."""
+        rated = [(row.rate.value, row) for row in self.axes if row.rate is not None]
+        if not rated or len(rated) < len(self.axes):
+            return None
+        return min(rated, key=lambda pair: pair[0])[1]

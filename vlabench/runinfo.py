@@ -1,0 +1,137 @@
+"""What ``run.json`` says: which policy met which episodes, with what code, on what machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from vlabench.errors import UsageError
+from vlabench.hashing import canonical_json, content_hash
+from vlabench.provenance import Checkout
+from vlabench.types import SCHEMA_VERSION, Json
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInfo:
+    """The policy of a run.
+
+    Attributes:
+        name: The name or ``module:attribute`` that it was asked for by.
+        args: Its arguments.
+        spec: `vlabench.contract.specs.PolicySpec.to_json` of it.
+        privileged: Whether it reads the simulator's state; such rows are marked in tables.
+    """
+
+    name: str
+    args: Mapping[str, Json]
+    spec: Mapping[str, Json]
+    privileged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """The content of ``run.json``.
+
+    Attributes:
+        run_id: Names the run; see `run_name`.
+        created_at: When it was first started, ISO 8601 in UTC.
+        finished_at: When its last episode was written; None until then.
+        command: The command that makes this run.
+        certified: Whether the draws are the suite's own, not another seed's.
+        contract: The lines that describe the pipeline between policy and environment.
+        planned: Episodes in the manifest.
+        completed: Episodes with a record when this was written.
+        missing: `planned` - `completed`.
+        code_hash: Of the sources that can change an episode; see `vlabench.provenance`.
+        git: The checkout; None for an installed copy.
+        episodes_sha256: Of ``episodes.jsonl`` when it is complete.
+    """
+
+    run_id: str
+    created_at: str
+    command: str
+    suite: str
+    suite_version: int
+    manifest_hash: str
+    env_fingerprint: str
+    contract: tuple[str, ...]
+    contract_fingerprint: str
+    policy: PolicyInfo
+    world: str
+    certified: bool
+    planned: int
+    completed: int = 0
+    missing: int = 0
+    vlabench_version: str
+    code_hash: str
+    git: Checkout | None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    os: str = ""
+    cpu: str = ""
+    finished_at: str | None = None
+    episodes_sha256: str | None = None
+    schema_version: str = SCHEMA_VERSION
+
+    def to_json(self) -> dict[str, Json]:
+        """A dictionary that `from_json` turns back into an equal value."""
+        return {**asdict(self), "contract": list(self.contract)}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Json]) -> RunInfo:
+        """The value that `to_json` wrote; fields of a newer minor version are left out."""
+        git = data["git"]
+        nested = {
+            "contract": tuple(data["contract"]),
+            "policy": PolicyInfo(**known(PolicyInfo, data["policy"])),
+            "git": None if git is None else Checkout(**known(Checkout, git)),
+        }
+        return RunInfo(**{**known(RunInfo, data), **nested})
+
+    def difference(self, other: RunInfo) -> str | None:
+        """Why `other`'s episodes cannot stand in one file with this run's; None if they can."""
+        pairs: dict[str, tuple[Json, Json]] = {
+            "the policy": (self.policy.name, other.policy.name),
+            "the policy's arguments": (dict(self.policy.args), dict(other.policy.args)),
+            "the manifest": (self.manifest_hash, other.manifest_hash),
+            "the environment": (self.env_fingerprint, other.env_fingerprint),
+            "the contract": (self.contract_fingerprint, other.contract_fingerprint),
+            "the code": (self.code_hash, other.code_hash),
+        }
+        for what, (mine, theirs) in pairs.items():
+            if canonical_json(mine) != canonical_json(theirs):
+                return f"{what} is {_short(theirs)} now and was {_short(mine)}"
+        return None
+
+
+def run_name(
+    policy: str, args: Mapping[str, Json], suite: str, manifest_hash: str, env_fingerprint: str
+) -> str:
+    """The name that equal commands share: policy, suite, and a hash of all that they mean."""
+    digest = content_hash([policy, dict(args), manifest_hash, env_fingerprint], length=10)
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", policy).strip("-.")
+    return f"{readable}-{suite}-{digest}"
+
+
+def known(kind: type[Any], data: Mapping[str, Json]) -> dict[str, Json]:
+    """The entries of `data` that are fields of the dataclass `kind`."""
+    names = {item.name for item in fields(kind)}
+    return {name: value for name, value in data.items() if name in names}
+
+
+def check_schema(version: str, where: str) -> None:
+    """Refuses a file of a major schema version that this code does not know.
+
+    Raises:
+        UsageError: If the major version differs.
+    """
+    if version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
+        raise UsageError(
+            f"{where} has schema version {version}, and this vlabench reads {SCHEMA_VERSION}; "
+            "read it with the version that wrote it."
+        )
+
+
+def _short(value: Json) -> str:
+    return value if isinstance(value, str) else canonical_json(value)

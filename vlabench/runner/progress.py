@@ -1,0 +1,147 @@
+"""How a long run shows that it lives: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from vlabench.runner.job import LostAttempt
+from vlabench.types import EpisodeRecord
+
+LINES = 20
+"""Most plain lines of a run without lost attempts."""
+
+
+class Progress(Protocol):
+    """Told of everything that happens in a run, in the order it happens."""
+
+    def begin(self, planned: int, done: int, successes: int) -> None:
+        """The run starts; `done` episodes, `successes` of them, are there from before."""
+        ...
+
+    def finished(self, record: EpisodeRecord) -> None:
+        """An episode has run and is on disk."""
+        ...
+
+    def lost(self, attempt: LostAttempt) -> None:
+        """An attempt was lost to the infrastructure."""
+        ...
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def begin(self, planned: int, done: int, successes: int) -> None:
+        """Shows nothing."""
+
+    def finished(self, record: EpisodeRecord) -> None:
+        """Shows nothing."""
+
+    def lost(self, attempt: LostAttempt) -> None:
+        """Shows nothing."""
+
+    def end(self) -> None:
+        """Shows nothing."""
+
+
+@dataclass
+class Tally:
+    """Counts, and the line that says them."""
+
+    planned: int = 0
+    before: int = 0
+    done: int = 0
+    successes: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def add(self, record: EpisodeRecord) -> None:
+        """Counts one more episode."""
+        self.done += 1
+        self.successes += record.success
+
+    def rate(self) -> str:
+        """Episodes per minute since this start, and the success so far."""
+        minutes = max(time.monotonic() - self.began, 1e-9) / 60
+        success = f"{self.successes / self.done:.0%}" if self.done else "-"
+        return f"{(self.done - self.before) / minutes:.1f} episodes/min, success {success}"
+
+
+@dataclass
+class Lines:
+    """Plain lines, at most `LINES` of them over a run, written by `write`."""
+
+    write: Callable[[str], None]
+    tally: Tally = field(default_factory=Tally)
+
+    def begin(self, planned: int, done: int, successes: int) -> None:
+        """Says how much there is to do."""
+        self.tally = Tally(planned, done, done, successes)
+        resumed = f", {done} done before" if done else ""
+        self.write(f"{planned} episodes{resumed}")
+
+    def finished(self, record: EpisodeRecord) -> None:
+        """Says where the run stands, now and then."""
+        before = LINES * self.tally.done // self.tally.planned
+        self.tally.add(record)
+        if LINES * self.tally.done // self.tally.planned > before:
+            self.write(f"{self.tally.done}/{self.tally.planned}  {self.tally.rate()}")
+
+    def lost(self, attempt: LostAttempt) -> None:
+        """Says what was lost."""
+        self.write(describe_loss(attempt))
+
+    def end(self) -> None:
+        """Says nothing more."""
+
+
+@dataclass
+class Bar:
+    """A bar of rich on the terminal."""
+
+    tally: Tally = field(default_factory=Tally)
+    _bar: Any = None
+    _task: Any = None
+
+    def begin(self, planned: int, done: int, successes: int) -> None:
+        """Draws the bar."""
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self.tally = Tally(planned, done, done, successes)
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+        self._bar = RichProgress(*columns, TimeRemainingColumn())
+        self._bar.start()
+        self._task = self._bar.add_task("starting", total=planned, completed=done)
+
+    def finished(self, record: EpisodeRecord) -> None:
+        """Moves the bar."""
+        self.tally.add(record)
+        self._bar.update(self._task, completed=self.tally.done, description=self.tally.rate())
+
+    def lost(self, attempt: LostAttempt) -> None:
+        """Writes a line above the bar."""
+        self._bar.console.print(describe_loss(attempt), markup=False, highlight=False)
+
+    def end(self) -> None:
+        """Leaves the bar as it is."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def describe_loss(attempt: LostAttempt) -> str:
+    """For example ``"Lost place-on 3 (attempt 1 of 3): InfrastructureError: ..."``."""
+    from vlabench.runner.job import MAX_ATTEMPTS
+
+    episode = attempt.episode
+    changes = "".join(f" {change}" for change in episode.changes)
+    fate = "missing" if attempt.final else "again"
+    return (
+        f"Lost {episode.task} {episode.index}{changes} "
+        f"(attempt {attempt.attempt + 1} of {MAX_ATTEMPTS}, {fate}): {attempt.error}"
+    )

@@ -1,0 +1,23 @@
+"""Runs every episode in this process, one after another: simple to debug, and the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vlabench.runner.job import MAX_ATTEMPTS, Events, Finished, Job, RunnerOptions, Station
+from vlabench.types import EpisodeSpec
+
+
+def run(job: Job, episodes: Sequence[EpisodeSpec], options: RunnerOptions) -> Events:
+    """See `vlabench.runner.job.Runner`; `options` spread nothing here."""
+    del options
+    station = Station(job)
+    try:
+        for episode in episodes:
+            for attempt in range(MAX_ATTEMPTS):
+                event = station.attempt(episode, attempt)
+                yield event
+                if isinstance(event, Finished):
+                    break
+    finally:
+        station.close()

@@ -1,0 +1,209 @@
+"""From episodes and tasks to one number: equal-weight means, chain lengths, time to success."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.stats.intervals import Interval, normal_quantile, wilson_interval
+from vlabench.stats.paired import tango_interval
+from vlabench.types import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class StratifiedRate:
+    """A weighted mean of success rates.
+
+    Attributes:
+        rate: The mean.
+        standard_error: Its standard error, strata being fixed: these tasks, not new ones.
+        interval: Its confidence interval.
+    """
+
+    rate: float
+    standard_error: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLengths:
+    """How far episodes of several stages came.
+
+    Attributes:
+        success_at: Share of the episodes that finished at least 1, 2, ... stages.
+        mean: Average number of stages finished.
+    """
+
+    success_at: tuple[float, ...]
+    mean: float
+
+
+def stratified_rate(
+    successes: Sequence[int],
+    trials: Sequence[int],
+    weights: Sequence[float] | None = None,
+    confidence: float = 0.95,
+    design_effect: float = 1.0,
+) -> StratifiedRate:
+    """The mean of the strata's success rates, each task counting alike however often it ran.
+
+    The standard error is that of statistics of fixed strata, SE² = Σ w² p(1-p)/n. It is 0 where
+    every stratum is at 0 or 1, so the interval is not built from it: it is Wilson's, with as many
+    effective trials as give the variance of the strata's rates after each was drawn towards 1/2
+    as Wilson's centre is. For one stratum that is Wilson's interval.
+
+    Args:
+        successes: Per stratum.
+        trials: Per stratum, each above 0.
+        weights: Per stratum, of any positive sum; equal if None.
+        confidence: Coverage, between 0 and 1.
+        design_effect: What `scene_design_effect` says, where strata share scenes.
+
+    Raises:
+        ValueError: If there is no stratum, one has no trials, or counts make no sense.
+    """
+    w = _weights(trials, weights)
+    s, n = np.asarray(successes, dtype=float), np.asarray(trials, dtype=float)
+    if len(s) != len(n) or np.any(s < 0) or np.any(s > n):
+        raise ValueError("Every stratum needs its successes, no more than its trials.")
+    z2 = normal_quantile(confidence) ** 2
+    p, shrunk = s / n, (s + z2 / 2) / (n + z2)
+    rate, centre = min(1.0, float(w @ p)), float(w @ shrunk)
+    spread = design_effect * float(np.sum(w**2 * shrunk * (1 - shrunk) / n))
+    effective = centre * (1 - centre) / spread
+    return StratifiedRate(
+        rate=rate,
+        standard_error=math.sqrt(design_effect * float(np.sum(w**2 * p * (1 - p) / n))),
+        interval=wilson_interval(rate * effective, effective, confidence),
+    )
+
+
+def stratified_gap(
+    b: Sequence[int],
+    c: Sequence[int],
+    pairs: Sequence[int],
+    weights: Sequence[float] | None = None,
+    confidence: float = 0.95,
+    design_effect: float = 1.0,
+) -> tuple[float, Interval]:
+    """The mean of the strata's paired differences, and Tango's interval for it.
+
+    Where all strata have equally many pairs and weights, both are those of the pooled counts;
+    elsewhere the counts enter with the effective number of pairs, 1 / Σ w²/n.
+
+    Args:
+        b: Per stratum, pairs in which only the first member succeeded.
+        c: Per stratum, pairs in which only the second did.
+        pairs: Per stratum, each above 0.
+        weights: Per stratum, of any positive sum; equal if None.
+        confidence: Coverage, between 0 and 1.
+        design_effect: What `scene_design_effect` says, where strata share scenes.
+
+    Raises:
+        ValueError: If there is no stratum, one has no pairs, or counts make no sense.
+    """
+    w = _weights(pairs, weights)
+    n = np.asarray(pairs, dtype=float)
+    effective = 1 / (design_effect * float(np.sum(w**2 / n)))
+    rate_b, rate_c = (float(w @ (np.asarray(count, dtype=float) / n)) for count in (b, c))
+    interval = tango_interval(rate_b * effective, rate_c * effective, effective, confidence)
+    return rate_b - rate_c, interval
+
+
+def scene_design_effect(deviations: Sequence[float], scenes: Sequence[Hashable]) -> float:
+    """How many times larger a mean's variance is because episodes share scenes; at least 1.
+
+    The same scene under several axes succeeds or fails together more often than chance, so that
+    many axes on few scenes say less than as many scenes would. This is the ratio of the
+    cluster-robust variance to the one of independent episodes. Where nothing deviates it cannot
+    be estimated, and is taken to be its largest value: the episodes of a scene count as one.
+
+    Args:
+        deviations: Per episode, its weight in the mean times its distance from its stratum's mean.
+        scenes: Per episode, the scene it belongs to.
+
+    Raises:
+        ValueError: If there are no episodes.
+    """
+    if not deviations:
+        raise ValueError("A design effect needs at least one episode.")
+    totals: dict[Hashable, float] = defaultdict(float)
+    for deviation, scene in zip(deviations, scenes, strict=True):
+        totals[scene] += deviation
+    independent = sum(deviation**2 for deviation in deviations)
+    if independent == 0:
+        return len(deviations) / len(totals)
+    return max(1.0, sum(total**2 for total in totals.values()) / independent)
+
+
+def chain_length(lengths: Sequence[int], stages: int) -> ChainLengths:
+    """Success at k, and the average length, of episodes that go through `stages` stages.
+
+    Args:
+        lengths: Stages that each episode finished in a row, 0 to `stages`.
+        stages: How many there were to finish.
+
+    Raises:
+        ValueError: If there are no episodes, or a length is out of range.
+    """
+    if not lengths:
+        raise ValueError("A chain length needs at least one episode.")
+    if any(not 0 <= length <= stages for length in lengths):
+        raise ValueError(f"Chain lengths lie between 0 and {stages}; these do not: {lengths}.")
+    reached = tuple(
+        sum(length >= k for length in lengths) / len(lengths) for k in range(1, stages + 1)
+    )
+    return ChainLengths(success_at=reached, mean=sum(lengths) / len(lengths))
+
+
+def restricted_mean_time(
+    times: Sequence[float], succeeded: Sequence[bool], horizon: float
+) -> float:
+    """Mean time to success up to `horizon`: the area under the Kaplan-Meier curve.
+
+    A failure is censored at its time (the horizon, or where it was cut off), never left out.
+
+    Args:
+        times: When each episode succeeded, or was last seen without success; not negative.
+        succeeded: Whether it succeeded then.
+        horizon: Where the area ends, in the unit of `times`, above 0.
+
+    Raises:
+        ValueError: If there are no episodes, the lengths differ, a time is negative, or
+            everything was cut off before the horizon, so that the curve is not known up to it.
+    """
+    t, event = np.asarray(times, dtype=float), np.asarray(succeeded, dtype=bool)
+    if t.size == 0 or t.shape != event.shape or np.any(t < 0) or horizon <= 0:
+        raise ValueError("A mean time needs episodes, each with a time from 0, and a horizon.")
+    knots, survival = _kaplan_meier(t, event)
+    if survival[-1] > 0 and t.max() < horizon:
+        raise ValueError(
+            f"The last episode was cut off at {t.max():g}, before the horizon {horizon:g}."
+        )
+    edges = np.minimum(np.append(knots, horizon), horizon)
+    return float(np.sum(survival * np.diff(edges)))
+
+
+def _kaplan_meier(t: Floats, event: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Times, 0 first, from which on the share without success is the second array."""
+    knots, survival = [0.0], [1.0]
+    for moment in np.unique(t[event]):
+        at_risk = np.count_nonzero(t >= moment)
+        knots.append(float(moment))
+        survival.append(survival[-1] * (1 - np.count_nonzero(event & (t == moment)) / at_risk))
+    return np.array(knots), np.array(survival)
+
+
+def _weights(counts: Sequence[int], weights: Sequence[float] | None) -> Floats:
+    """Weights that sum to 1, once the strata are known to hold something."""
+    if len(counts) == 0 or min(counts) <= 0:
+        raise ValueError("A mean over strata needs at least one stratum and data in each.")
+    w = np.ones(len(counts)) if weights is None else np.asarray(weights, dtype=float)
+    if w.shape != (len(counts),) or np.any(w < 0) or not w.sum() > 0:
+        raise ValueError("Weights are one a stratum, not negative and not all 0.")
+    return np.asarray(w / w.sum(), dtype=np.float64)

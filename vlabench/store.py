@@ -1,0 +1,302 @@
+"""A run's folder: one writer appends, anybody reads, and the same command resumes.
+
+::
+
+    run.json          what ran: see `vlabench.runinfo`
+    manifest.json     the frozen list of episodes
+    episodes.jsonl    one line an episode, on disk before the next is taken
+    attempts.jsonl    attempts that ended in an infrastructure error
+    traces/           the executed actions of each episode and a checksum per control step
+
+Killing the writer at any moment loses at most the line it was writing, which the next start drops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Self
+
+from vlabench.errors import UsageError
+from vlabench.jsonfiles import append_line, drop_torn_line, read_json, read_lines, write_json
+from vlabench.runinfo import RunInfo, check_schema, known
+from vlabench.suite import Manifest
+from vlabench.trace import Trace, load_trace, save_trace
+from vlabench.types import SCHEMA_VERSION, EpisodeRecord
+
+RUN, MANIFEST, EPISODES, ATTEMPTS = "run.json", "manifest.json", "episodes.jsonl", "attempts.jsonl"
+TRACES = "traces"
+LOCK = ".lock"
+OWN_NAMES = frozenset({RUN, MANIFEST, EPISODES, ATTEMPTS, TRACES, LOCK, "run.tmp", "manifest.tmp"})
+DERIVED_NAMES = frozenset({"tables", "plots", "videos", "report.html", "dry-run"})
+"""What may stand in a run's folder besides; it can be made again from the rest."""
+
+LARGEST_MISSING_SHARE = 0.01
+"""A run with a larger share of missing episodes is not valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at an episode that ended in an infrastructure error."""
+
+    run_id: str
+    episode_id: str
+    attempt: int
+    error: str
+    schema_version: str = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, as it was when it was opened; reading never changes it."""
+
+    path: Path
+    info: RunInfo
+    manifest: Manifest
+
+    @staticmethod
+    def open(path: Path | str) -> Run:
+        """The run in the folder `path`.
+
+        Raises:
+            UsageError: If there is none, or it was written in another major schema version.
+        """
+        path = Path(path)
+        if not (path / RUN).exists():
+            raise UsageError(f"{path} is not a run's folder ({RUN} is not there); check the path.")
+        return Run(path, _read_info(path), Manifest.from_json(read_json(path / MANIFEST)))
+
+    @cached_property
+    def records(self) -> list[EpisodeRecord]:
+        """One record for each episode that has run, in the manifest's order."""
+        found = {record.episode_id: record for record in _read_records(self.path / EPISODES)}
+        return [found[name] for name in self.manifest.by_id if name in found]
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        """Attempts that ended in an infrastructure error, in the order they were made."""
+        return [Attempt(**known(Attempt, row)) for _, row in read_lines(self.path / ATTEMPTS)]
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of the episodes without a record: never failures, never left out in silence."""
+        present = {record.episode_id for record in self.records}
+        return [name for name in self.manifest.by_id if name not in present]
+
+    @property
+    def valid(self) -> bool:
+        """Whether at most one percent of the episodes are missing."""
+        return len(self.missing) <= LARGEST_MISSING_SHARE * len(self.manifest.episodes)
+
+    def trace(self, episode_id: str) -> Trace:
+        """The executed actions and checksums of one episode.
+
+        Raises:
+            UsageError: If the episode has not run.
+        """
+        try:
+            return load_trace(self.path / TRACES / f"{episode_id}.npz")
+        except FileNotFoundError:
+            raise UsageError(
+                f"{self.path} has no trace of the episode {episode_id!r}; "
+                f"take a name from {EPISODES}."
+            ) from None
+
+
+class RunWriter:
+    """The only writer of a run's folder; use it as a context manager.
+
+    Entering takes the folder's lock, refuses a folder of another run, drops a torn last line, and
+    says in `done` what need not run again.
+
+    Args:
+        path: The folder; it is made if it is not there.
+        info: What this run is.
+        manifest: Its episodes.
+        fresh: Delete an older run's files in the folder first.
+
+    Raises:
+        UsageError: If the folder is another run's, is in use, or cannot be written.
+    """
+
+    def __init__(self, path: Path, info: RunInfo, manifest: Manifest, fresh: bool = False) -> None:
+        self.path, self.info, self.manifest = path, info, manifest
+        self.done: dict[str, EpisodeRecord] = {}
+        self._fresh = fresh
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            with self._writing():
+                (self.path / TRACES).mkdir(parents=True, exist_ok=True)
+                self._take_lock()
+                self._prepare()
+        except BaseException:
+            self._release()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            if exception[0] is None:
+                self._finish()
+            else:
+                with contextlib.suppress(UsageError):
+                    self._finish()
+        finally:
+            self._release()
+
+    def add(self, record: EpisodeRecord, trace: Trace) -> None:
+        """Keeps one finished episode; when this returns it is on disk.
+
+        Raises:
+            UsageError: If the disk is full or the folder cannot be written; what was kept stays.
+        """
+        with self._writing():
+            save_trace(self.path / TRACES / f"{record.episode_id}.npz", trace)
+            append_line(self.path / EPISODES, record.to_json())
+        self.done[record.episode_id] = record
+
+    def add_attempt(self, episode_id: str, attempt: int, error: str) -> None:
+        """Keeps the account of an attempt that ended in an infrastructure error.
+
+        Raises:
+            UsageError: If the disk is full or the folder cannot be written.
+        """
+        row = Attempt(self.info.run_id, episode_id, attempt, error)
+        with self._writing():
+            append_line(self.path / ATTEMPTS, asdict(row))
+
+    def _take_lock(self) -> None:
+        self._lock = (self.path / LOCK).open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"Another run is writing to {self.path}; wait until it ends, or give another --out."
+            ) from None
+
+    def _prepare(self) -> None:
+        """Begins a new run in the folder, or takes up the one that is there."""
+        if (self.path / RUN).exists() and not self._fresh:
+            self._take_up(_read_info(self.path))
+            return
+        if not (self.path / RUN).exists():
+            _refuse_strangers(self.path)
+        if self._fresh:
+            _empty(self.path)
+        self._begin()
+
+    def _take_up(self, before: RunInfo) -> None:
+        reason = before.difference(self.info)
+        if reason is not None:
+            raise UsageError(
+                f"The folder {self.path} holds another run: {reason}; "
+                "start over with --fresh, or give another --out."
+            )
+        self.info = replace(
+            self.info,
+            run_id=before.run_id,
+            created_at=before.created_at,
+            finished_at=before.finished_at,
+            episodes_sha256=before.episodes_sha256,
+        )
+        drop_torn_line(self.path / EPISODES)
+        drop_torn_line(self.path / ATTEMPTS)
+        planned = self.manifest.by_id
+        for record in _read_records(self.path / EPISODES):
+            if record.episode_id in planned:
+                self.done[record.episode_id] = record
+
+    def _begin(self) -> None:
+        """Writes ``run.json`` last: a folder that has one is whole."""
+        if (self.path / EPISODES).exists() and (self.path / EPISODES).stat().st_size:
+            raise UsageError(
+                f"The folder {self.path} holds episodes, but its {RUN} is gone; "
+                "start over with --fresh."
+            )
+        write_json(self.path / MANIFEST, self.manifest.to_json())
+        (self.path / EPISODES).touch()
+        (self.path / ATTEMPTS).touch()
+        self._write_info(finished=False)
+
+    def _finish(self) -> None:
+        with self._writing():
+            self._write_info(finished=len(self.done) == len(self.manifest.episodes))
+
+    def _write_info(self, finished: bool) -> None:
+        planned, completed = len(self.manifest.episodes), len(self.done)
+        digest = hashlib.sha256((self.path / EPISODES).read_bytes()).hexdigest()
+        unchanged = finished and digest == self.info.episodes_sha256
+        self.info = replace(
+            self.info,
+            planned=planned,
+            completed=completed,
+            missing=planned - completed,
+            finished_at=(self.info.finished_at if unchanged else _now()) if finished else None,
+            episodes_sha256=digest if finished else None,
+        )
+        write_json(self.path / RUN, self.info.to_json())
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turns what the file system refuses into one sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise UsageError(
+                f"Cannot write to {self.path} ({error.strerror or error}); free some space or give "
+                f"another --out: the {len(self.done)} finished episodes are kept, and the same "
+                "command resumes."
+            ) from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _empty(path: Path) -> None:
+    """Deletes what a run wrote, and nothing else."""
+    for name in (OWN_NAMES - {LOCK}) | DERIVED_NAMES:
+        entry = path / name
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink(missing_ok=True)
+    (path / TRACES).mkdir()
+
+
+def _refuse_strangers(path: Path) -> None:
+    """A folder that holds something, and no run, is not ours to write into."""
+    strangers = sorted(
+        entry.name for entry in path.iterdir() if entry.name not in OWN_NAMES | DERIVED_NAMES
+    )
+    if strangers:
+        raise UsageError(
+            f"The folder {path} holds other things ({strangers[0]}) and no run; "
+            "give an empty or a new folder as --out."
+        )
+
+
+def _read_records(path: Path) -> Iterator[EpisodeRecord]:
+    for number, row in read_lines(path):
+        check_schema(row["schema_version"], f"{path}:{number}")
+        yield EpisodeRecord.from_json(known(EpisodeRecord, row))
+
+
+def _read_info(path: Path) -> RunInfo:
+    data = read_json(path / RUN)
+    check_schema(data["schema_version"], str(path / RUN))
+    return RunInfo.from_json(data)

@@ -1,0 +1,130 @@
+"""Strict YAML: an error names the file, the line, the key and the nearest valid key.
+
+YAML files hold values, never expressions, and a key that nobody reads is a mistake that nobody
+sees. So a file is read against a pydantic model that forbids unknown keys, and whatever is wrong
+is told in one sentence with the line it stands on.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from vlabench.errors import UsageError
+from vlabench.types import Json
+
+Model = TypeVar("Model", bound=BaseModel)
+KeyPath: TypeAlias = tuple[str | int, ...]
+"""Where a value stands, for example ``("cells", 0, "axis")``."""
+
+
+def load_model(path: Path, model: type[Model]) -> Model:
+    """The `model` that the YAML file at `path` describes.
+
+    Raises:
+        UsageError: If the file cannot be read, is no YAML, repeats a key, or does not fit the
+            model; the text names the file and the line.
+    """
+    value, lines = _read(path)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        # A misspelt key is missing under its right name too: the misspelling is what to tell.
+        first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+        raise UsageError(_sentence(path, lines, model, first)) from None
+
+
+def load_yaml(path: Path) -> Json:
+    """The plain value of the YAML file at `path`.
+
+    Raises:
+        UsageError: If the file cannot be read, is no YAML, or repeats a key.
+    """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[Json, dict[KeyPath, int]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"Cannot read {path}: {error}; give the path of a YAML file.") from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines: dict[KeyPath, int] = {(): 1}
+        if node is not None:
+            lines.update(_lines(path, node, (), 1))
+        return yaml.safe_load(text), lines
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise UsageError(f"{path}:{line}: this is no YAML ({error.problem}); mend it.") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: this is no YAML ({error}); mend it.") from error
+
+
+def _lines(path: Path, node: yaml.Node, where: KeyPath, line: int) -> Iterator[tuple[KeyPath, int]]:
+    """The line of every key and item, so that an error can point at it."""
+    yield where, line
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _lines(path, item, (*where, index), item.start_mark.line + 1)
+    elif isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, item in node.value:
+            name, key_line = str(key.value), key.start_mark.line + 1
+            if name in seen:
+                raise UsageError(
+                    f"{path}:{key_line}: the key {name!r} stands on line {seen[name]} already; "
+                    "keep one of them."
+                )
+            seen[name] = key_line
+            yield from _lines(path, item, (*where, name), key_line)
+
+
+def _sentence(
+    path: Path, lines: dict[KeyPath, int], model: type[BaseModel], error: ErrorDetails
+) -> str:
+    where = error["loc"]
+    place = f"{path}:{_line(lines, where)}"
+    key = where[-1] if where else "the file"
+    if error["type"] == "extra_forbidden":
+        valid = _keys_at(model, where[:-1])
+        nearest = difflib.get_close_matches(str(key), valid, n=1, cutoff=0.4)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are: {', '.join(valid)}."
+        return f"{place}: unknown key {key!r}; {hint}"
+    if error["type"] == "missing":
+        return f"{place}: the key {key!r} is missing; add it."
+    if error["type"] == "value_error":
+        return f"{place}: {error['ctx']['error']}"
+    name = ".".join(str(part) for part in where) or "the file"
+    message = error["msg"][0].lower() + error["msg"][1:]
+    return f"{place}: {name} is {error['input']!r}, but {message}."
+
+
+def _line(lines: dict[KeyPath, int], where: KeyPath) -> int:
+    while where not in lines:
+        where = where[:-1]
+    return lines[where]
+
+
+def _keys_at(model: type[BaseModel], where: KeyPath) -> list[str]:
+    """The keys of the model that stands at `where` inside `model`."""
+    annotation: Any = model
+    for part in where:
+        if isinstance(part, str):
+            annotation = next(_models(annotation)).model_fields[part].annotation
+    return sorted(next(_models(annotation)).model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models inside an annotation such as ``tuple[Cell, ...] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
