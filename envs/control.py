@@ -137,7 +137,7 @@ class OscPoseController:
         self._finger_middle, self._finger_half = _finger_travel(
             model, self._fingers, gripper_closed_m
         )
-        self._callback = osc.callback()
+        self._callback = osc.callback().ctypes
 
     @property
     def hidden_state(self) -> Floats:
@@ -235,16 +235,17 @@ def _installed(callback: Any, records: npt.NDArray[np.void]) -> Iterator[None]:
 
 def _addresses(array: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
     """The address of each row of `array`."""
-    return array.ctypes.data + array.strides[0] * np.arange(len(array), dtype=np.intp)
+    first: int = array.ctypes.data
+    rows: npt.NDArray[np.intp] = first + array.strides[0] * np.arange(len(array), dtype=np.intp)
+    return rows
 
 
-def _mass_indices(
-    model: mujoco.MjModel, dofs: npt.NDArray[np.int32]
-) -> npt.NDArray[np.intp]:
+def _mass_indices(model: mujoco.MjModel, dofs: npt.NDArray[np.int32]) -> npt.NDArray[np.intp]:
     """Where the sparse inertia matrix `qM` keeps each element of the dense one, ``(n, n)``."""
     dense = np.zeros((model.nv, model.nv))
     mujoco.mj_fullM(model, dense, np.arange(model.nM, dtype=np.float64))
-    return dense[np.ix_(dofs, dofs)].astype(np.intp)
+    indices: npt.NDArray[np.intp] = dense[np.ix_(dofs, dofs)].astype(np.intp)
+    return indices
 
 
 def _finger_travel(

@@ -25,10 +25,10 @@ from vlabench.types import Json
 
 EMBODIMENT = "panda"
 
-REACH = ((-0.22, 0.14), (-0.26, 0.26))
-"""Where objects are put: the range of x and of y."""
+REACH = ((-0.14, 0.18), (-0.26, 0.26))
+"""Where objects are put: the range of x and of y. Nearer to its base the arm meets its limits."""
 
-REACH_BESIDE_CABINET = ((-0.22, 0.14), (-0.28, -0.1))
+REACH_BESIDE_CABINET = ((-0.14, 0.18), (-0.28, -0.1))
 
 CABINET_X = (-0.06, 0.06)
 CABINET_Y = 0.31

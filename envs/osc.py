@@ -83,7 +83,7 @@ _SYMBOL = "vlabench_active_osc_record"
 
 @cache
 def callback() -> Any:
-    """The compiled callback, for `mujoco.set_mjcb_control`; made once a process.
+    """The callback as a numba `CFunc`, made once a process; its `ctypes` is what MuJoCo takes.
 
     It comes from numba's cache where one can be written (next to this file, or the user's).
     """
@@ -91,10 +91,9 @@ def callback() -> Any:
     binding.add_symbol(_SYMBOL, ACTIVE.ctypes.data)
     signature = types.void(types.intp, types.intp)
     try:
-        compiled = cfunc(signature, cache=True, error_model="numpy")(_callback)
+        return cfunc(signature, cache=True, error_model="numpy")(_callback)
     except RuntimeError:  # numba finds no folder to keep its cache in
-        compiled = cfunc(signature, error_model="numpy")(_callback)
-    return compiled.ctypes
+        return cfunc(signature, error_model="numpy")(_callback)
 
 
 def _callback(model: int, data: int) -> None:
@@ -109,7 +108,8 @@ def _callback(model: int, data: int) -> None:
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compiles for use inside `callback`; the callback's cache holds the result."""
-    return njit(error_model="numpy")(function)  # type: ignore[no-any-return]
+    result: Callable[P, R] = njit(error_model="numpy")(function)
+    return result
 
 
 # --- one physics step -------------------------------------------------------------------------
@@ -419,7 +419,8 @@ def _product(matrix: Floats, vector: Floats) -> Floats:
 
 @compiled
 def _read(address: int) -> float:
-    return carray(_pointer(address), 1, np.float64)[0]  # type: ignore[no-any-return]
+    value: float = carray(_pointer(address), 1, np.float64)[0]
+    return value
 
 
 @compiled
@@ -427,24 +428,26 @@ def _write(address: int, value: float) -> None:
     carray(_pointer(address), 1, np.float64)[0] = value
 
 
-@intrinsic
-def _pointer(context, address):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
+def _pointer_code(context: Any, address: Any) -> Any:
     """An address as a pointer."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
 
     return types.voidptr(types.intp), generate
 
 
-@intrinsic
-def _active_record(context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
+def _active_record_code(context: Any) -> Any:
     """The number in `ACTIVE`, found by the name that `callback` gives it."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         cell = builder.module.globals.get(_SYMBOL)
         if cell is None:
             cell = ir.GlobalVariable(builder.module, ir.IntType(64), _SYMBOL)
         return builder.load(cell)
 
     return types.intp(), generate
+
+
+_pointer = intrinsic(_pointer_code)
+_active_record = intrinsic(_active_record_code)

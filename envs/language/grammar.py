@@ -4,7 +4,7 @@ A template is a sentence in lower case with slots. For a role such as ``object``
 
 - ``{object}``: its colour and name, "red mug"; in a lexical phrase a synonym stands for the name;
 - ``{a_object}``: the same behind its indefinite article, "a red mug", "an orange cup";
-- ``{object_use}``: what it is good for, "something to drink from".
+- ``{object_use}``: what it is good for, "something to drink from", "a fruit that monkeys like".
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Referent:
         name: What it is usually called, without an article: "mug".
         synonyms: Other names for it: ("cup", "beaker").
         colour: "red"; empty for a thing that is told apart without it.
-        use: What it is good for: "something to drink from".
+        use: What it is good for: "something to drink from", "fruit that monkeys like".
 
     Raises:
         UsageError: If a word has capitals or stray blanks, or a name begins with an article.
@@ -57,7 +57,7 @@ class Referent:
                     f"{words!r} cannot stand in a phrase; write lower-case words, single blanks."
                 )
         for name in names:
-            if name.split()[0] in ("a", "an", "the"):
+            if name.split()[0] in _ARTICLES:
                 raise UsageError(f"The name {name!r} begins with an article; leave it out.")
 
     def called(self, name: str) -> str:
@@ -110,6 +110,7 @@ def article(words: str) -> str:
     return "an" if vowel or first.startswith(_SILENT_H) else "a"
 
 
+_ARTICLES = ("a", "an", "the")
 _CONSONANT_SOUND = ("eu", "one", "uni", "use", "usu", "ute", "uku")
 _SILENT_H = ("heir", "honest", "hour")
 _WORDS = re.compile(r"[a-z0-9][a-z0-9'-]*( [a-z0-9][a-z0-9'-]*)*")
@@ -143,7 +144,8 @@ def _fill(slot: str, named: str, referent: Referent) -> str:
     if slot.endswith("_use"):
         if not referent.use:
             raise UsageError(f"The use of {named!r} is empty, but a phrase needs it; give its use.")
-        return referent.use
+        noun = referent.use.split()[0] not in (*_ARTICLES, "something")
+        return f"{article(referent.use)} {referent.use}" if noun else referent.use
     return f"{article(named)} {named}" if slot.startswith("a_") else named
 
 

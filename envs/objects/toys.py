@@ -13,7 +13,6 @@ from vlabench.envs.objects.geometry import (
     about_z,
     base_plate,
     blob,
-    grasps_rim,
     grasps_round,
     mesh,
     revolve,
@@ -51,14 +50,13 @@ def _ring(lengths: Lengths) -> Shape:
         Piece("box", (half * 0.9, half * 0.9, 0.002), (x * middle, y * middle, 0.002))
         for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1))
     ]
-    angles = [k * math.pi / 3 for k in range(6)]
     return Shape(
         visuals=(Visual(mesh(vertices, faces)),),
         pieces=(*boxes, *feet),
         mass=0.07,
         height=bar,
         radius=outer,
-        grasps=grasps_rim(middle, max(0.013, half), bar, angles),
+        grasps=grasps_round(2 * outer, max(0.013, half)),
         surface_height=0.0,
         surface_radius=outer - bar,
     )
@@ -118,7 +116,7 @@ RING = Category(
     use="something to toss over a peg",
     material="plastic",
     colors=("red", "yellow", "green", "purple"),
-    lengths={"radius": (0.038, 0.05), "thickness": (0.015, 0.022)},
+    lengths={"radius": (0.027, 0.035), "thickness": (0.013, 0.017)},
     roles=frozenset({"manipulated", "small"}),
     build=_ring,
     synonyms=("hoop", "toy ring"),

@@ -24,6 +24,9 @@ MAX_TRANSLATION = 0.05
 MAX_ROTATION = 0.5
 """What 1 means in an action: metres and radians a control step."""
 
+TURN_SPEED = 0.3
+"""Largest turn in an action: the wrist is weak, and faster it drags the hand off its way."""
+
 CARRY_HEIGHT = 0.2
 """Metres above the table at which the hand travels, unless what it holds is taller."""
 
@@ -37,15 +40,16 @@ PATIENCE = 70
 
 
 def wait(state: PrivilegedState, steps: int, gripper: float = OPEN) -> Motion:
-    """Stays where it is."""
+    """Stays where it is; with no action at all the arm would drift."""
+    position, rotation = state.hand_position, state.hand_rotation
     for _ in range(steps):
-        state = yield np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, gripper])
+        state = yield _towards(state, position, rotation, gripper)
     return state
 
 
 def pick_and_place(state: PrivilegedState, name: str, place: str) -> Motion:
     """Takes the object `name` and puts it on or into `place`, an object or a drawer."""
-    grasp = _best_grasp(state, state.objects[name], place)
+    grasp = _best_grasp(state.objects[name])
     state = yield from _pick(state, name, grasp)
     if not _holding(state, name):
         return (yield from _retreat(state))
@@ -60,7 +64,7 @@ def open_drawer(state: PrivilegedState, name: str) -> Motion:
         if drawer.opening > drawer.travel - 0.018:
             break
         target = drawer.handle + 0.04 * drawer.outward
-        state = yield _towards(state, target, _handle_rotation(drawer, state), CLOSE)
+        state = yield _towards(state, target, _handle_rotation(drawer), CLOSE)
     return (yield from _let_go_of_handle(state, name))
 
 
@@ -72,7 +76,7 @@ def close_drawer(state: PrivilegedState, name: str) -> Motion:
         if drawer.opening < 0.003:
             break
         target = drawer.handle - 0.04 * drawer.outward
-        state = yield _towards(state, target, _handle_rotation(drawer, state), CLOSE)
+        state = yield _towards(state, target, _handle_rotation(drawer), CLOSE)
     return (yield from _let_go_of_handle(state, name))
 
 
@@ -89,8 +93,7 @@ def _pick(state: PrivilegedState, name: str, grasp: Grasp) -> Motion:
 
     state = yield from _travel(state, at(HOVER), OPEN, tolerance=0.012)
     state = yield from _move(state, at(0.0), OPEN, tolerance=0.004, speed=0.7)
-    for _ in range(CLOSE_STEPS):
-        state = yield np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, CLOSE])
+    state = yield from wait(state, CLOSE_STEPS, CLOSE)
     here = state.hand_position + np.array([0.0, 0.0, 0.1])
     rotation = state.hand_rotation
     return (yield from _move(state, lambda _: (here, rotation), CLOSE, tolerance=0.03))
@@ -98,17 +101,17 @@ def _pick(state: PrivilegedState, name: str, grasp: Grasp) -> Motion:
 
 def _put(state: PrivilegedState, name: str, place: str) -> Motion:
     """Carries what is held above `place`, lowers it and lets go."""
-    rotation = _upright_rotation(state, name)
+    rotation = _pointing_down(state.hand_rotation)
+    level = _carry_height(state, name, place)
 
     def above(now: PrivilegedState) -> tuple[Floats, Floats]:
-        target = _release_point(now, name, place)
-        target[2] = max(target[2] + 0.05, now.hand_position[2])
-        return target, rotation
+        x, y, _ = _release_point(now, name, place)
+        return np.array([x, y, level]), rotation
 
     def at(now: PrivilegedState) -> tuple[Floats, Floats]:
         return _release_point(now, name, place), rotation
 
-    state = yield from _rise(state, _carry_height(state, name, place), CLOSE)
+    state = yield from _rise(state, level, CLOSE)
     if not _holding(state, name):
         return state
     state = yield from _move(state, above, CLOSE, tolerance=0.008)
@@ -119,14 +122,12 @@ def _put(state: PrivilegedState, name: str, place: str) -> Motion:
     return (yield from wait(state, 8))
 
 
-def _best_grasp(state: PrivilegedState, thing: ObjectState, place: str) -> Grasp:
-    """The grasp that turns the hand least from pointing down with its camera to the front."""
+def _best_grasp(thing: ObjectState) -> Grasp:
+    """The grasp that turns the hand least from how it starts."""
 
     def cost(grasp: Grasp) -> float:
-        position, rotation = _grasp_pose(thing, grasp)
-        turn = _angle(_REST.T @ rotation)
-        # a hand far from the robot's axis is happier when it is turned with the arm
-        return turn + 0.5 * max(0.0, -float(position[0] - thing.position[0]) * 0)
+        _, rotation = _grasp_pose(thing, grasp)
+        return _angle(_REST.T @ rotation)
 
     return min(thing.grasps, key=cost)
 
@@ -191,7 +192,7 @@ def _take_handle(state: PrivilegedState, name: str) -> Motion:
     def at(distance: float) -> Callable[[PrivilegedState], tuple[Floats, Floats]]:
         def pose(now: PrivilegedState) -> tuple[Floats, Floats]:
             drawer = now.drawers[name]
-            rotation = _handle_rotation(drawer, now)
+            rotation = _handle_rotation(drawer)
             return drawer.handle - distance * rotation[:, 2], rotation
 
         return pose
@@ -206,7 +207,7 @@ def _let_go_of_handle(state: PrivilegedState, name: str) -> Motion:
 
     def back(now: PrivilegedState) -> tuple[Floats, Floats]:
         drawer = now.drawers[name]
-        rotation = _handle_rotation(drawer, now)
+        rotation = _handle_rotation(drawer)
         return drawer.handle - 0.09 * rotation[:, 2], rotation
 
     state = yield from _move(state, back, OPEN, tolerance=0.02)
@@ -217,7 +218,7 @@ HANDLE_PITCH = 0.85
 """Radians below horizontal at which the hand comes to a handle."""
 
 
-def _handle_rotation(drawer: DrawerState, state: PrivilegedState) -> Floats:
+def _handle_rotation(drawer: DrawerState) -> Floats:
     """A hand that comes down towards the drawer and closes sideways around an upright bar."""
     inward = -drawer.outward
     approach = inward * math.cos(HANDLE_PITCH) + np.array([0.0, 0.0, -math.sin(HANDLE_PITCH)])
@@ -248,11 +249,12 @@ def _travel(state: PrivilegedState, pose: Pose, gripper: float, *, tolerance: fl
     """Goes to `pose` over the top of everything: up, across while turning, and down."""
     safe = state.table_height + CARRY_HEIGHT
     state = yield from _rise(state, min(safe, float(pose(state)[0][2]) + 0.12), gripper)
+    level = float(state.hand_position[2])
 
     def across(now: PrivilegedState) -> tuple[Floats, Floats]:
         position, rotation = pose(now)
-        level = max(float(position[2]), float(now.hand_position[2]) if _far(now, position) else 0.0)
-        return np.array([position[0], position[1], level]), rotation
+        height = max(float(position[2]), level) if _far(now, position) else float(position[2])
+        return np.array([position[0], position[1], height]), rotation
 
     return (yield from _move(state, across, gripper, tolerance=tolerance))
 
@@ -286,8 +288,8 @@ def _towards(
         step = step * (speed / largest)
     turn = _rotation_vector(rotation @ state.hand_rotation.T) / MAX_ROTATION
     largest = float(np.abs(turn).max())
-    if largest > speed:
-        turn = turn * (speed / largest)
+    if largest > TURN_SPEED:
+        turn = turn * (TURN_SPEED / largest)
     return np.concatenate([step, turn, [gripper]])
 
 
@@ -314,10 +316,6 @@ def _pointing_down(rotation: Floats) -> Floats:
     length = math.sqrt(float((closing * closing).sum()))
     closing = closing / length if length > 1e-6 else np.array([0.0, 1.0, 0.0])
     return _frame(np.array([0.0, 0.0, -1.0]), closing)
-
-
-def _upright_rotation(state: PrivilegedState, name: str) -> Floats:
-    return _pointing_down(state.hand_rotation)
 
 
 def _angle(rotation: Floats) -> float:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import subprocess
+import sys
 
-from vlabench.cli import main
-from vlabench.cli.list import KINDS
+import pytest
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
+
+from vlabench.cli.list import KINDS, list_command
+from vlabench.errors import UnknownNameError
 from vlabench.registry import AXES, OBJECTS, POLICIES, TASKS
 from vlabench.suite import suite_names
 
@@ -18,18 +24,21 @@ NAMES = {
 }
 
 
-def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    with pytest.raises(SystemExit) as ended:
-        main(["list", *words])
-    assert ended.value.code == 0
-    return capsys.readouterr().out
+def invoke(*words: str) -> Result:
+    app = typer.Typer()
+    app.command()(list_command)
+    return CliRunner().invoke(app, list(words))
+
+
+def shown(*words: str) -> str:
+    result = invoke(*words)
+    assert result.exit_code == 0, result.exception
+    return result.stdout
 
 
 @pytest.mark.parametrize("kind", sorted(NAMES))
-def test_every_name_has_a_line_of_documentation(
-    kind: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    lines = shown(capsys, kind).splitlines()
+def test_every_name_has_a_line_of_documentation(kind: str) -> None:
+    lines = shown(kind).splitlines()
     for name in NAMES[kind]:
         (line,) = [line for line in lines if line.startswith(f"{name}  ")]
         assert len(line.removeprefix(name).strip()) > 10
@@ -40,21 +49,21 @@ def test_every_name_has_a_line_of_documentation(
 @pytest.mark.parametrize(
     ("kind", "name"), [(kind, name) for kind in sorted(NAMES) for name in NAMES[kind]]
 )
-def test_every_name_has_a_page(kind: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    page = shown(capsys, kind, name)
+def test_every_name_has_a_page(kind: str, name: str) -> None:
+    page = shown(kind, name)
     assert name in page.splitlines()[0]
     assert len(page.splitlines()) > 2
 
 
-def test_a_task_page_has_the_phrases(capsys: pytest.CaptureFixture[str]) -> None:
-    page = shown(capsys, "tasks", "place-on")
+def test_a_task_page_has_the_phrases() -> None:
+    page = shown("tasks", "place-on")
     assert "put the {object} on the {target}" in page
     assert "Success:" in page
     assert "Horizon: " in page
 
 
-def test_an_object_page_has_the_facts(capsys: pytest.CaptureFixture[str]) -> None:
-    page = shown(capsys, "objects", "mug")
+def test_an_object_page_has_the_facts() -> None:
+    page = shown("objects", "mug")
     assert [line.split()[0] for line in page.splitlines()][:7] == [
         "name",
         "family",
@@ -66,8 +75,8 @@ def test_an_object_page_has_the_facts(capsys: pytest.CaptureFixture[str]) -> Non
     ]
 
 
-def test_a_suite_page_has_the_cells(capsys: pytest.CaptureFixture[str]) -> None:
-    page = shown(capsys, "suites", "smoke")
+def test_a_suite_page_has_the_cells() -> None:
+    page = shown("suites", "smoke")
     assert "Axis: lighting at L2" in page
     assert "Tasks: place-on" in page
 
@@ -81,10 +90,14 @@ def test_a_suite_page_has_the_cells(capsys: pytest.CaptureFixture[str]) -> None:
         (["objects", "mugg"], "did you mean 'mug'?"),
     ],
 )
-def test_an_unknown_name_gets_the_nearest(
-    words: list[str], hint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["list", *words])
-    assert ended.value.code == 2
-    assert hint in capsys.readouterr().err
+def test_an_unknown_name_gets_the_nearest(words: list[str], hint: str) -> None:
+    error = invoke(*words).exception
+    assert isinstance(error, UnknownNameError)
+    assert hint in str(error)
+
+
+def test_the_command_line_knows_it() -> None:
+    call = "from vlabench.cli import main; main(['list', 'task'])"
+    done = subprocess.run((sys.executable, "-c", call), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "vlabench: Unknown kind of thing 'task'; did you mean 'tasks'?\n"

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from vlabench.cli import doctor, main
+from vlabench.cli import doctor
 from vlabench.cli.doctor import GIB, Finding, Probe
 
 BOTH = {"egl": Probe(True, "llvmpipe"), "osmesa": Probe(True, "softpipe")}
@@ -106,13 +108,13 @@ def test_only_a_failure_changes_the_exit_code(
     code: int,
     last: str,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(doctor, "findings", lambda: iter(found))
-    with pytest.raises(SystemExit) as ended:
-        main(["doctor"])
-    assert ended.value.code == code
-    lines = capsys.readouterr().out.splitlines()
+    app = typer.Typer()
+    app.command()(doctor.doctor_command)
+    result = CliRunner().invoke(app, [])
+    assert result.exit_code == code
+    lines = result.stdout.splitlines()
     assert lines[-1].startswith(last)
     assert lines[2] == "      -> do"
 

@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
+from click.testing import Result
 from report_fakes import episodes, make_run
+from typer.testing import CliRunner
 
-from vlabench.cli import main
+from vlabench.cli.leaderboard import leaderboard_command
 from vlabench.errors import UsageError
 from vlabench.leaderboard import leaderboard_row, ranks, read_leaderboard, update_leaderboard
 from vlabench.registry import AXES
@@ -36,10 +39,16 @@ def broken(spec: EpisodeSpec) -> Status | None:
     return None if spec.index > 10 else "success"
 
 
-@pytest.fixture()
+@pytest.fixture
 def runs(tmp_path: Path) -> dict[str, Run]:
     outcomes = {"good": good, "near": nearly_as_good, "bad": bad, "broken": broken}
     return {name: make_run(tmp_path / name, PLANNED, how) for name, how in outcomes.items()}
+
+
+def invoke(*words: str) -> Result:
+    app = typer.Typer()
+    app.command()(leaderboard_command)
+    return CliRunner().invoke(app, list(words))
 
 
 def rows(path: Path) -> dict[str, dict[str, str]]:
@@ -167,22 +176,17 @@ def test_a_run_given_twice_and_a_folder_that_cannot_be_made(
     assert read_leaderboard(tmp_path / "nothing.csv").rows == ()
 
 
-def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     policy = PolicyInfo(name="expert", args={}, spec={}, privileged=True)
     run = make_run(tmp_path / "run", PLANNED, good, policy=policy)
     out = tmp_path / "board.csv"
-    with pytest.raises(SystemExit) as ended:
-        main(["leaderboard", str(run.path), "--out", str(out)])
-    assert ended.value.code == 0
-    printed = capsys.readouterr().out
-    assert "1     expert (privileged)  made-up v1  95.0" in printed
+    result = invoke(str(run.path), "--out", str(out))
+    assert result.exit_code == 0
+    assert "1     expert (privileged)  made-up v1  95.0" in result.stdout
     assert list(rows(out)) == ["run"]
 
 
-def test_the_command_says_what_is_no_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["leaderboard", str(tmp_path)])
-    assert ended.value.code == 2
-    assert "is not a run's folder" in capsys.readouterr().err
+def test_the_command_says_what_is_no_run(tmp_path: Path) -> None:
+    error = invoke(str(tmp_path)).exception
+    assert isinstance(error, UsageError)
+    assert "is not a run's folder" in str(error)

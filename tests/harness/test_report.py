@@ -12,6 +12,7 @@ from PIL import Image
 from report_fakes import episodes, make_run
 
 from vlabench import report, stats
+from vlabench.errors import UsageError
 from vlabench.report import Row, Summary, summarize
 from vlabench.runinfo import PolicyInfo
 from vlabench.store import Run
@@ -30,7 +31,7 @@ def dark_fails(spec: EpisodeSpec) -> Status:
     return "success"
 
 
-@pytest.fixture()
+@pytest.fixture
 def run(tmp_path: Path) -> Run:
     return make_run(
         tmp_path / "run", episodes(["stack", "place"], [DIM, DARK, MOVED], 10), dark_fails
@@ -176,14 +177,10 @@ def test_chains(tmp_path: Path) -> None:
 def test_text_fits_a_terminal(run: Run) -> None:
     lines = report.text(summarize(run)).splitlines()
     assert max(len(line) for line in lines) <= 100
-    (stack_dark,) = [
-        line.split() for line in lines[lines.index("stack") :][:5] if "lighting:L2" in line
-    ]
-    assert stack_dark == "lighting:L2 50.0 23.7 to 76.3 10 100.0 +50.0".split() + [
-        *stack_dark[7:10],
-        "0",
-        "0",
-    ]
+    (dark,) = [line for line in lines[lines.index("stack") :][:5] if "lighting:L2" in line]
+    words = dark.split()
+    assert words[:8] == ["lighting:L2", "50.0", "23.7", "to", "76.3", "10", "100.0", "+50.0"]
+    assert words[-2:] == ["0", "0"]
 
 
 def test_privileged_is_marked_everywhere(tmp_path: Path) -> None:
@@ -233,6 +230,12 @@ def test_write_puts_tables_and_a_picture_into_the_folder(run: Run) -> None:
     assert rows[1]["gap"] == ""
     before = [path.read_bytes() for path in paths]
     assert [path.read_bytes() for path in report.write(Run.open(run.path))] == before
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(run: Run) -> None:
+    (run.path / "tables").touch()
+    with pytest.raises(UsageError, match="Cannot write the tables"):
+        report.write(run)
 
 
 def test_the_picture_is_wide_and_shows_both_colours(run: Run, tmp_path: Path) -> None:

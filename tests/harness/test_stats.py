@@ -1,4 +1,4 @@
-"""Every interval and test against reference values, against statsmodels, and against its meaning."""
+"""Every function against reference values, against statsmodels, and against what it means."""
 
 from __future__ import annotations
 

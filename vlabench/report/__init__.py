@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vlabench.errors import UsageError
 from vlabench.report.plots import plot
 from vlabench.report.summarize import summarize, summarize_records
 from vlabench.report.summary import Chain, Gap, Header, Rate, Row, Summary
@@ -32,16 +33,25 @@ def write(run: Run) -> list[Path]:
 
     Returns:
         The files: ``tables/summary.txt``, ``.md`` and ``.csv``, and ``plots/generalization.png``.
+
+    Raises:
+        UsageError: If the disk is full or the folder cannot be written.
     """
     summary = summarize(run)
     tables, picture = run.path / "tables", run.path / "plots" / "generalization.png"
-    tables.mkdir(exist_ok=True)
     contents = {
         tables / "summary.txt": text(summary),
         tables / "summary.md": markdown(summary),
         tables / "summary.csv": to_frame(summary).to_csv(index=False, lineterminator="\n"),
     }
-    for path, content in contents.items():
-        path.write_text(content, encoding="utf-8")
-    plot(summary, picture)
+    try:
+        tables.mkdir(exist_ok=True)
+        for path, content in contents.items():
+            path.write_text(content, encoding="utf-8")
+        plot(summary, picture)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write the tables of {run.path} ({error.strerror or error}); free some space, "
+            "or make the folder writable: the episodes are kept."
+        ) from error
     return [*contents, picture]

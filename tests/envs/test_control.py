@@ -1,0 +1,517 @@
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from vlabench.envs import osc
+from vlabench.envs.control import GRIPPER_CLOSED_M, ArmModel, OscPoseController
+from vlabench.envs.embodiments import base_spec
+from vlabench.errors import UsageError
+from vlabench.hashing import bytes_hash
+
+HOLD = np.zeros(7, dtype=np.float32)
+STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+
+
+class Arm:
+    """The world's own Panda at its table, with a controller."""
+
+    def __init__(self, model: mujoco.MjModel) -> None:
+        self.model, self.arm = model, ArmModel.find(model)
+        self.data = mujoco.MjData(model)
+        self.data.qpos[model.jnt_qposadr[list(self.arm.joints)]] = base_spec("panda").home
+        mujoco.mj_forward(model, self.data)
+        self.controller = OscPoseController(model, self.arm)
+        self.controller.reset(self.data)
+
+    @property
+    def hand(self) -> np.ndarray:
+        return self.data.site_xpos[self.arm.grip_site].copy()
+
+    @property
+    def hand_rotation(self) -> Rotation:
+        return Rotation.from_matrix(self.data.site_xmat[self.arm.grip_site].reshape(3, 3))
+
+    def act(self, *action: float) -> None:
+        self.controller.step(self.data, np.array(action, dtype=np.float32))
+
+    def run(self, seed: int, steps: int = 6) -> str:
+        """Hash of where random actions lead."""
+        for action in random_actions(seed, steps):
+            self.controller.step(self.data, action)
+        return self.state_hash()
+
+    def state_hash(self) -> str:
+        state = np.empty(mujoco.mj_stateSize(self.model, STATE))
+        mujoco.mj_getState(self.model, self.data, state, STATE)
+        return bytes_hash(state.tobytes() + self.controller.hidden_state.tobytes())
+
+
+def random_actions(seed: int, steps: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-1.2, 1.2, (steps, 7)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model() -> mujoco.MjModel:
+    return base_spec("panda").spec.copy().compile()
+
+
+@pytest.fixture
+def arm(model: mujoco.MjModel) -> Arm:
+    return Arm(model)
+
+
+@pytest.fixture
+def foreign() -> tuple[mujoco.MjModel, mujoco.MjData]:
+    """Another user's model, whose one joint turns when its motor is told to."""
+    model = mujoco.MjModel.from_xml_string(
+        "<mujoco><worldbody><body><joint name='hinge'/><geom size='.1'/></body></worldbody>"
+        "<actuator><motor joint='hinge'/></actuator></mujoco>"
+    )
+    return model, mujoco.MjData(model)
+
+
+# --- against robosuite ------------------------------------------------------------------------
+
+
+class Reference:
+    """robosuite's Lift with its own controller; it notes `ctrl` in every physics step."""
+
+    def __init__(self) -> None:
+        logging.getLogger("robosuite_logs").setLevel(logging.ERROR)
+        import robosuite
+
+        self.env = robosuite.make(
+            "Lift",
+            robots="Panda",
+            has_renderer=False,
+            has_offscreen_renderer=False,
+            use_camera_obs=False,
+            horizon=10**6,
+            seed=0,
+        )
+        self.env.reset()
+        # robosuite's first physics step after a reset uses the inertia of before the reset
+        self.env.step(HOLD)
+        self.model, self.data = self.env.sim.model._model, self.env.sim.data._data
+        self.home = np.array(self.env.robots[0].init_qpos)
+        # robosuite's 5000 contacts make data of 1.3 GB
+        self.own = mujoco.MjData(self.model)
+
+    def step(self, action: np.ndarray) -> list[np.ndarray]:
+        noted = []
+        advance = self.env.sim.step2
+
+        def advance_and_note() -> None:
+            noted.append(self.data.ctrl.copy())
+            advance()
+
+        self.env.sim.step2 = advance_and_note
+        try:
+            self.env.step(action)
+        finally:
+            self.env.sim.step2 = advance
+        return noted
+
+    def place(self, joints: np.ndarray, velocities: np.ndarray) -> None:
+        self.data.qpos[:7], self.data.qvel[:7] = joints, velocities
+        self.data.qpos[7:9], self.data.qvel[7:] = (0.02, -0.02), 0
+        self.data.qacc_warmstart[:] = 0
+        mujoco.mj_forward(self.model, self.data)
+
+    def state(self) -> np.ndarray:
+        state = np.empty(mujoco.mj_stateSize(self.model, STATE))
+        mujoco.mj_getState(self.model, self.data, state, STATE)
+        return state
+
+    def controller(self, physics_steps: int = 25) -> OscPoseController:
+        """Ours on robosuite's model, with what robosuite's remembers."""
+        ours = OscPoseController(
+            self.model, ArmModel.find(self.model), physics_steps=physics_steps, gripper_closed_m=0.0
+        )
+        robot = self.env.robots[0]
+        rest = robot.part_controllers["right"].initial_joint
+        ours.hidden_state = np.array([robot.gripper["right"].current_action[-1], *rest])
+        return ours
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[Reference]:
+    reference = Reference()
+    yield reference
+    reference.env.close()
+
+
+@pytest.fixture
+def float64_rotations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """robosuite rounds the rotation of a goal to float32; this is the same without rounding."""
+    import robosuite.utils.transform_utils as transforms
+
+    monkeypatch.setattr(transforms, "quat2mat", lambda xyzw: Rotation.from_quat(xyzw).as_matrix())
+
+
+@pytest.mark.usefixtures("float64_rotations")
+def test_every_torque_is_robosuites(reference: Reference) -> None:
+    rng = np.random.default_rng(1)
+    worst = 0.0
+    for _ in range(12):
+        reference.place(reference.home + rng.uniform(-0.5, 0.5, 7), rng.normal(0, 0.5, 7))
+        state, ours = reference.state(), [reference.controller(n + 1) for n in range(25)]
+        action = rng.uniform(-1.2, 1.2, 7).astype(np.float32)
+        theirs = reference.step(action)
+        for controller, ctrl in zip(ours, theirs, strict=True):
+            mujoco.mj_setState(reference.model, reference.own, state, STATE)
+            controller.step(reference.own, action)
+            difference = np.abs(reference.own.ctrl - ctrl)[:7].max()
+            worst = max(worst, difference / np.abs(ctrl[:7]).max())
+            assert reference.own.ctrl[7:].tolist() == ctrl[7:].tolist()
+    assert worst < 1e-9
+
+
+def test_an_episode_is_robosuites_but_for_its_float32_rotations(reference: Reference) -> None:
+    reference.place(reference.home, np.zeros(7))
+    ours = reference.controller()
+    mujoco.mj_setState(reference.model, reference.own, reference.state(), STATE)
+    for action in random_actions(2, 15):
+        ctrl = reference.step(action)[-1]
+        ours.step(reference.own, action)
+        assert reference.own.ctrl == pytest.approx(ctrl, abs=1e-3)
+        assert reference.own.qpos == pytest.approx(reference.data.qpos, abs=1e-6)
+
+
+def test_the_gripper_moves_as_robosuites(reference: Reference) -> None:
+    ours = reference.controller()
+    mujoco.mj_setState(reference.model, reference.own, reference.state(), STATE)
+    for grip in [1, 1, 0, -1, 0.3, *[1] * 12, -0.1, 0, *[-1] * 12]:
+        action = np.array([0, 0, 0, 0, 0, 0, grip], dtype=np.float32)
+        ctrl = reference.step(action)[-1]
+        ours.step(reference.own, action)
+        assert reference.own.ctrl[7:].tolist() == ctrl[7:].tolist()
+
+
+# --- the algebra ------------------------------------------------------------------------------
+
+
+def solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return osc.solve_symmetric(matrix, 0, len(matrix), right)
+
+
+def test_regular_systems_are_solved() -> None:
+    rng = np.random.default_rng(3)
+    for n in (3, 6):
+        half, right = rng.normal(size=(n, n + 1)), rng.normal(size=n)
+        matrix = half @ half.T
+        assert solve(matrix, right) == pytest.approx(np.linalg.solve(matrix, right), rel=1e-9)
+
+
+def test_a_part_of_a_matrix_is_solved_alone() -> None:
+    rng = np.random.default_rng(4)
+    half, right = rng.normal(size=(6, 7)), rng.normal(size=6)
+    matrix = half @ half.T
+    expected = np.linalg.solve(matrix[3:, 3:], right[3:])
+    assert osc.solve_symmetric(matrix, 3, 6, right) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("rank", range(6))
+def test_singular_systems_are_solved_as_robosuites_pinv_does(rank: int) -> None:
+    rng = np.random.default_rng(5)
+    half = np.zeros((6, 6))
+    half[rng.permutation(6)[:rank]] = rng.normal(size=(rank, 6))
+    matrix, right = half @ half.T, rng.normal(size=6)
+    expected = np.linalg.pinv(matrix, rcond=osc.SINGULAR, hermitian=True) @ right
+    assert solve(matrix, right) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_directions_that_depend_on_each_other_get_the_least_squares_answer() -> None:
+    matrix = np.array([[2.0, 2.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 5.0]])
+    assert solve(matrix, np.array([4.0, 4.0, 5.0])) == pytest.approx([1.0, 1.0, 1.0])
+    assert solve(matrix, np.array([4.0, -4.0, 0.0])) == pytest.approx([0.0, 0.0, 0.0])
+
+
+def test_rotations_are_exact() -> None:
+    rng = np.random.default_rng(6)
+    out = np.empty((3, 3))
+    for vector in [
+        *rng.uniform(-0.5, 0.5, (50, 3)),
+        np.zeros(3),
+        np.full(3, 0.5),
+        np.full(3, 1e-9),
+    ]:
+        osc.rotation_from_axis_angle(*vector, out)
+        assert out == pytest.approx(Rotation.from_rotvec(vector).as_matrix(), abs=4e-16)
+
+
+def test_a_singular_pose_gives_finite_torques(arm: Arm) -> None:
+    arm.data.qpos[:7] = 0
+    arm.act(0, 0, 1, 0, 0, 0, 0)
+    assert np.isfinite(arm.data.ctrl).all()
+    assert not any(warning.number for warning in arm.data.warning)
+
+
+# --- what it does -----------------------------------------------------------------------------
+
+
+def test_it_holds_a_pose(arm: Arm) -> None:
+    before = arm.hand
+    for _ in range(20):
+        arm.controller.step(arm.data, HOLD)
+    assert arm.hand == pytest.approx(before, abs=1e-9)
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_it_tracks_a_move_of_5_cm(arm: Arm, axis: int) -> None:
+    goal = arm.hand - 0.05 * np.eye(3)[axis]
+    for _ in range(20):
+        arm.act(*((goal - arm.hand) / 0.05), 0, 0, 0, 0)
+    assert np.linalg.norm(goal - arm.hand) < 1e-3
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_it_tracks_a_turn_about_an_axis_of_the_base(arm: Arm, axis: int) -> None:
+    goal, place = Rotation.from_rotvec(0.2 * np.eye(3)[axis]) * arm.hand_rotation, arm.hand
+    # position and orientation are uncoupled: a roll swings through before it settles
+    for _ in range(60):
+        turn = (goal * arm.hand_rotation.inv()).as_rotvec()
+        arm.act(*((place - arm.hand) / 0.05), *(turn / 0.5), 0)
+    assert (goal * arm.hand_rotation.inv()).magnitude() < 0.01
+
+
+def test_a_closed_gripper_presses_with_its_full_force(arm: Arm) -> None:
+    fingers = list(arm.arm.fingers)
+    for _ in range(15):
+        arm.act(0, 0, 0, 0, 0, 0, 1)
+    assert arm.data.ctrl[fingers] == pytest.approx([GRIPPER_CLOSED_M, -GRIPPER_CLOSED_M])
+    assert np.abs(arm.data.actuator_force[fingers]) == pytest.approx([20, 20], abs=0.5)
+
+
+def test_an_open_gripper_opens_to_its_limit(arm: Arm) -> None:
+    for _ in range(40):
+        arm.act(0, 0, 0, 0, 0, 0, -1)
+    assert arm.data.ctrl[list(arm.arm.fingers)] == pytest.approx([0.04, -0.04])
+    assert np.abs(arm.data.joint("gripper0_right_finger_joint1").qpos) == pytest.approx(
+        0.04, abs=2e-3
+    )
+
+
+def test_poses_are_those_of_the_positions_after_a_step(arm: Arm) -> None:
+    arm.run(seed=7)
+    names = ("xpos", "site_xpos", "site_xmat", "geom_xpos", "cam_xpos", "subtree_com", "cdof")
+    after = {name: getattr(arm.data, name).tobytes() for name in names}
+    mujoco.mj_forward(arm.model, arm.data)
+    assert after == {name: getattr(arm.data, name).tobytes() for name in names}
+
+
+def test_the_next_step_does_not_depend_on_who_looked(model: mujoco.MjModel) -> None:
+    looked, left_alone = Arm(model), Arm(model)
+    for action in random_actions(8, 5):
+        looked.controller.step(looked.data, action)
+        mujoco.mj_kinematics(model, looked.data)
+        left_alone.controller.step(left_alone.data, action)
+    assert looked.state_hash() == left_alone.state_hash()
+
+
+def test_hidden_state_and_data_are_all_there_is(arm: Arm) -> None:
+    arm.run(seed=9)
+    copy = Arm(arm.model)
+    mujoco.mj_copyData(copy.data, arm.model, arm.data)
+    copy.controller.hidden_state = arm.controller.hidden_state
+    assert copy.run(seed=10) == arm.run(seed=10)
+
+
+def test_reset_forgets_the_episode(arm: Arm) -> None:
+    first = arm.run(seed=11)
+    mujoco.mj_resetData(arm.model, arm.data)
+    arm.data.qpos[:7] = base_spec("panda").home
+    mujoco.mj_forward(arm.model, arm.data)
+    arm.controller.reset(arm.data)
+    assert arm.run(seed=11) == first
+
+
+# --- one callback, many users -----------------------------------------------------------------
+
+
+def test_interleaved_controllers_do_not_meet(model: mujoco.MjModel) -> None:
+    alone = [Arm(model).run(seed) for seed in (12, 13)]
+    arms = [Arm(model), Arm(base_spec("panda").spec.copy().compile())]
+    for first, second in zip(random_actions(12, 6), random_actions(13, 6), strict=True):
+        arms[0].controller.step(arms[0].data, first)
+        arms[1].controller.step(arms[1].data, second)
+    assert [arm.state_hash() for arm in arms] == alone
+
+
+def test_one_controller_serves_several_data_of_its_model(model: mujoco.MjModel) -> None:
+    alone = Arm(model).run(seed=14)
+    one, other = Arm(model), Arm(model)
+    for action in random_actions(14, 6):
+        one.controller.step(one.data, action)
+        state = one.controller.hidden_state
+        one.controller.step(other.data, action)
+        one.controller.hidden_state = state
+    assert one.state_hash() == alone
+
+
+def test_another_users_callback_is_put_back(
+    arm: Arm, foreign: tuple[mujoco.MjModel, mujoco.MjData]
+) -> None:
+    model, data = foreign
+    seen = []
+
+    def theirs(_: mujoco.MjModel, data: mujoco.MjData) -> None:
+        seen.append(data.time)
+        data.ctrl[0] = 1.0
+
+    alone = Arm(arm.model).run(seed=15)
+    mujoco.set_mjcb_control(theirs)
+    try:
+        assert arm.run(seed=15) == alone
+        assert seen == []
+        assert mujoco.get_mjcb_control() is theirs
+        mujoco.mj_step(model, data)
+    finally:
+        mujoco.set_mjcb_control(None)
+    assert len(seen) == 1
+    assert data.qvel[0] > 0
+
+
+def test_a_foreign_step_between_ours_is_left_alone(
+    arm: Arm, foreign: tuple[mujoco.MjModel, mujoco.MjData]
+) -> None:
+    model, data = foreign
+    arm.run(seed=16)
+    assert mujoco.get_mjcb_control() is None
+    data.ctrl[0] = 0.5
+    mujoco.mj_step(model, data)
+    assert data.ctrl[0] == 0.5
+    assert data.qfrc_actuator[0] == 0.5
+
+
+def test_threads_do_not_meet(
+    model: mujoco.MjModel, foreign: tuple[mujoco.MjModel, mujoco.MjData]
+) -> None:
+    seeds, steps = (17, 18), 12
+    alone = {seed: Arm(model).run(seed, steps) for seed in seeds}
+    lonely = mujoco.MjData(foreign[0])
+    lonely.ctrl[0] = foreign[1].ctrl[0] = 0.1
+    mujoco.mj_step(foreign[0], lonely, 2000)
+    arms, together = {seed: Arm(model) for seed in seeds}, {}
+    start = threading.Barrier(3)
+
+    def ours(seed: int) -> None:
+        start.wait()
+        together[seed] = arms[seed].run(seed, steps)
+
+    def theirs() -> None:
+        start.wait()
+        for _ in range(2000):
+            mujoco.mj_step(*foreign)
+
+    run_threads([lambda: ours(17), lambda: ours(18), theirs])
+    assert together == alone
+    assert foreign[1].qpos.tolist() == lonely.qpos.tolist()
+    assert mujoco.get_mjcb_control() is None
+
+
+def run_threads(functions: list[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=function) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_another_process_loads_the_compiled_callback_and_gives_the_same_bits(
+    model: mujoco.MjModel, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.mjb"
+    mujoco.mj_saveModel(model, str(path), None)
+    actions, arm = random_actions(19, 4), Arm(model)
+    for action in actions:
+        arm.controller.step(arm.data, action)
+    np.savez(tmp_path / "run.npz", actions=actions, home=base_spec("panda").home)
+    script = """
+import sys
+import mujoco, numpy as np
+from vlabench.envs import osc
+from vlabench.envs.control import ArmModel, OscPoseController
+model = mujoco.MjModel.from_binary_path(sys.argv[1])
+run = np.load(sys.argv[2])
+data = mujoco.MjData(model)
+data.qpos[:7] = run["home"]
+mujoco.mj_forward(model, data)
+controller = OscPoseController(model, ArmModel.find(model))
+controller.reset(data)
+for action in run["actions"]:
+    controller.step(data, action)
+print(osc.callback().cache_hits, data.qpos.tobytes().hex())
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", script, path, tmp_path / "run.npz"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.split() == ["1", arm.data.qpos.tobytes().hex()]
+
+
+# --- what is refused --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", [np.zeros(6), np.full(7, np.nan), np.zeros((1, 7))])
+def test_actions_that_are_none_are_refused(arm: Arm, action: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="7 finite numbers"):
+        arm.controller.step(arm.data, action.astype(np.float32))
+
+
+def test_actions_are_clipped(model: mujoco.MjModel) -> None:
+    within, beyond = Arm(model), Arm(model)
+    within.act(1, -1, 1, -1, 1, -1, 1)
+    beyond.act(3, -2, 9, -7, 1.5, -1, 4)
+    assert beyond.state_hash() == within.state_hash()
+
+
+def test_data_of_another_model_is_refused(arm: Arm) -> None:
+    other = base_spec("panda").spec.copy().compile()
+    with pytest.raises(UsageError, match="another model"):
+        arm.controller.step(mujoco.MjData(other), HOLD)
+
+
+def test_a_model_without_the_arm_is_refused(
+    model: mujoco.MjModel, foreign: tuple[mujoco.MjModel, mujoco.MjData]
+) -> None:
+    with pytest.raises(UsageError, match="no site 'gripper0_right_grip_site'"):
+        ArmModel.find(foreign[0])
+    with pytest.raises(UsageError, match="no site 'robot1_right_center'"):
+        ArmModel.find(model, prefix="robot1_")
+
+
+def arm_xml(
+    *, base: str = "", joints: str = "<joint name='a'/>", motor: str = "<motor joint='a'/>"
+) -> str:
+    return (
+        f"<mujoco><worldbody><body>{base}<geom size='.1'/><site name='robot0_right_center'/>"
+        f"<body>{joints}<geom size='.1'/><site name='gripper0_right_grip_site'/></body></body>"
+        f"</worldbody><actuator>{motor}</actuator></mujoco>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("xml", "reason"),
+    [
+        (arm_xml(joints="<joint name='a' type='slide'/>"), "no hinges"),
+        (arm_xml(base="<joint/>"), "base of the arm 'robot0_' moves"),
+        (arm_xml(base="<joint/>" * 4, joints="<joint/>" * 4, motor=""), "has 8 joints"),
+        (arm_xml(motor=""), "'a' has no motor"),
+    ],
+)
+def test_arms_that_it_cannot_move_are_refused(xml: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        ArmModel.find(mujoco.MjModel.from_xml_string(xml))
