@@ -39,6 +39,8 @@ what it holds: a 4 mm rim would get 2 N, and slip. Aiming 2 cm past the middle g
 the full 20 N of the motor.
 """
 
+_SCALE = np.array([MAX_TRANSLATION_M] * 3 + [MAX_ROTATION_RAD] * 3)
+
 _lock = threading.Lock()
 
 
@@ -186,11 +188,9 @@ class OscPoseController:
         mujoco.mj_camlight(self._model, data)
 
     def _set_goal(self, data: mujoco.MjData, action: Floats) -> None:
-        record = self._records[0]
-        record["delta"][:3] = action[:3] * MAX_TRANSLATION_M
-        record["delta"][3:] = action[3:6] * MAX_ROTATION_RAD
+        np.multiply(action[:6], _SCALE, out=self._records["delta"][0])
         # the callback sets the goal itself, in its first physics step, where kinematics are fresh
-        record["goal_is_new"] = 1
+        self._records["goal_is_new"] = 1
         change = GRIPPER_SPEED * float(np.sign(action[6]))
         self._closedness = min(max(self._closedness + change, -1.0), 1.0)
         data.ctrl[self._fingers] = self._finger_middle - self._finger_half * self._closedness
@@ -208,10 +208,10 @@ class OscPoseController:
         record = self._records[0]
         record["qpos"][:n] = _addresses(data.qpos)[self._qpos]
         record["qvel"][:n] = _addresses(data.qvel)[dofs]
-        record["bias"][:n] = _addresses(data.qfrc_bias)[dofs]
+        record["bias_at"][:n] = _addresses(data.qfrc_bias)[dofs]
         record["ctrl"][:n] = _addresses(data.ctrl)[list(arm.actuators)]
         record["cdof"][:n] = _addresses(data.cdof)[dofs]
-        record["mass"][:n, :n] = _addresses(data.qM)[_mass_indices(model, dofs)]
+        record["mass_at"][:n, :n] = _addresses(data.qM)[_mass_indices(model, dofs)]
         record["grip_position"] = _addresses(data.site_xpos)[arm.grip_site]
         record["grip_rotation"] = _addresses(data.site_xmat)[arm.grip_site]
         record["base_rotation"] = _addresses(data.site_xmat)[arm.base_site]

@@ -25,10 +25,11 @@ from vlabench.types import Json
 
 EMBODIMENT = "panda"
 
-REACH = ((-0.14, 0.18), (-0.26, 0.26))
-"""Where objects are put: the range of x and of y. Nearer to its base the arm meets its limits."""
+REACH = ((-0.14, 0.13), (-0.25, 0.25))
+"""Where objects are put: the range of x and of y. Nearer to the robot its elbow meets its limit,
+further away its arm is stretched."""
 
-REACH_BESIDE_CABINET = ((-0.14, 0.18), (-0.28, -0.1))
+REACH_BESIDE_CABINET = ((-0.14, 0.13), (-0.28, -0.1))
 
 CABINET_X = (-0.06, 0.06)
 CABINET_Y = 0.31

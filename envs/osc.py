@@ -50,10 +50,10 @@ RECORD = np.dtype(
         # addresses inside the MjData: one number each, or the first of a row
         ("qpos", np.intp, MAX_JOINTS),
         ("qvel", np.intp, MAX_JOINTS),
-        ("bias", np.intp, MAX_JOINTS),
+        ("bias_at", np.intp, MAX_JOINTS),
         ("ctrl", np.intp, MAX_JOINTS),
         ("cdof", np.intp, MAX_JOINTS),
-        ("mass", np.intp, (MAX_JOINTS, MAX_JOINTS)),
+        ("mass_at", np.intp, (MAX_JOINTS, MAX_JOINTS)),
         ("grip_position", np.intp),
         ("grip_rotation", np.intp),
         ("base_rotation", np.intp),
@@ -66,6 +66,21 @@ RECORD = np.dtype(
         ("goal_is_new", np.intp),
         ("goal_position", np.float64, 3),
         ("goal_rotation", np.float64, (3, 3)),
+        # scratch: allocating in every physics step would cost as much as the arithmetic
+        ("jacobian", np.float64, (6, MAX_JOINTS)),
+        ("mass", np.float64, (MAX_JOINTS, MAX_JOINTS)),
+        ("velocity", np.float64, MAX_JOINTS),
+        ("hand_velocity", np.float64, 6),
+        ("bias", np.float64, MAX_JOINTS),
+        ("pull", np.float64, MAX_JOINTS),
+        ("wrench", np.float64, 6),
+        ("torques", np.float64, MAX_JOINTS),
+        ("lower", np.float64, (MAX_JOINTS, MAX_JOINTS)),
+        ("half", np.float64, (6, MAX_JOINTS)),
+        ("inverse_inertia", np.float64, (6, 6)),
+        ("force", np.float64, 6),
+        ("rest_force", np.float64, 6),
+        ("hand_pull", np.float64, 6),
     ],
     align=True,
 )
@@ -118,39 +133,37 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 @compiled
 def _control(record: Record) -> None:
     """Writes the torques of the arm; MuJoCo has just computed everything but the forces."""
-    n = record.joints
     position = carray(_pointer(record.grip_position), 3, np.float64)
     rotation = carray(_pointer(record.grip_rotation), (3, 3), np.float64)
+    goal_position, goal_rotation = record.goal_position, record.goal_rotation
     if record.goal_is_new:
         base = carray(_pointer(record.base_rotation), (3, 3), np.float64)
-        set_goal(record.delta, base, position, rotation, record.goal_position, record.goal_rotation)
+        set_goal(record.delta, base, position, rotation, goal_position, goal_rotation)
         record.goal_is_new = 0
-    centre = carray(_pointer(record.centre), 3, np.float64)
-
-    velocity, pull, bias = np.empty(n), np.empty(n), np.empty(n)
-    jacobian, mass = np.empty((6, n)), np.empty((n, n))
-    for i in range(n):
-        velocity[i] = _read(record.qvel[i])
-        pull[i] = REST_KP * (record.rest[i] - _read(record.qpos[i])) - REST_KD * velocity[i]
-        bias[i] = _read(record.bias[i])
-        motion = carray(_pointer(record.cdof[i]), 6, np.float64)
-        _jacobian_column(motion, position, centre, jacobian, i)
-        for j in range(i + 1):
-            mass[i, j] = mass[j, i] = _read(record.mass[i, j])
-
-    wrench = np.empty(6)
+    _read_joints(record, position)
+    _multiply(record.jacobian, 6, record.velocity, record.joints, record.hand_velocity)
     desired_wrench(
-        record.goal_position,
-        record.goal_rotation,
-        position,
-        rotation,
-        _product(jacobian, velocity),
-        wrench,
+        goal_position, goal_rotation, position, rotation, record.hand_velocity, record.wrench
     )
-    torques = osc_torques(jacobian, mass, bias, wrench, pull)
-    for i in range(n):
-        torque = min(max(torques[i], record.torque_low[i]), record.torque_high[i])
+    osc_torques(record)
+    for i in range(record.joints):
+        torque = min(max(record.torques[i], record.torque_low[i]), record.torque_high[i])
         _write(record.ctrl[i], torque)
+
+
+@compiled
+def _read_joints(record: Record, position: Floats) -> None:
+    """Copies what MuJoCo knows of the arm's joints into the record."""
+    centre = carray(_pointer(record.centre), 3, np.float64)
+    for i in range(record.joints):
+        velocity = _read(record.qvel[i])
+        record.velocity[i] = velocity
+        record.pull[i] = REST_KP * (record.rest[i] - _read(record.qpos[i])) - REST_KD * velocity
+        record.bias[i] = _read(record.bias_at[i])
+        motion = carray(_pointer(record.cdof[i]), 6, np.float64)
+        _jacobian_column(motion, position, centre, record.jacobian, i)
+        for j in range(i + 1):
+            record.mass[i, j] = record.mass[j, i] = _read(record.mass_at[i, j])
 
 
 @compiled
@@ -179,26 +192,17 @@ def set_goal(
 
     `base`, `rotation` and `goal_rotation` are ``(3, 3)`` in the world; the goal is written.
     """
-    turn, world_turn = np.empty((3, 3)), np.empty((3, 3))
-    rotation_from_axis_angle(delta[3], delta[4], delta[5], turn)
+    move, axis, turn = np.empty(3), np.empty(3), np.empty((3, 3))
+    _multiply(base, 3, delta[:3], 3, move)
+    _multiply(base, 3, delta[3:], 3, axis)
+    rotation_from_axis_angle(axis[0], axis[1], axis[2], turn)
     for i in range(3):
+        goal_position[i] = position[i] + move[i]
         for j in range(3):
             total = 0.0
             for k in range(3):
-                total += base[i, k] * (
-                    turn[k, 0] * base[j, 0] + turn[k, 1] * base[j, 1] + turn[k, 2] * base[j, 2]
-                )
-            world_turn[i, j] = total
-    for i in range(3):
-        goal_position[i] = position[i] + (
-            base[i, 0] * delta[0] + base[i, 1] * delta[1] + base[i, 2] * delta[2]
-        )
-        for j in range(3):
-            goal_rotation[i, j] = (
-                world_turn[i, 0] * rotation[0, j]
-                + world_turn[i, 1] * rotation[1, j]
-                + world_turn[i, 2] * rotation[2, j]
-            )
+                total += turn[i, k] * rotation[k, j]
+            goal_rotation[i, j] = total
 
 
 @compiled
@@ -224,57 +228,45 @@ def desired_wrench(
 
 
 @compiled
-def osc_torques(
-    jacobian: Floats, mass: Floats, bias: Floats, wrench: Floats, pull: Floats
-) -> Floats:
-    """Torques ``(n,)`` that give the hand the acceleration `wrench` ``(6,)``.
+def osc_torques(record: Record) -> None:
+    """Writes the `torques` that give the hand the acceleration `wrench`.
 
     With the inertia Λ = (J M⁻¹ Jᵀ)⁻¹ that the hand feels, taken for position and orientation
-    apart, this is Jᵀ Λ wrench + bias, and M pull − Jᵀ Λ J pull of the whole Λ in the nullspace.
-
-    Args:
-        jacobian: ``(6, n)``, position over orientation.
-        mass: ``(n, n)`` of the joints.
-        bias: ``(n,)`` gravity, centrifugal and Coriolis torques.
-        wrench: See `desired_wrench`.
-        pull: ``(n,)`` acceleration of the joints towards their rest.
+    apart, they are Jᵀ Λ wrench + bias, and M pull − Jᵀ Λ J pull of the whole Λ in the nullspace.
+    Read are the `jacobian` J (position over orientation), the `mass` M, the `bias` torques and
+    the `pull`, an acceleration of the joints towards their rest.
     """
-    n = len(mass)
-    inverse_inertia = _inverse_inertia(jacobian, mass)
-    force = solve_symmetric(inverse_inertia, 0, 3, wrench)
-    torque = solve_symmetric(inverse_inertia, 3, 6, wrench)
-    rest = solve_symmetric(inverse_inertia, 0, 6, _product(jacobian, pull))
-    torques = _product(mass, pull)
+    n, jacobian, inertia = record.joints, record.jacobian, record.inverse_inertia
+    lower, force, rest = record.lower, record.force, record.rest_force
+    factor_cholesky(record.mass, 0, n, lower)
+    _inverse_inertia(jacobian, lower, n, record.half, inertia)
+    solve_symmetric(inertia, 0, 3, record.wrench, lower, force)
+    solve_symmetric(inertia, 3, 6, record.wrench, lower, force)
+    _multiply(jacobian, 6, record.pull, n, record.hand_pull)
+    solve_symmetric(inertia, 0, 6, record.hand_pull, lower, rest)
+    _multiply(record.mass, n, record.pull, n, record.torques)
     for i in range(n):
-        total = 0.0
-        for k in range(3):
+        total = record.bias[i]
+        for k in range(6):
             total += jacobian[k, i] * (force[k] - rest[k])
-            total += jacobian[3 + k, i] * (torque[k] - rest[3 + k])
-        torques[i] += total + bias[i]
-    return torques
+        record.torques[i] += total
 
 
 @compiled
-def _inverse_inertia(jacobian: Floats, mass: Floats) -> Floats:
+def _inverse_inertia(jacobian: Floats, lower: Floats, n: int, half: Floats, result: Floats) -> None:
     """J M⁻¹ Jᵀ ``(6, 6)``, as Wᵀ W with L W = Jᵀ and L Lᵀ = M."""
-    n = len(mass)
-    lower = np.empty((n, n))
-    factor_cholesky(mass, 0, lower)
-    half = np.empty((6, n))
     for k in range(6):
         for i in range(n):
             total = jacobian[k, i]
             for j in range(i):
                 total -= lower[i, j] * half[k, j]
             half[k, i] = total / lower[i, i]
-    result = np.empty((6, 6))
     for i in range(6):
         for j in range(i + 1):
             total = 0.0
             for k in range(n):
                 total += half[i, k] * half[j, k]
             result[i, j] = result[j, i] = total
-    return result
 
 
 # --- small algebra ----------------------------------------------------------------------------
@@ -305,36 +297,36 @@ def rotation_from_axis_angle(x: float, y: float, z: float, out: Floats) -> None:
 
 
 @compiled
-def solve_symmetric(matrix: Floats, first: int, stop: int, right: Floats) -> Floats:
-    """pinv(A) @ right[first:stop], A being the square ``[first:stop]`` of `matrix`.
+def solve_symmetric(
+    matrix: Floats, first: int, stop: int, right: Floats, lower: Floats, result: Floats
+) -> None:
+    """Writes ``result[first:stop]`` = pinv(A) @ ``right[first:stop]``.
 
-    `matrix` is symmetric and positive semidefinite.
+    A is the square ``[first:stop]`` of `matrix`, symmetric and positive semidefinite; `lower` is
+    scratch.
     """
     n = stop - first
-    lower = np.empty((n, n))
-    if not factor_cholesky(matrix, first, lower):
-        return _solve_singular(matrix, first, stop, right)
-    result = np.empty(n)
+    if not factor_cholesky(matrix, first, n, lower):
+        _solve_singular(matrix, first, stop, right, result)
+        return
     for i in range(n):
         total = right[first + i]
         for j in range(i):
-            total -= lower[i, j] * result[j]
-        result[i] = total / lower[i, i]
+            total -= lower[i, j] * result[first + j]
+        result[first + i] = total / lower[i, i]
     for i in range(n - 1, -1, -1):
-        total = result[i]
+        total = result[first + i]
         for j in range(i + 1, n):
-            total -= lower[j, i] * result[j]
-        result[i] = total / lower[i, i]
-    return result
+            total -= lower[j, i] * result[first + j]
+        result[first + i] = total / lower[i, i]
 
 
 @compiled
-def factor_cholesky(matrix: Floats, first: int, lower: Floats) -> bool:
+def factor_cholesky(matrix: Floats, first: int, n: int, lower: Floats) -> bool:
     """Writes L with L Lᵀ = A; False if a pivot is no larger than rounding.
 
-    A is the square of `matrix` that begins at row and column `first` and is as large as `lower`.
+    A is the ``(n, n)`` square of `matrix` that begins at row and column `first`.
     """
-    n = len(lower)
     largest = 0.0
     for i in range(n):
         largest = max(largest, matrix[first + i, first + i])
@@ -353,12 +345,13 @@ def factor_cholesky(matrix: Floats, first: int, lower: Floats) -> bool:
 
 
 @compiled
-def _solve_singular(matrix: Floats, first: int, stop: int, right: Floats) -> Floats:
+def _solve_singular(matrix: Floats, first: int, stop: int, right: Floats, result: Floats) -> None:
     """The same by eigenvalues (cyclic Jacobi), leaving out those that count as zero."""
     n = stop - first
     diagonal, vectors = np.empty((n, n)), np.zeros((n, n))
     for i in range(n):
         vectors[i, i] = 1.0
+        result[first + i] = 0.0
         for j in range(n):
             diagonal[i, j] = matrix[first + i, first + j]
     for _ in range(12):
@@ -368,7 +361,6 @@ def _solve_singular(matrix: Floats, first: int, stop: int, right: Floats) -> Flo
     largest = 0.0
     for i in range(n):
         largest = max(largest, abs(diagonal[i, i]))
-    result = np.zeros(n)
     for i in range(n):
         if abs(diagonal[i, i]) > SINGULAR * largest:
             share = 0.0
@@ -376,8 +368,7 @@ def _solve_singular(matrix: Floats, first: int, stop: int, right: Floats) -> Flo
                 share += vectors[k, i] * right[first + k]
             share /= diagonal[i, i]
             for k in range(n):
-                result[k] += vectors[k, i] * share
-    return result
+                result[first + k] += vectors[k, i] * share
 
 
 @compiled
@@ -403,15 +394,12 @@ def _rotate_away(matrix: Floats, vectors: Floats, p: int, q: int) -> None:
 
 
 @compiled
-def _product(matrix: Floats, vector: Floats) -> Floats:
-    rows, columns = matrix.shape
-    result = np.empty(rows)
+def _multiply(matrix: Floats, rows: int, vector: Floats, columns: int, result: Floats) -> None:
     for i in range(rows):
         total = 0.0
         for j in range(columns):
             total += matrix[i, j] * vector[j]
         result[i] = total
-    return result
 
 
 # --- memory -----------------------------------------------------------------------------------

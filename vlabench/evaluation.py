@@ -39,7 +39,7 @@ from vlabench.types import Json, Observation
 RUNS = Path("results/runs")
 """Where runs go unless told otherwise."""
 
-HOPELESS = 5
+HOPELESS = 10
 """A run stops after so many episodes in a row went missing."""
 
 

@@ -87,7 +87,7 @@ def _board(lengths: Lengths) -> Shape:
 
 def _crate(lengths: Lengths) -> Shape:
     length, width, height = lengths["length"], lengths["width"], lengths["height"]
-    thickness, floor = 0.006, 0.006
+    thickness, floor = 0.006, 0.01
     sides: list[tuple[Vector, Vector]] = []
     for sign in (-1.0, 1.0):
         middle = (height + LIFT) / 2

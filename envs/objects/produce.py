@@ -49,7 +49,7 @@ def _standing(
     return Shape(
         visuals=(Visual(blob(place)), *trim),
         pieces=(
-            base_plate(radius * 0.45, radius * 0.45, 0.006),
+            base_plate(radius * 0.45, radius * 0.45, 0.012),
             Piece("ellipsoid", (radius, radius, half), (0.0, 0.0, LIFT + half)),
         ),
         mass=mass,

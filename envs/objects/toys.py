@@ -97,7 +97,7 @@ def _ball(lengths: Lengths) -> Shape:
     return Shape(
         visuals=(Visual(blob(lambda d: (r * d[0], r * d[1], centre + r * d[2]))),),
         pieces=(
-            base_plate(r * 0.27, r * 0.27, 0.006),
+            base_plate(r * 0.27, r * 0.27, 0.01),
             Piece("sphere", (r, 0.0, 0.0), (0.0, 0.0, centre)),
         ),
         mass=0.06,

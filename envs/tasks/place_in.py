@@ -5,7 +5,7 @@ Description:
 
 Randomizations:
     Category, shape and colour of both and of one distractor; their places on the table
-    (32 cm x 52 cm) and yaw; the wood of the table; the first joint angles; the sentence.
+    (27 cm x 50 cm) and yaw; the wood of the table; the first joint angles; the sentence.
 
 Success:
     The object touches the receptacle, its middle is inside the hollow (below the rim or less than

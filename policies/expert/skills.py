@@ -33,6 +33,9 @@ CARRY_HEIGHT = 0.2
 HOVER = 0.08
 """Metres above a grasp from which the hand goes straight down."""
 
+FUNNEL = 6.0
+"""Metres that the hand stays above a grasp for each metre that it is beside it."""
+
 CLOSE_STEPS = 7
 OPEN_STEPS = 5
 PATIENCE = 70
@@ -91,8 +94,13 @@ def _pick(state: PrivilegedState, name: str, grasp: Grasp) -> Motion:
 
         return pose
 
+    def descending(now: PrivilegedState) -> tuple[Floats, Floats]:
+        position, rotation = at(0.0)(now)
+        aside = max(0.0, _apart(now, position) - 0.003)
+        return position + np.array([0.0, 0.0, min(HOVER, FUNNEL * aside)]), rotation
+
     state = yield from _travel(state, at(HOVER), OPEN, tolerance=0.012)
-    state = yield from _move(state, at(0.0), OPEN, tolerance=0.004, speed=0.7)
+    state = yield from _move(state, descending, OPEN, tolerance=0.004, speed=0.7)
     state = yield from wait(state, CLOSE_STEPS, CLOSE)
     here = state.hand_position + np.array([0.0, 0.0, 0.1])
     rotation = state.hand_rotation
@@ -253,15 +261,16 @@ def _travel(state: PrivilegedState, pose: Pose, gripper: float, *, tolerance: fl
 
     def across(now: PrivilegedState) -> tuple[Floats, Floats]:
         position, rotation = pose(now)
-        height = max(float(position[2]), level) if _far(now, position) else float(position[2])
+        height = max(float(position[2]), level) if _apart(now, position) > 0.05 else float(position[2])
         return np.array([position[0], position[1], height]), rotation
 
     return (yield from _move(state, across, gripper, tolerance=tolerance))
 
 
-def _far(state: PrivilegedState, position: Floats) -> bool:
+def _apart(state: PrivilegedState, position: Floats) -> float:
+    """Metres by which the hand is beside `position`, seen from above."""
     offset = position[:2] - state.hand_position[:2]
-    return math.hypot(float(offset[0]), float(offset[1])) > 0.05
+    return math.hypot(float(offset[0]), float(offset[1]))
 
 
 def _rise(state: PrivilegedState, height: float, gripper: float) -> Motion:

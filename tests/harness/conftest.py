@@ -19,7 +19,7 @@ def _workers_find_the_fakes() -> None:
         yield
 
 
-@pytest.fixture()
+@pytest.fixture
 def suite_file(tmp_path: Path) -> Path:
     """A small suite of three tasks and two axes, as a file."""
     from harness_fakes import SUITE

@@ -1,5 +1,7 @@
-"""A world of one point and policies that move it, small enough to run hundreds of episodes a
-second. Runners name them as ``harness_fakes:FakeWorld`` and so on, in this process and in workers."""
+"""A world of one point and policies that move it: hundreds of episodes a second.
+
+Runners name them ``harness_fakes:FakeWorld`` and so on, in this process and in workers.
+"""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_a_dry_run_shows_and_sends_nothing(
 def test_an_invalid_run_exits_with_5(
     suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--policy-arg", "goal=0.35"]
+    words = ["--policy-arg", "goal=0.3"]
     assert evaluate(suite_file, tmp_path / "run", *words, policy="LostPolicy") == 5
     printed = capsys.readouterr()
     assert "not valid" in printed.err

@@ -87,8 +87,8 @@ def test_a_twin_comes_once_and_just_before_its_perturbed_episodes(suite: Suite) 
 def test_any_prefix_is_balanced(suite: Suite) -> None:
     manifest = build_manifest(suite, FakeWorld())
     strata = {(task, level) for task in suite.tasks for level in range(_levels(suite))}
-    seen = Counter({stratum: 0 for stratum in strata})
-    tasks = Counter({task: 0 for task in suite.tasks})
+    seen = Counter(dict.fromkeys(strata, 0))
+    tasks = Counter(dict.fromkeys(suite.tasks, 0))
     for nominal, *_ in manifest.groups():
         seen[nominal.task, nominal.index // suite.episodes] += 1
         tasks[nominal.task] += 1

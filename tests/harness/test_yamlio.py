@@ -41,7 +41,7 @@ def test_a_broken_suite_says_where_and_what(case: str, tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="Cannot read .*nowhere.yaml"):
+    with pytest.raises(UsageError, match=r"Cannot read .*nowhere\.yaml"):
         load_suite(str(tmp_path / "nowhere.yaml"))
 
 

@@ -39,7 +39,7 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits; `arguments` are the process's own by default."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = [*(sys.argv[1:] if arguments is None else arguments)]
     try:
         _app(words)(words, prog_name="vlabench")
     except VlabenchError as error:

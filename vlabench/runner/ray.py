@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,7 +30,6 @@ and results must not depend on how many threads there were."""
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_TQDM": "0",
@@ -38,6 +38,7 @@ _QUIET = {
 
 _OBJECT_STORE_BYTES = 256 * 1024**2
 _CLOSING_SECONDS = 10
+_KNOCKING_SECONDS = 5
 
 
 def run(job: Job, episodes: Sequence[EpisodeSpec], options: RunnerOptions) -> Events:
@@ -131,6 +132,7 @@ def _cluster(options: RunnerOptions) -> Iterator[int]:
     own = {"num_cpus": processors, "object_store_memory": _OBJECT_STORE_BYTES}
     with _environment(_QUIET):
         try:
+            _knock(options.ray_address)
             ray.init(
                 address=options.ray_address or "local",
                 include_dashboard=False if options.ray_address is None else None,
@@ -138,7 +140,7 @@ def _cluster(options: RunnerOptions) -> Iterator[int]:
                 logging_level=logging.CRITICAL,
                 **({} if options.ray_address else own),
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise UsageError(
                 f"Cannot start or reach Ray at {options.ray_address or 'this machine'} "
                 f"({' '.join(str(error).split())}); check --ray-address, or use --runner serial."
@@ -147,6 +149,13 @@ def _cluster(options: RunnerOptions) -> Iterator[int]:
         yield processors if options.ray_address is None else _fitting(options.workers)
     finally:
         ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Asks whether anybody listens at ``host:port``: Ray itself would try for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_KNOCKING_SECONDS).close()
 
 
 def _fitting(workers: int | None) -> int:

@@ -1,0 +1,267 @@
+"""How fast the environment is: beside raw MuJoCo, beside robosuite's Lift, and in the harness.
+
+    .venv/bin/python benchmarks/env_speed.py [--repeats 9]
+
+Whatever is compared takes turns in one process, so that a slow minute of the machine is slow for
+all of them; each figure is the median over the turns, and each ratio the median of the turns' own
+ratios. The first turn of each (compilation, caches) is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# no screen is needed; a backend that the user has chosen is left alone
+os.environ.setdefault("MUJOCO_GL", "egl")
+
+import mujoco
+import numpy as np
+
+from vlabench.contract.specs import CameraSpec
+from vlabench.envs.simulation import Simulation
+from vlabench.envs.world import TabletopWorld
+from vlabench.evaluation import Plan, execute, plan
+from vlabench.runner.job import RunnerOptions
+from vlabench.runner.progress import Silent
+from vlabench.store import Run
+from vlabench.types import EpisodeSpec
+
+TASK = "place-on"
+IMAGE_SIZE = 256
+CAMERAS = tuple(CameraSpec(role, IMAGE_SIZE, IMAGE_SIZE) for role in ("exterior/0", "wrist/0"))
+STEPS = 40
+STEPS_WITH_CAMERAS = 8
+PHYSICS_STEPS = 25
+EPISODES = 4
+HOLD = np.zeros(7, dtype=np.float32)
+
+Turn = Callable[[], float]
+"""Does some work and returns how many units of it, in what the contest counts, were done a second."""
+
+
+def main() -> None:
+    """Runs all contests and prints them."""
+    parser = argparse.ArgumentParser(description="Speed of the environment, as ratios.")
+    parser.add_argument("--repeats", type=int, default=9, help="turns of each contestant")
+    repeats = parser.parse_args().repeats
+    environment = TabletopWorld().make()
+    environment.start(nominal_episode(0))
+    blind, seeing = robosuite_lift(cameras=False), robosuite_lift(cameras=True)
+    sizes = f"{environment.model.nv} dofs against {blind.sim.model.nv} in Lift"
+    print(f"{TASK}: {sizes}; medians of {repeats} turns")
+    contest(
+        "(a) control steps without cameras, holding still",
+        "steps/s",
+        ("environment", lambda: stepping(environment)),
+        ("raw mj_step", lambda: raw_stepping(environment)),
+        repeats,
+    )
+    contest(
+        "(b) control steps without cameras, random actions",
+        "steps/s",
+        ("environment", lambda: random_stepping(environment)),
+        ("robosuite Lift", lambda: lift_stepping(blind, STEPS)),
+        repeats,
+    )
+    contest(
+        "(c) resets, each to another scene",
+        "resets/s",
+        ("environment", lambda: starting(environment)),
+        ("robosuite Lift", lambda: lift_resetting(blind)),
+        max(repeats // 2, 3),
+    )
+    contest(
+        f"(d) two {IMAGE_SIZE}x{IMAGE_SIZE} cameras every control step",
+        "frames/s",
+        ("environment", lambda: watching(environment)),
+        ("robosuite Lift", lambda: 2 * lift_stepping(seeing, STEPS_WITH_CAMERAS)),
+        repeats,
+    )
+    environment.close()
+    harness_contest(max(repeats // 3, 3))
+
+
+def contest(
+    title: str, unit: str, ours: tuple[str, Turn], other: tuple[str, Turn], repeats: int
+) -> None:
+    """Lets the two take turns and prints their rates and the ratio of the first to the second."""
+    for _, turn in (ours, other):
+        turn()
+    rates = [(ours[1](), other[1]()) for _ in range(repeats)]
+    first, second = (statistics.median(column) for column in zip(*rates, strict=True))
+    ratio = statistics.median(one / two for one, two in rates)
+    print(f"{title}\n  {ours[0]} {first:.4g} {unit}, {other[0]} {second:.4g}: {ratio:.3g} times")
+
+
+# --- ours -------------------------------------------------------------------------------------
+
+
+def nominal_episode(index: int) -> EpisodeSpec:
+    """The nominal episode of `TASK` with that index, which never ends by itself."""
+    world = TabletopWorld()
+    drawn = world.draw(TASK, (), seed=0, index=index)
+    return EpisodeSpec(
+        task=TASK,
+        changes=(),
+        index=index,
+        seed=0,
+        factors=drawn.factors,
+        instruction=drawn.instruction,
+        world_version=world.version,
+        horizon=10**9,
+        embodiment=drawn.embodiment,
+    )
+
+
+def stepping(environment: Simulation) -> float:
+    """Control steps a second that hold the arm where it is."""
+    began = time.perf_counter()
+    for _ in range(STEPS):
+        environment.advance(HOLD)
+    return STEPS / (time.perf_counter() - began)
+
+
+def raw_stepping(environment: Simulation) -> float:
+    """The same physics with the torques left as they are: nothing but MuJoCo."""
+    data = mujoco.MjData(environment.model)
+    mujoco.mj_copyData(data, environment.model, environment.data)
+    began = time.perf_counter()
+    for _ in range(STEPS):
+        mujoco.mj_step(environment.model, data, PHYSICS_STEPS)
+    return STEPS / (time.perf_counter() - began)
+
+
+def random_stepping(environment: Simulation) -> float:
+    """Control steps a second under random actions, from a fresh scene, reset not counted."""
+    environment.start(nominal_episode(0))
+    actions = random_actions(STEPS)
+    began = time.perf_counter()
+    for action in actions:
+        environment.advance(action)
+        environment.observe()
+    return STEPS / (time.perf_counter() - began)
+
+
+def starting(environment: Simulation) -> float:
+    """Resets a second, over three scenes."""
+    episodes = [nominal_episode(index) for index in range(3)]
+    began = time.perf_counter()
+    for episode in episodes:
+        environment.start(episode)
+    return len(episodes) / (time.perf_counter() - began)
+
+
+def watching(environment: Simulation) -> float:
+    """Frames a second of an environment that looks after every control step."""
+    environment.observe(CAMERAS)
+    actions = random_actions(STEPS_WITH_CAMERAS)
+    began = time.perf_counter()
+    for action in actions:
+        environment.advance(action)
+        environment.observe(CAMERAS)
+    return 2 * len(actions) / (time.perf_counter() - began)
+
+
+def random_actions(steps: int) -> np.ndarray:
+    """``(steps, 7)``, moderate, and always the same."""
+    return np.random.default_rng(0).uniform(-0.4, 0.4, (steps, 7)).astype(np.float32)
+
+
+# --- robosuite --------------------------------------------------------------------------------
+
+
+def robosuite_lift(*, cameras: bool) -> Any:
+    """robosuite's Lift, with the two cameras that match ours or with none."""
+    logging.getLogger("robosuite_logs").setLevel(logging.ERROR)
+    import robosuite
+    from robosuite.utils.log_utils import ROBOSUITE_DEFAULT_LOGGER
+
+    ROBOSUITE_DEFAULT_LOGGER.setLevel(logging.ERROR)
+    environment = robosuite.make(
+        "Lift",
+        robots="Panda",
+        has_renderer=False,
+        has_offscreen_renderer=cameras,
+        use_camera_obs=cameras,
+        camera_names=["agentview", "robot0_eye_in_hand"],
+        camera_heights=IMAGE_SIZE,
+        camera_widths=IMAGE_SIZE,
+        horizon=10**9,
+    )
+    environment.reset()
+    return environment
+
+
+def lift_stepping(environment: Any, steps: int) -> float:
+    """Control steps a second under the same random actions."""
+    actions = random_actions(steps)
+    began = time.perf_counter()
+    for action in actions:
+        environment.step(action)
+    return steps / (time.perf_counter() - began)
+
+
+def lift_resetting(environment: Any) -> float:
+    """Resets a second."""
+    began = time.perf_counter()
+    environment.reset()
+    return 1 / (time.perf_counter() - began)
+
+
+# --- the harness ------------------------------------------------------------------------------
+
+
+def harness_contest(repeats: int) -> None:
+    """The whole harness under the expert, beside the same actions in a bare loop."""
+    with tempfile.TemporaryDirectory() as folder:
+        planned = plan("expert", "smoke", limit=EPISODES // 2, out=Path(folder) / "run")
+        run = run_harness(planned)
+        steps = sum(record.steps for record in run.records)
+        inference = sum(record.inference_s for record in run.records)
+        wall = sum(record.wall_s for record in run.records)
+        contest(
+            f"(e) {len(run.records)} episodes of the smoke suite under the expert",
+            "steps/s",
+            ("harness", lambda: harness_rate(planned)),
+            ("bare loop", lambda: bare_rate(run)),
+            repeats,
+        )
+    print(f"  {steps} control steps; the expert itself took {inference / wall:.0%} of an episode")
+
+
+def run_harness(planned: Plan) -> Run:
+    """Runs everything: looking, asking, checking, executing, hashing and writing."""
+    return execute(planned, "serial", RunnerOptions(), Silent(), fresh=True)
+
+
+def harness_rate(planned: Plan) -> float:
+    """Control steps a second of the harness, resets and files counted."""
+    began = time.perf_counter()
+    run = run_harness(planned)
+    return sum(record.steps for record in run.records) / (time.perf_counter() - began)
+
+
+def bare_rate(run: Run) -> float:
+    """Control steps a second of the same scenes and actions with nothing around them."""
+    episodes = {episode.episode_id: episode for episode in run.manifest.episodes}
+    actions = {name: run.trace(name).actions for name in episodes}
+    began = time.perf_counter()
+    environment = TabletopWorld().make()
+    for name, episode in episodes.items():
+        environment.start(episode)
+        for action in actions[name]:
+            environment.advance(action)
+    environment.close()
+    return sum(map(len, actions.values())) / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main()
