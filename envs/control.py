@@ -3,7 +3,8 @@
 `OscPoseController.step` runs a whole control step (25 physics steps of 2 ms) in a single
 ``mj_step(model, data, 25)``: the torques come from a compiled control callback
 (`vlabench.envs.osc`), not from Python. The callback is global to the process, so it is installed
-around our own step alone, under a lock, and what was installed before is put back.
+around our own step alone, under a lock, and what was installed before is put back. So is the
+handler of warnings, which MuJoCo would otherwise write into the working directory.
 """
 
 from __future__ import annotations
@@ -223,14 +224,23 @@ class OscPoseController:
 @contextmanager
 def _installed(callback: Any, records: npt.NDArray[np.void]) -> Iterator[None]:
     with _lock:
-        previous = mujoco.get_mjcb_control()
+        previous, previous_warning = mujoco.get_mjcb_control(), mujoco.get_mju_user_warning()
         osc.ACTIVE[0] = records.ctypes.data
         mujoco.set_mjcb_control(callback)
+        mujoco.set_mju_user_warning(_unheard)
         try:
             yield
         finally:
+            mujoco.set_mju_user_warning(previous_warning)
             mujoco.set_mjcb_control(previous)
             osc.ACTIVE[0] = 0
+
+
+def _unheard(warning: str) -> None:
+    """Keeps MuJoCo from printing `warning` and logging it into the working directory.
+
+    It is counted in ``data.warning`` all the same.
+    """
 
 
 def _addresses(array: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:

@@ -63,9 +63,7 @@ def nominal_factors(task: Task, seed: int, index: int) -> dict[str, Json]:
         draw = rng(f"{role.name}.category")
         factors[f"{role.name}.category"] = draw_category(role, factors, draw)
         factors[f"{role.name}.shape"] = draw_shape(rng(f"{role.name}.shape"))
-        factors[f"{role.name}.color"] = draw_color(
-            role.name, factors, rng(f"{role.name}.color")
-        )
+        factors[f"{role.name}.color"] = draw_color(role.name, factors, rng(f"{role.name}.color"))
     factors |= _places(task, rng("places"))
     return factors
 
@@ -87,9 +85,7 @@ def draw_color(role: str, factors: Mapping[str, Json], rng: np.random.Generator)
     taken = {
         factors[f"{other}.color"]
         for other in roles_in(factors)
-        if other != role
-        and factors[f"{other}.category"] == name
-        and f"{other}.color" in factors
+        if other != role and factors[f"{other}.category"] == name and f"{other}.color" in factors
     }
     return str(rng.choice([c for c in category(name).colors if c not in taken]))
 
@@ -136,9 +132,7 @@ def _joint_offsets(rng: np.random.Generator) -> list[float]:
     return [uniform(rng, -JOINT_NOISE, JOINT_NOISE) for _ in range(JOINTS)]
 
 
-def _cabinet_factors(
-    task: Task, rng: Callable[[str], np.random.Generator]
-) -> dict[str, Json]:
+def _cabinet_factors(task: Task, rng: Callable[[str], np.random.Generator]) -> dict[str, Json]:
     place = rng("cabinet.pose")
     top_only = len(task.stages) > 1
     return {

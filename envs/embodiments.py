@@ -26,10 +26,10 @@ TABLE_SIZE = (0.8, 0.8, 0.05)
 
 TABLE_HEIGHT = 0.8
 
-KEPT_FACES = 0.14
+KEPT_FACES = 0.08
 """Share of the faces of a large visual mesh that is kept."""
 
-SMALL_MESH = 300
+SMALL_MESH = 240
 """Meshes with fewer faces are kept whole."""
 
 

@@ -7,7 +7,7 @@ the observation, because vector environments cannot carry text in shared memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import gymnasium
 import mujoco
@@ -24,7 +24,7 @@ from vlabench.errors import UnknownNameError, UsageError
 from vlabench.types import Change, EpisodeSpec, Observation
 
 Array: TypeAlias = npt.NDArray[Any]
-GymObservation: TypeAlias = dict[str, Array]
+GymObservation: TypeAlias = dict[str, Any]
 
 _ROLES = {name: role for role, name in CAMERAS.items()}
 
@@ -61,10 +61,7 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
         UsageError: If a name is unknown; the text has the nearest valid one.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
-        "render_modes": ["rgb_array"],
-        "render_fps": int(CONTROL_HZ),
-    }
+    metadata = {"render_modes": ["rgb_array"], "render_fps": int(CONTROL_HZ)}  # noqa: RUF012
 
     def __init__(
         self,
@@ -161,7 +158,7 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
             self._info(),
         )
 
-    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> npt.NDArray[np.uint8] | None:
         """A frame of ``agentview``, ``(512, 512, 3) uint8``, if `render_mode` is set."""
         if self.render_mode is None:
             return None

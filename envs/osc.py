@@ -25,14 +25,14 @@ from functools import cache
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from llvmlite import binding, ir
 from numba import carray, cfunc, njit, types
 from numba.extending import intrinsic
 
+from vlabench.types import Floats
+
 P = ParamSpec("P")
 R = TypeVar("R")
-Floats: TypeAlias = npt.NDArray[np.float64]
 Record: TypeAlias = Any
 
 MAX_JOINTS = 7

@@ -68,7 +68,8 @@ def _in_drawer(scene: Scene, data: mujoco.MjData, name: str, container: str) -> 
     offset = _middle(data, thing) - data.site_xpos[drawer.floor_site]
     x, y, z = data.site_xmat[drawer.floor_site].reshape(3, 3).T @ offset
     depth, width, height = scene.model.site_size[drawer.floor_site]
-    return abs(x) < depth and abs(y) < width and -HEIGHT_TOLERANCE < z < 2 * height
+    beside = abs(x) < depth and abs(y) < width
+    return bool(beside and -HEIGHT_TOLERANCE < z < 2 * height)
 
 
 def _open(scene: Scene, data: mujoco.MjData, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What makes two results comparable: physics, control, cameras, rendering and world, as one hash."""
+"""What makes results comparable: physics, control, cameras, rendering and world, as one hash."""
 
 from __future__ import annotations
 

@@ -7,9 +7,12 @@ shapes and sites hidden.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
+import weakref
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import Protocol
 
@@ -37,6 +40,8 @@ class Renderer:
 
     def __init__(self) -> None:
         self._gl: _GlContext | None = None
+        # MuJoCo ends EGL when Python exits; a context that is still open must be freed before
+        self._at_exit = partial(_close, weakref.ref(self))
         self._size = (0, 0)
         self._model: mujoco.MjModel | None = None
         self._context: mujoco.MjrContext | None = None
@@ -68,7 +73,7 @@ class Renderer:
             return {}
         size = (max(c.width for c in cameras), max(c.height for c in cameras))
         self._prepare(model, size)
-        return {camera.role: self._frame(data, camera) for camera in cameras}
+        return {camera.role: self._frame(model, data, camera) for camera in cameras}
 
     def close(self) -> None:
         """Frees the context; the next `render` makes a new one."""
@@ -76,6 +81,7 @@ class Renderer:
             self._context.free()
         if self._gl is not None:
             self._gl.free()
+            atexit.unregister(self._at_exit)
         self._gl = self._model = self._context = self._scene = None
         self._size = (0, 0)
 
@@ -84,6 +90,7 @@ class Renderer:
             size = (max(size[0], self._size[0]), max(size[1], self._size[1]))
             self.close()
             self._gl, self._size = open_gl(*size), size
+            atexit.register(self._at_exit)
         self._gl.make_current()
         if self._model is model:
             return
@@ -95,15 +102,14 @@ class Renderer:
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         self._model = model
 
-    def _frame(self, data: mujoco.MjData, camera: CameraSpec) -> npt.NDArray[np.uint8]:
+    def _frame(
+        self, model: mujoco.MjModel, data: mujoco.MjData, camera: CameraSpec
+    ) -> npt.NDArray[np.uint8]:
         view = mujoco.MjvCamera()
         view.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        assert self._model is not None
-        view.fixedcamid = self._model.camera(CAMERAS[camera.role]).id
+        view.fixedcamid = model.camera(CAMERAS[camera.role]).id
         everything = int(mujoco.mjtCatBit.mjCAT_ALL)
-        mujoco.mjv_updateScene(
-            self._model, data, self._option, None, view, everything, self._scene
-        )
+        mujoco.mjv_updateScene(model, data, self._option, None, view, everything, self._scene)
         area = mujoco.MjrRect(0, 0, camera.width, camera.height)
         mujoco.mjr_render(area, self._scene, self._context)
         frame = np.empty((camera.height, camera.width, 3), dtype=np.uint8)
@@ -136,6 +142,12 @@ def open_gl(width: int, height: int) -> _GlContext:
         f"No OpenGL for rendering here ({'; '.join(reasons)}); install a software one with "
         "'apt-get install libegl1 libgl1-mesa-dri', and see 'vlabench doctor'."
     )
+
+
+def _close(reference: weakref.ref[Renderer]) -> None:
+    renderer = reference()
+    if renderer is not None:
+        renderer.close()
 
 
 def _what_to_show() -> mujoco.MjvOption:

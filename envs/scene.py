@@ -32,7 +32,7 @@ CAMERAS: Mapping[str, str] = {
 """Role of a camera to its name in the model."""
 
 _LOOKING: Mapping[str, tuple[tuple[float, float, float], tuple[float, float, float], float]] = {
-    "agentview": ((0.74, -0.42, 1.42), (-0.03, 0.01, 0.845), 45.0),
+    "agentview": ((0.8, -0.46, 1.46), (-0.05, 0.01, 0.865), 41.0),
     "frontview": ((1.1, 0.0, 1.4), (-0.1, 0.0, 0.9), 45.0),
     "sideview": ((-0.02, -1.1, 1.35), (-0.02, 0.0, 0.87), 45.0),
 }
@@ -43,7 +43,10 @@ REST_DEPTH = 1e-4
 that depth are at rest at once."""
 
 SHADOW_MAP = 1024
-MULTISAMPLES = 4
+MULTISAMPLES = 0
+"""The render profile. Shadows say where things touch and what the light does, and cost as much as
+all the rest; on a CPU multisampling would cost half as much again, and it says nothing new.
+``benchmarks/render_profile.py`` has the figures."""
 
 _KINDS = {
     "box": mujoco.mjtGeom.mjGEOM_BOX,
@@ -147,7 +150,7 @@ def _add_surroundings(spec: mujoco.MjSpec, table: str) -> None:
         spec, "floor", (0.47, 0.42, 0.38), FINISHES["matt"], texture="tiles", repeat=3.0
     )
     wall = add_material(
-        spec, "wall", (0.62, 0.64, 0.66), FINISHES["matt"], texture="plaster", repeat=2.0
+        spec, "wall", (0.66, 0.65, 0.62), FINISHES["matt"], texture="plaster", repeat=2.0
     )
     leg = add_material(spec, "table leg", (0.35, 0.36, 0.38), FINISHES["metal"])
     for geom in spec.geoms:
@@ -163,7 +166,7 @@ def _add_surroundings(spec: mujoco.MjSpec, table: str) -> None:
     spec.stat.center = [0.0, 0.0, 0.9]
     spec.visual.map.znear = 0.01
     spec.visual.map.zfar = 20.0
-    spec.visual.map.shadowclip = 0.8
+    spec.visual.map.shadowclip = 1.0
     spec.visual.quality.shadowsize = SHADOW_MAP
     spec.visual.quality.offsamples = MULTISAMPLES
 
@@ -261,9 +264,7 @@ def _find_object(
     )
 
 
-def _find_drawers(
-    model: mujoco.MjModel, factors: Mapping[str, Json]
-) -> Mapping[str, SceneDrawer]:
+def _find_drawers(model: mujoco.MjModel, factors: Mapping[str, Json]) -> Mapping[str, SceneDrawer]:
     if "cabinet.drawer" not in factors:
         return {}
     name = cabinet.DRAWERS[factors["cabinet.drawer"]]

@@ -55,16 +55,12 @@ class Viewpoint:
         return {
             "ee_position": self.hand_position(data),
             "ee_quaternion": quaternion[[1, 2, 3, 0]],
-            "gripper_opening": np.array(
-                [self._opening(data) / self._scene.embodiment.max_opening]
-            ),
+            "gripper_opening": np.array([self._opening(data) / self._scene.embodiment.max_opening]),
             "joint_positions": data.qpos[self._joints].copy(),
             "joint_velocities": data.qvel[self._speeds].copy(),
         }
 
-    def privileged(
-        self, data: mujoco.MjData, task: Task, progress: Progress
-    ) -> PrivilegedState:
+    def privileged(self, data: mujoco.MjData, task: Task, progress: Progress) -> PrivilegedState:
         """The state of the scene as the simulator knows it."""
         return PrivilegedState(
             hand_position=self.hand_position(data),

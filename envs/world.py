@@ -20,6 +20,7 @@ from vlabench.registry import AXES
 from vlabench.seeding import stream
 from vlabench.types import Change, Json
 
+
 class TabletopWorld:
     """A Panda at a table with objects and a cabinet."""
 

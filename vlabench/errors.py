@@ -31,11 +31,15 @@ class UnknownNameError(UsageError):
     """
 
     def __init__(self, kind: str, name: str, valid: Iterable[str], where: str = "") -> None:
-        self.kind, self.name, self.valid = kind, name, sorted(valid)
+        self.kind, self.name, self.valid, self.where = kind, name, sorted(valid), where
         nearest = difflib.get_close_matches(name, self.valid, n=1, cutoff=0.4)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are: {', '.join(self.valid)}."
+        known = f"there are: {', '.join(self.valid)}."
+        hint = f"did you mean {nearest[0]!r}?" if nearest else known
         place = f" in {where}" if where else ""
         super().__init__(f"Unknown {kind} {name!r}{place}; {hint}")
+
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str], str]]:
+        return UnknownNameError, (self.kind, self.name, self.valid, self.where)
 
 
 class ContractError(UsageError):

@@ -39,6 +39,10 @@ AMBIENT = 0.3
 
 _LOWEST_DEG = 12.0
 
+_CENTRE = (-0.05, 0.0, 0.9)
+_DISTANCE = 1.6
+"""Metres: where the key light aims, and from how far; its shadow map covers what is around."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Level:
@@ -99,7 +103,7 @@ def apply(spec: mujoco.MjSpec, light: Mapping[str, float]) -> None:
     spec.worldbody.add_light(
         name="key",
         type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
-        pos=[-2.0 * d for d in direction],
+        pos=[c - _DISTANCE * d for c, d in zip(_CENTRE, direction, strict=True)],
         dir=direction,
         diffuse=[KEY * light["intensity"] * c for c in color],
         specular=[0.35 * min(1.0, light["intensity"]) * c for c in color],

@@ -52,15 +52,11 @@ def _block(lengths: Lengths) -> Shape:
 
 
 def _carton(lengths: Lengths) -> Shape:
-    return _cuboid(
-        lengths["length"], lengths["width"], lengths["height"], 0.0015, 0.16, band=True
-    )
+    return _cuboid(lengths["length"], lengths["width"], lengths["height"], 0.0015, 0.16, band=True)
 
 
 def _tea_box(lengths: Lengths) -> Shape:
-    return _cuboid(
-        lengths["length"], lengths["width"], lengths["height"], 0.0015, 0.12, band=True
-    )
+    return _cuboid(lengths["length"], lengths["width"], lengths["height"], 0.0015, 0.12, band=True)
 
 
 def _sponge(lengths: Lengths) -> Shape:

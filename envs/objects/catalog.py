@@ -26,6 +26,7 @@ Role: TypeAlias = Literal["manipulated", "support", "receptacle", "stackable", "
 SHAPE_COORDINATES = 4
 GRID = 3
 
+
 @dataclass(frozen=True, slots=True)
 class Category:
     """One kind of thing.

@@ -20,7 +20,7 @@ from vlabench.types import Grasp
 Vector: TypeAlias = tuple[float, float, float]
 Quaternion: TypeAlias = tuple[float, float, float, float]
 
-SEGMENTS = 48
+SEGMENTS = 40
 """Facets around a revolved shape: smooth at 512 pixels, and cheap."""
 
 FINGER_BELOW_GRIP_SITE = 0.013

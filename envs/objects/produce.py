@@ -66,11 +66,13 @@ def _round_outline(level: float) -> float:
 
 
 def _apple_outline(level: float) -> float:
-    return max(0.0, math.sin(math.pi * level) ** 0.55 * (0.9 + 0.1 * level))
+    return math.pow(max(0.0, math.sin(math.pi * level)), 0.55) * (0.9 + 0.1 * level)
 
 
 def _pear_outline(level: float) -> float:
-    return max(0.0, math.sin(math.pi * level) ** 0.6 * (1.0 - 0.52 * max(0.0, level - 0.3) / 0.7))
+    return math.pow(max(0.0, math.sin(math.pi * level)), 0.6) * (
+        1.0 - 0.52 * max(0.0, level - 0.3) / 0.7
+    )
 
 
 def _stem(height: float) -> Visual:

@@ -151,7 +151,7 @@ def _plate(lengths: Lengths) -> Shape:
         (0.0, floor),
     ]
     return Shape(
-        visuals=(Visual(revolve(profile, 64)),),
+        visuals=(Visual(revolve(profile, 48)),),
         pieces=(
             base_plate(foot * 0.71, foot * 0.71, floor),
             Piece(
@@ -180,7 +180,7 @@ def _coaster(lengths: Lengths) -> Shape:
         (0.0, height),
     ]
     return Shape(
-        visuals=(Visual(revolve(profile, 64)),),
+        visuals=(Visual(revolve(profile, 48)),),
         pieces=(
             base_plate(radius * 0.7, radius * 0.7, height),
             Piece(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vlabench.envs import language
-from vlabench.registry import TASKS
 from vlabench.errors import UsageError
+from vlabench.registry import TASKS
 
 Predicate = Literal["on", "in", "open", "closed"]
 

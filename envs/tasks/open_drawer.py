@@ -19,6 +19,6 @@ TASK = Task(
     description=__doc__,
     roles=(DISTRACTOR,),
     stages=(Stage("open", (Goal("open", ("drawer",)),)),),
-    horizon=200,
+    horizon=170,
     cabinet=True,
 )

@@ -20,5 +20,5 @@ TASK = Task(
     description=__doc__,
     roles=(Role("object", "manipulated", 0.06), Role("target", "receptacle", 0.12), DISTRACTOR),
     stages=(Stage("in", (Goal("in", ("object", "target")),)),),
-    horizon=200,
+    horizon=230,
 )

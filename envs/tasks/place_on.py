@@ -20,5 +20,5 @@ TASK = Task(
     description=__doc__,
     roles=(Role("object", "manipulated", 0.06), Role("target", "support", 0.11), DISTRACTOR),
     stages=(Stage("on", (Goal("on", ("object", "target")),)),),
-    horizon=200,
+    horizon=230,
 )

@@ -20,5 +20,5 @@ TASK = Task(
     description=__doc__,
     roles=(Role("object", "stackable", 0.06), Role("target", "stackable", 0.06), DISTRACTOR),
     stages=(Stage("on", (Goal("on", ("object", "target")),)),),
-    horizon=200,
+    horizon=230,
 )

@@ -27,6 +27,6 @@ TASK = Task(
         Stage("in", (_INSIDE,)),
         Stage("closed", (Goal("closed", ("drawer",)), _INSIDE)),
     ),
-    horizon=520,
+    horizon=790,
     cabinet=True,
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlabench.contract.specs import PolicySpec
+from vlabench.errors import UsageError
 from vlabench.policies.expert.planner import pursue
 from vlabench.policies.expert.skills import Action
 from vlabench.types import ActionChunk, EpisodeStart, Observation, PrivilegedState
@@ -54,7 +55,8 @@ class Expert:
 
     def _next(self, observation: Observation) -> Action:
         state, session = observation.privileged, self._sessions[observation.episode_id]
-        assert state is not None
+        if state is None:
+            raise UsageError("The expert reads the simulator's state; this environment hides it.")
         if session.plan is None:
             session.plan = pursue(state)
             action = next(session.plan)

@@ -261,8 +261,9 @@ def _travel(state: PrivilegedState, pose: Pose, gripper: float, *, tolerance: fl
 
     def across(now: PrivilegedState) -> tuple[Floats, Floats]:
         position, rotation = pose(now)
-        height = max(float(position[2]), level) if _apart(now, position) > 0.05 else float(position[2])
-        return np.array([position[0], position[1], height]), rotation
+        if _apart(now, position) > 0.05:
+            position = np.array([position[0], position[1], max(float(position[2]), level)])
+        return position, rotation
 
     return (yield from _move(state, across, gripper, tolerance=tolerance))
 

@@ -1,0 +1,45 @@
+# make demo: install, run the expert on unseen objects, print the table
+# make test: install, run the tests
+# See CONTRIBUTING.md for the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint format check suites bench clean
+
+demo: $(READY)
+	$(BIN)/vlabench eval --policy expert --suite unseen-objects --out results/runs/demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint test
+
+# Half an hour on 2 cores: the expert, noop and random on every suite, and what each must reach.
+suites: $(READY)
+	$(BIN)/python benchmarks/baselines.py
+
+# A few minutes: speed as ratios, measured in one run.
+bench: $(READY)
+	$(BIN)/python benchmarks/env_speed.py
+	$(BIN)/python benchmarks/render_profile.py
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info results/runs
