@@ -1,6 +1,6 @@
 """Robots: robosuite's arms, grippers and table, as a MuJoCo spec that scenes are built on.
 
-`base_spec` composes the robot once a process and thins out its visual meshes: the Panda's have
+`base_spec` composes the robot and thins out its visual meshes: the Panda's have
 182,000 faces, which cost more to draw than everything else together. Collision meshes, inertias,
 actuators and solver options stay robosuite's own.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 import mujoco
@@ -79,7 +78,7 @@ class Base:
     """A robot at its table, ready to be copied and furnished.
 
     Attributes:
-        spec: Copy it before changing it.
+        spec: What has been composed so far.
         home: Joint positions in radians that episodes start around.
     """
 
@@ -87,9 +86,8 @@ class Base:
     home: npt.NDArray[np.float64]
 
 
-@cache
 def base_spec(name: str) -> Base:
-    """The robot called `name` at its table, made once a process."""
+    """The robot called `name` at its table; takes a second or two."""
     task, home = _robosuite_task(embodiment(name))
     spec = mujoco.MjSpec.from_string(task.get_xml())
     spec.modelname = "vlabench"

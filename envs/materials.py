@@ -91,7 +91,6 @@ def add_material(
 def _add_texture(spec: mujoco.MjSpec, name: str) -> None:
     if any(texture.name == name for texture in spec.textures):
         return
-    image = _IMAGES[name]()
     cube = name in _ON_CUBES
     added = spec.add_texture(
         name=name,
@@ -100,7 +99,13 @@ def _add_texture(spec: mujoco.MjSpec, name: str) -> None:
         height=TEXTURE_SIZE * (6 if cube else 1),
         nchannel=3,
     )
-    added.data = np.concatenate([image] * 6).tobytes() if cube else image.tobytes()
+    added.data = _pixels(name)
+
+
+@cache
+def _pixels(name: str) -> bytes:
+    """The bytes of a texture, six times over for the faces of a cube."""
+    return _IMAGES[name]().tobytes() * (6 if name in _ON_CUBES else 1)
 
 
 def _noise(key: str, across: int, along: int) -> npt.NDArray[np.float64]:
@@ -130,7 +135,6 @@ def _image(shade: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-@cache
 def _grain() -> npt.NDArray[np.uint8]:
     """Wood: long fibres along x, and rings that wander."""
     fibre = _noise("fibre", 5, 128) * 0.6 + _noise("fibre", 3, 64) * 0.4
@@ -141,7 +145,6 @@ def _grain() -> npt.NDArray[np.uint8]:
     return _image(0.74 + 0.14 * rings + 0.16 * (fibre - 0.5))
 
 
-@cache
 def _tiles() -> npt.NDArray[np.uint8]:
     """A floor of planks laid in a brick pattern."""
     size, planks = TEXTURE_SIZE, 4
@@ -158,7 +161,6 @@ def _tiles() -> npt.NDArray[np.uint8]:
     return _image(shade)
 
 
-@cache
 def _plaster() -> npt.NDArray[np.uint8]:
     """A wall, slightly uneven."""
     return _image(

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import mujoco
 import numpy as np
 import numpy.typing as npt
 
 from vlabench.envs.axes import lighting
-from vlabench.envs.embodiments import TABLE_HEIGHT, Embodiment, base_spec, embodiment
+from vlabench.envs.embodiments import TABLE_HEIGHT, Base, Embodiment, base_spec, embodiment
 from vlabench.envs.fixtures import cabinet
 from vlabench.envs.materials import FINISHES, TABLE_TOPS, add_material
 from vlabench.envs.objects.catalog import Category, category
@@ -47,6 +48,8 @@ MULTISAMPLES = 0
 """The render profile. Shadows say where things touch and what the light does, and cost as much as
 all the rest; on a CPU multisampling would cost half as much again, and it says nothing new.
 ``benchmarks/render_profile.py`` has the figures."""
+
+_TABLE_TOP = "table top"
 
 _KINDS = {
     "box": mujoco.mjtGeom.mjGEOM_BOX,
@@ -107,11 +110,10 @@ class Scene:
 def compose(factors: Mapping[str, Json]) -> Scene:
     """Builds and compiles the scene that these drawn factors describe."""
     kind = embodiment(factors["embodiment"])
-    base = base_spec(kind.name)
-    spec = base.spec.copy()
-    _add_surroundings(spec, factors["table"])
+    room = _room(kind.name)
+    spec = room.spec.copy()
+    spec.material(_TABLE_TOP).rgba = [*TABLE_TOPS[factors["table"]], 1.0]
     lighting.apply(spec, factors[lighting.FACTOR])
-    _add_cameras(spec, kind)
     roles = roles_in(factors)
     shapes = {role: _add_object(spec, role, factors) for role in roles}
     if "cabinet.pose" in factors:
@@ -126,7 +128,7 @@ def compose(factors: Mapping[str, Json]) -> Scene:
     return Scene(
         model=model,
         embodiment=kind,
-        home=base.home + np.array(factors["robot"], dtype=np.float64),
+        home=room.home + np.array(factors["robot"], dtype=np.float64),
         objects={role: _find_object(model, role, shapes[role], factors) for role in roles},
         drawers=_find_drawers(model, factors),
         hand_geoms=_geoms_of(model, kind.gripper_prefix),
@@ -142,10 +144,22 @@ def roles_in(factors: Mapping[str, Json]) -> list[str]:
 # --- what stands around -----------------------------------------------------------------------
 
 
-def _add_surroundings(spec: mujoco.MjSpec, table: str) -> None:
-    top = add_material(
-        spec, "table top", TABLE_TOPS[table], FINISHES["wood"], texture="grain", repeat=1.0
-    )
+@cache
+def _room(name: str) -> Base:
+    """A robot at its table in a room with cameras: what all scenes share, made once a process.
+
+    It is compiled, because copies of a compiled spec compile several times faster: what is in it
+    has been worked out already.
+    """
+    base = base_spec(name)
+    _add_surroundings(base.spec)
+    _add_cameras(base.spec, embodiment(name))
+    base.spec.compile()
+    return base
+
+
+def _add_surroundings(spec: mujoco.MjSpec) -> None:
+    top = add_material(spec, _TABLE_TOP, (1.0, 1.0, 1.0), FINISHES["wood"], texture="grain")
     floor = add_material(
         spec, "floor", (0.47, 0.42, 0.38), FINISHES["matt"], texture="tiles", repeat=3.0
     )

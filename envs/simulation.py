@@ -21,7 +21,7 @@ from vlabench.errors import InfrastructureError, UsageError
 from vlabench.hashing import bytes_hash
 from vlabench.types import EpisodeSpec, Observation, Outcome
 
-SETTLE_STEPS = 4
+SETTLE_STEPS = 1
 """Control steps in which a new scene comes to rest before the first observation."""
 
 _UNSTABLE = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -95,8 +96,8 @@ class Shape:
 # --- meshes -----------------------------------------------------------------------------------
 
 
-def mesh(vertices: Sequence[Vector], faces: Sequence[tuple[int, int, int]]) -> Mesh:
-    """A mesh with its vertices rounded."""
+def mesh(vertices: npt.ArrayLike, faces: npt.ArrayLike) -> Mesh:
+    """A mesh of ``(N, 3)`` vertices, which are rounded, and ``(M, 3)`` faces."""
     rounded = np.round(np.array(vertices, dtype=np.float64), 6).astype(np.float32)
     return Mesh(rounded, np.array(faces, dtype=np.int32))
 
@@ -106,60 +107,26 @@ def revolve(profile: Sequence[tuple[float, float]], segments: int = SEGMENTS) ->
 
     The first and last points must lie on the axis; walk up the outside, then down the inside.
     """
-    rings = profile[1:-1]
-    vertices: list[Vector] = [(0.0, 0.0, profile[0][1])]
-    for radius, z in rings:
-        for k in range(segments):
-            angle = 2 * math.pi * k / segments
-            vertices.append((radius * math.cos(angle), radius * math.sin(angle), z))
-    vertices.append((0.0, 0.0, profile[-1][1]))
-    last = len(vertices) - 1
-
-    def at(ring: int, k: int) -> int:
-        return 1 + ring * segments + k % segments
-
-    faces: list[tuple[int, int, int]] = []
-    for k in range(segments):
-        faces.append((0, at(0, k + 1), at(0, k)))
-        for ring in range(len(rings) - 1):
-            a, b = at(ring, k), at(ring, k + 1)
-            c, d = at(ring + 1, k), at(ring + 1, k + 1)
-            faces += [(a, b, d), (a, d, c)]
-        faces.append((last, at(len(rings) - 1, k), at(len(rings) - 1, k + 1)))
-    return mesh(vertices, faces)
+    rings = np.array(profile[1:-1])
+    circle = _circle(segments)
+    around = np.empty((len(rings), segments, 3))
+    around[:, :, :2] = rings[:, None, :1] * circle[None]
+    around[:, :, 2] = rings[:, None, 1]
+    ends = np.array([[0.0, 0.0, profile[0][1]], [0.0, 0.0, profile[-1][1]]])
+    vertices = np.concatenate([ends[:1], around.reshape(-1, 3), ends[1:]])
+    return mesh(vertices, _rings_to_faces(len(rings), segments))
 
 
 def blob(place: Callable[[Vector], Vector], rows: int = 20, columns: int = 32) -> Mesh:
     """A sphere of unit directions, each moved by `place`: ellipsoids, rounded boxes, bananas."""
+    circle = _circle(columns)
     vertices: list[Vector] = [place((0.0, 0.0, -1.0))]
     for i in range(1, rows):
         polar = math.pi * i / rows
-        for k in range(columns):
-            angle = 2 * math.pi * k / columns
-            vertices.append(
-                place(
-                    (
-                        math.sin(polar) * math.cos(angle),
-                        math.sin(polar) * math.sin(angle),
-                        -math.cos(polar),
-                    )
-                )
-            )
+        high, wide = -math.cos(polar), math.sin(polar)
+        vertices += [place((wide * float(c), wide * float(s), high)) for c, s in circle]
     vertices.append(place((0.0, 0.0, 1.0)))
-    last = len(vertices) - 1
-
-    def at(row: int, k: int) -> int:
-        return 1 + (row - 1) * columns + k % columns
-
-    faces: list[tuple[int, int, int]] = []
-    for k in range(columns):
-        faces.append((0, at(1, k + 1), at(1, k)))
-        for row in range(1, rows - 1):
-            a, b = at(row, k), at(row, k + 1)
-            c, d = at(row + 1, k), at(row + 1, k + 1)
-            faces += [(a, b, d), (a, d, c)]
-        faces.append((last, at(rows - 1, k), at(rows - 1, k + 1)))
-    return mesh(vertices, faces)
+    return mesh(vertices, _rings_to_faces(rows - 1, columns))
 
 
 def rounded_box(size: Vector, edge: float, centre: Vector) -> Mesh:
@@ -217,6 +184,30 @@ def moved(shape: Mesh, offset: Vector) -> Mesh:
     return Mesh(vertices.astype(np.float32), shape.faces)
 
 
+@cache
+def _circle(segments: int) -> npt.NDArray[np.float64]:
+    """Cosine and sine of equal steps around a circle, ``(segments, 2)``."""
+    angles = [2 * math.pi * k / segments for k in range(segments)]
+    return np.array([(math.cos(angle), math.sin(angle)) for angle in angles])
+
+
+@cache
+def _rings_to_faces(rings: int, segments: int) -> npt.NDArray[np.int32]:
+    """Faces of a point, then `rings` of `segments` vertices each, then a point."""
+    k = np.arange(segments)
+    following = (k + 1) % segments
+    last = 1 + rings * segments
+    faces = [np.stack([np.zeros_like(k), 1 + following, 1 + k], axis=1)]
+    for ring in range(rings - 1):
+        low, high = 1 + ring * segments, 1 + (ring + 1) * segments
+        a, b, c, d = low + k, low + following, high + k, high + following
+        faces += [np.stack([a, b, d], axis=1), np.stack([a, d, c], axis=1)]
+    top = last - segments
+    faces.append(np.stack([np.full_like(k, last), top + k, top + following], axis=1))
+    joined: npt.NDArray[np.int32] = np.concatenate(faces).astype(np.int32)
+    return joined
+
+
 # --- collision --------------------------------------------------------------------------------
 
 LIFT = 0.001
@@ -239,10 +230,15 @@ def wall(
     pieces: int = 12,
     start: float = 0.0,
 ) -> list[Piece]:
-    """Boxes around a hollow whose outer radius goes from `radius_low` to `radius_high`."""
+    """Boxes around a hollow whose outer radius goes from `radius_low` to `radius_high`.
+
+    A wall that leans outwards touches `low` with its outer edge, and rises above `high` with its
+    inner one.
+    """
     lean = math.atan2(radius_high - radius_low, high - low)
     slant = math.hypot(radius_high - radius_low, high - low)
     middle = (radius_low + radius_high) / 2 - thickness / 2 * math.cos(lean)
+    level = (low + high) / 2 + thickness / 2 * math.sin(lean)
     half_chord = max(radius_low, radius_high) * math.tan(math.pi / pieces)
     boxes = []
     for k in range(pieces):
@@ -251,7 +247,7 @@ def wall(
             Piece(
                 "box",
                 (thickness / 2, half_chord, slant / 2),
-                (middle * math.cos(angle), middle * math.sin(angle), (low + high) / 2),
+                (middle * math.cos(angle), middle * math.sin(angle), level),
                 _multiply(about_z(angle), about_y(lean)),
             )
         )

@@ -20,6 +20,7 @@ from vlabench.envs.objects.geometry import (
     blob,
     grasps_across,
     grasps_round,
+    moved,
     revolve,
     tube,
 )
@@ -134,11 +135,13 @@ def _lying(
     pieces = [
         Piece("box", (length * 0.2, 0.5 * thick, 0.003), (0.0, middle(0.5)[1], 0.003)),
     ]
-    count = 5
+    count, blunt = 5, 0.78
+    # the caps of the outer capsules end where the fruit ends
+    first, last = blunt * radius_at(0.1) / length, 1 - blunt * radius_at(0.9) / length
     for k in range(count):
-        a, b = middle(0.06 + 0.88 * k / count), middle(0.06 + 0.88 * (k + 1) / count)
+        a, b = (middle(first + (last - first) * j / count) for j in (k, k + 1))
         u = (k + 0.5) / count
-        end_taper = 0.78 if k in (0, count - 1) else 0.97
+        end_taper = blunt if k in (0, count - 1) else 0.97
         radius = radius_at(u) * end_taper
         half = math.dist(a, b) / 2
         centre = ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2, thick + LIFT)
@@ -147,8 +150,11 @@ def _lying(
         )
     width = 2 * radius_at(0.5) * 0.97
     grasp_y = middle(0.5)[1]
+    body = blob(place, rows=28)
+    # thick at one end and tapered there, it would hang in the air
+    grounded = moved(body, (0.0, 0.0, -float(body.vertices[:, 2].min())))
     return Shape(
-        visuals=(Visual(blob(place, rows=28)), *trim),
+        visuals=(Visual(grounded), *trim),
         pieces=tuple(pieces),
         mass=mass,
         height=2 * thick,

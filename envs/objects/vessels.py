@@ -52,6 +52,11 @@ def _closed_body(radius: float, low: float, high: float) -> Piece:
     return Piece("cylinder", (radius, half, 0.0), (0.0, 0.0, low + half))
 
 
+def _disc(radius: float, height: float) -> Piece:
+    """A floor that reaches further than the box base under it."""
+    return _closed_body(radius, LIFT, height)
+
+
 def _mug(lengths: Lengths) -> Shape:
     radius, height, thickness = lengths["radius"], lengths["height"], lengths["wall"]
     floor, handle = 0.006, 0.55 * height
@@ -122,7 +127,8 @@ def _bowl(lengths: Lengths) -> Shape:
     return Shape(
         visuals=(Visual(revolve(profile)),),
         pieces=(
-            base_plate(foot * 0.72, foot * 0.72, floor),
+            base_plate(foot * 0.7, foot * 0.7, floor),
+            _disc(foot, floor),
             *wall(foot, knee[0], LIFT, knee[1], 0.006),
             *wall(knee[0], rim, knee[1], height, thickness),
         ),
@@ -154,12 +160,8 @@ def _plate(lengths: Lengths) -> Shape:
         visuals=(Visual(revolve(profile, 48)),),
         pieces=(
             base_plate(foot * 0.71, foot * 0.71, floor),
-            Piece(
-                "cylinder",
-                (foot, (floor - LIFT) / 2, 0.0),
-                (0.0, 0.0, (floor + LIFT) / 2),
-            ),
-            *wall(foot, rim, LIFT + 0.001, height, 0.005, pieces=16),
+            _disc(foot, floor),
+            *wall(foot, rim - 0.004, LIFT + 0.001, height - 0.004, 0.005, pieces=16),
         ),
         mass=0.34,
         height=height,
@@ -183,11 +185,7 @@ def _coaster(lengths: Lengths) -> Shape:
         visuals=(Visual(revolve(profile, 48)),),
         pieces=(
             base_plate(radius * 0.7, radius * 0.7, height),
-            Piece(
-                "cylinder",
-                (radius, (height - LIFT) / 2, 0.0),
-                (0.0, 0.0, (height + LIFT) / 2),
-            ),
+            _disc(radius, height),
         ),
         mass=0.15,
         height=height,
@@ -298,7 +296,7 @@ def _vase(lengths: Lengths) -> Shape:
     return Shape(
         visuals=(Visual(revolve(profile)),),
         pieces=(
-            base_plate(neck * 0.68, neck * 0.68),
+            base_plate(neck * 0.68, neck * 0.68, floor),
             *wall(neck, r, LIFT, h * 0.4, thickness),
             *wall(r, neck, h * 0.4, h * 0.8, thickness),
             *wall(neck, mouth, h * 0.8, h, thickness),
