@@ -17,7 +17,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -41,11 +41,10 @@ from vlabench.types import EpisodeSpec
 TASK = "place-on"
 IMAGE_SIZE = 256
 CAMERAS = tuple(CameraSpec(role, IMAGE_SIZE, IMAGE_SIZE) for role in ("exterior/0", "wrist/0"))
-STEPS = 20
+STEPS = 40
 STEPS_WITH_CAMERAS = 8
 PHYSICS_STEPS = 25
 EPISODES = 4
-HOLD = np.zeros(7, dtype=np.float32)
 
 Turn = Callable[[], float]
 """Does some work, and returns how many units of it were done a second."""
@@ -61,13 +60,7 @@ def main() -> None:
     blind = robosuite_lift(cameras=False)
     sizes = f"{environment.model.nv} dofs against {blind.sim.model.nv} in Lift"
     print(f"{TASK}: {sizes}; medians of {repeats} turns")
-    contest(
-        "(a) control steps without cameras, holding still",
-        "steps/s",
-        ("environment", lambda: stepping(environment)),
-        ("raw mj_step", lambda: raw_stepping(environment)),
-        repeats,
-    )
+    beside_raw(environment, repeats)
     contest(
         "(b) control steps without cameras, random actions",
         "steps/s",
@@ -76,18 +69,25 @@ def main() -> None:
         repeats,
     )
     contest(
-        "(c) resets, each to another scene",
+        "(c) resets without cameras, each to another scene",
         "resets/s",
         ("environment", lambda: starting(environment)),
         ("robosuite Lift", lambda: lift_resetting(blind)),
         max(repeats // 2, 3),
     )
-    with seeing_lift() as lift_watching:
+    with seeing_lift() as lift:
+        contest(
+            f"(c) resets with two {IMAGE_SIZE}x{IMAGE_SIZE} cameras, first frames included",
+            "resets/s",
+            ("environment", lambda: starting(environment, CAMERAS)),
+            ("robosuite Lift", lambda: lift("resets")),
+            max(repeats // 2, 3),
+        )
         contest(
             f"(d) two {IMAGE_SIZE}x{IMAGE_SIZE} cameras every control step",
             "frames/s",
             ("environment", lambda: watching(environment)),
-            ("robosuite Lift", lift_watching),
+            ("robosuite Lift", lambda: lift("frames")),
             repeats,
         )
     environment.close()
@@ -101,9 +101,16 @@ def contest(
     for _, turn in (ours, other):
         turn()
     rates = [(ours[1](), other[1]()) for _ in range(repeats)]
+    show(title, unit, (ours[0], other[0]), rates)
+
+
+def show(
+    title: str, unit: str, names: tuple[str, str], rates: Sequence[tuple[float, ...]]
+) -> None:
+    """Prints the medians of both columns, and the median ratio of the first to the second."""
     first, second = (statistics.median(column) for column in zip(*rates, strict=True))
     ratio = statistics.median(one / two for one, two in rates)
-    print(f"{title}\n  {ours[0]} {first:.4g} {unit}, {other[0]} {second:.4g}: {ratio:.3g} times")
+    print(f"{title}\n  {names[0]} {first:.4g} {unit}, {names[1]} {second:.4g}: {ratio:.3g} times")
 
 
 # --- ours -------------------------------------------------------------------------------------
@@ -126,22 +133,31 @@ def nominal_episode(index: int) -> EpisodeSpec:
     )
 
 
-def stepping(environment: Simulation) -> float:
-    """Control steps a second that hold the arm where it is."""
-    began = time.perf_counter()
-    for _ in range(STEPS):
-        environment.advance(HOLD)
-    return STEPS / (time.perf_counter() - began)
+def beside_raw(environment: Simulation, repeats: int) -> None:
+    """Prints control steps beside as many physics steps of MuJoCo alone, from the same states.
 
-
-def raw_stepping(environment: Simulation) -> float:
-    """The same physics with the torques left as they are: nothing but MuJoCo."""
-    data = mujoco.MjData(environment.model)
-    mujoco.mj_copyData(data, environment.model, environment.data)
-    began = time.perf_counter()
-    for _ in range(STEPS):
-        mujoco.mj_step(environment.model, data, PHYSICS_STEPS)
-    return STEPS / (time.perf_counter() - began)
+    Before every control step a copy of the state takes the same physics steps with its torques
+    left as they are: nothing but MuJoCo, on the same motion and contacts.
+    """
+    rates, actions = [], random_actions(STEPS)
+    for _ in range(repeats + 1):
+        environment.start(nominal_episode(0))
+        raw, ours = mujoco.MjData(environment.model), [0.0, 0.0]
+        for action in actions:
+            mujoco.mj_copyData(raw, environment.model, environment.data)
+            began = time.perf_counter()
+            mujoco.mj_step(environment.model, raw, PHYSICS_STEPS)
+            between = time.perf_counter()
+            environment.advance(action)
+            ended = time.perf_counter()
+            ours = [ours[0] + ended - between, ours[1] + between - began]
+        rates.append(tuple(STEPS / spent for spent in ours))
+    show(
+        "(a) control steps without cameras, random actions",
+        "steps/s",
+        ("environment", "raw mj_step"),
+        rates[1:],
+    )
 
 
 def random_stepping(environment: Simulation) -> float:
@@ -155,12 +171,13 @@ def random_stepping(environment: Simulation) -> float:
     return STEPS / (time.perf_counter() - began)
 
 
-def starting(environment: Simulation) -> float:
-    """Resets a second, over three scenes."""
+def starting(environment: Simulation, cameras: Sequence[CameraSpec] = ()) -> float:
+    """Resets a second, over three scenes, each with its first look."""
     episodes = [nominal_episode(index) for index in range(3)]
     began = time.perf_counter()
     for episode in episodes:
         environment.start(episode)
+        environment.observe(cameras)
     return len(episodes) / (time.perf_counter() - began)
 
 
@@ -220,8 +237,8 @@ def lift_resetting(environment: Any) -> float:
 
 
 @contextmanager
-def seeing_lift() -> Iterator[Turn]:
-    """Frames a second of a Lift with cameras, in a process of its own.
+def seeing_lift() -> Iterator[Callable[[str], float]]:
+    """The ``"frames"`` or ``"resets"`` a second of a Lift with cameras, in a process of its own.
 
     robosuite draws into whatever OpenGL context is current, and frees old ones whenever Python
     collects garbage; beside our renderer it soon draws nothing, very fast.
@@ -231,24 +248,27 @@ def seeing_lift() -> Iterator[Turn]:
     process = spawn.Process(target=serve_lift, args=(there,), daemon=True)
     process.start()
 
-    def turn() -> float:
-        here.send(True)
+    def turn(of_what: str) -> float:
+        here.send(of_what)
         rate: float = here.recv()
         return rate
 
     yield turn
-    here.send(False)
+    here.send("")
     process.join()
 
 
 def serve_lift(pipe: Connection) -> None:
-    """Takes a turn whenever the other end of `pipe` sends True."""
+    """Takes a turn whenever the other end of `pipe` names one, until it sends nothing."""
     gc.disable()
     environment = robosuite_lift(cameras=True)
     from OpenGL.GL import glGetError
 
-    while pipe.recv():
-        rate = 2 * lift_stepping(environment, STEPS_WITH_CAMERAS)
+    while wanted := pipe.recv():
+        if wanted == "resets":
+            rate = lift_resetting(environment)
+        else:
+            rate = 2 * lift_stepping(environment, STEPS_WITH_CAMERAS)
         assert glGetError() == 0, "robosuite lost its OpenGL context"
         pipe.send(rate)
 

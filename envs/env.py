@@ -201,7 +201,7 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
         simulation = self.simulation
         return {
             "instruction": simulation.episode.instruction,
-            "episode_id": simulation.episode.episode_id,
+            "episode_id": simulation.episode_id,
             "success": simulation.progress.success,
             "stages": {stage.name: stage.success for stage in simulation.progress.stages},
         }

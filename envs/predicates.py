@@ -38,13 +38,13 @@ def holds(goal: Goal, scene: Scene, data: mujoco.MjData) -> bool:
 
 def _on(scene: Scene, data: mujoco.MjData, name: str, support: str) -> bool:
     thing, below = scene.objects[name], scene.objects[support]
-    if not _rests_on(scene, data, thing, below.geoms):
-        return False
     x, y, z = _in_frame_of(data, below.body, _underside(data, thing))
-    if data.xmat[below.body][8] < UPRIGHT:
-        return False
-    return abs(z - below.shape.surface_height) < HEIGHT_TOLERANCE + _sag(thing) and _over(
-        below, x, y
+    near = abs(z - below.shape.surface_height) < HEIGHT_TOLERANCE + _sag(thing)
+    return (
+        near
+        and _over(below, x, y)
+        and _upright(data, below)
+        and _rests_on(scene, data, thing, below.geoms)
     )
 
 
@@ -52,24 +52,23 @@ def _in(scene: Scene, data: mujoco.MjData, name: str, container: str) -> bool:
     if container in scene.drawers:
         return _in_drawer(scene, data, name, container)
     thing, around = scene.objects[name], scene.objects[container]
-    if not _rests_on(scene, data, thing, around.geoms):
-        return False
-    if data.xmat[around.body][8] < UPRIGHT:
-        return False
     x, y, z = _in_frame_of(data, around.body, _middle(data, thing))
     brim = around.shape.height + thing.shape.height / 2
-    return 0.0 < z < brim and _over(around, x, y)
+    return (
+        0.0 < z < brim
+        and _over(around, x, y)
+        and _upright(data, around)
+        and _rests_on(scene, data, thing, around.geoms)
+    )
 
 
 def _in_drawer(scene: Scene, data: mujoco.MjData, name: str, container: str) -> bool:
     thing, drawer = scene.objects[name], scene.drawers[container]
-    if not _rests_on(scene, data, thing, drawer.geoms):
-        return False
     offset = _middle(data, thing) - data.site_xpos[drawer.floor_site]
     x, y, z = data.site_xmat[drawer.floor_site].reshape(3, 3).T @ offset
     depth, width, height = scene.model.site_size[drawer.floor_site]
-    beside = abs(x) < depth and abs(y) < width
-    return bool(beside and -HEIGHT_TOLERANCE < z < 2 * height)
+    inside = abs(x) < depth and abs(y) < width and -HEIGHT_TOLERANCE < z < 2 * height
+    return bool(inside) and _rests_on(scene, data, thing, drawer.geoms)
 
 
 def _open(scene: Scene, data: mujoco.MjData, name: str) -> bool:
@@ -101,16 +100,18 @@ def _rests_on(
     return bool(touched & support)
 
 
+def _upright(data: mujoco.MjData, thing: SceneObject) -> bool:
+    return bool(data.xmat[thing.body][8] >= UPRIGHT)
+
+
 def touching(data: mujoco.MjData, geoms: frozenset[int]) -> set[int]:
     """The geoms in contact with any of `geoms` (contacts at a distance do not count)."""
     touched: set[int] = set()
-    for (a, b), distance in zip(data.contact.geom, data.contact.dist, strict=True):
-        if distance > 0:
-            continue
+    for a, b in data.contact.geom[data.contact.dist <= 0].tolist():
         if a in geoms:
-            touched.add(int(b))
+            touched.add(b)
         if b in geoms:
-            touched.add(int(a))
+            touched.add(a)
     return touched - geoms
 
 

@@ -56,7 +56,7 @@ class Simulation:
                 f"Episode {episode.episode_id} was drawn by world {episode.world_version}, "
                 f"this is world {VERSION}; install the vlabench that drew it."
             )
-        self.episode = episode
+        self.episode, self.episode_id = episode, episode.episode_id
         self.task: Task = task(episode.task)
         self.scene: Scene = compose(episode.factors)
         self.model = self.scene.model
@@ -75,7 +75,7 @@ class Simulation:
     ) -> Observation:
         """What can be seen now; renders only `cameras`."""
         return Observation(
-            episode_id=self.episode.episode_id,
+            episode_id=self.episode_id,
             step=self.steps,
             time_s=self.steps / CONTROL_HZ,
             instruction=self.episode.instruction,
@@ -135,7 +135,7 @@ class Simulation:
     def _check_stability(self) -> None:
         if any(self.data.warning[kind].number for kind in _UNSTABLE):
             raise InfrastructureError(
-                f"The physics became unstable in episode {self.episode.episode_id} "
+                f"The physics became unstable in episode {self.episode_id} "
                 f"at step {self.steps}."
             )
 

@@ -121,20 +121,23 @@ def _lying(
     def radius_at(u: float) -> float:
         return thick + (thin - thick) * u
 
+    def tapered(u: float) -> float:
+        return max(0.0, 1 - abs(2 * u - 1) ** 3.2) ** 0.5 * radius_at(u)
+
+    # thick at an end and tapered there, it is nowhere as thick as `thick`
+    belly = round(max(tapered(k / 40) for k in range(41)), 6)
+
     def middle(u: float) -> Vector:
-        return ((u - 0.5) * length, bend * (4 * (u - 0.5) ** 2 - 0.4), thick)
+        return ((u - 0.5) * length, bend * (4 * (u - 0.5) ** 2 - 0.4), belly)
 
     def place(direction: Vector) -> Vector:
         x, y, z = direction[2], direction[0], direction[1]
         u = (x + 1) / 2
-        taper = max(0.0, 1 - abs(x) ** 3.2) ** 0.5 * radius_at(u)
         ring = math.sqrt(max(1e-9, y * y + z * z))
         cx, cy, cz = middle(u)
-        return (cx, cy + y / ring * taper, cz + z / ring * taper)
+        return (cx, cy + y / ring * tapered(u), cz + z / ring * tapered(u))
 
-    pieces = [
-        Piece("box", (length * 0.2, 0.5 * thick, 0.003), (0.0, middle(0.5)[1], 0.003)),
-    ]
+    capsules = []
     count, blunt = 5, 0.78
     # the caps of the outer capsules end where the fruit ends
     first, last = blunt * radius_at(0.1) / length, 1 - blunt * radius_at(0.9) / length
@@ -144,23 +147,24 @@ def _lying(
         end_taper = blunt if k in (0, count - 1) else 0.97
         radius = radius_at(u) * end_taper
         half = math.dist(a, b) / 2
-        centre = ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2, thick + LIFT)
-        pieces.append(
+        centre = ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2, belly + LIFT)
+        capsules.append(
             Piece("capsule", (radius, half, 0.0), centre, _along(b[0] - a[0], b[1] - a[1]))
         )
+    volume = sum(piece.volume for piece in capsules)
+    balance = round(sum(p.volume * p.position[1] for p in capsules) / volume, 6)
+    foot = Piece("box", (length * 0.2, 0.5 * thick, 0.003), (0.0, balance, 0.003))
     width = 2 * radius_at(0.5) * 0.97
     grasp_y = middle(0.5)[1]
-    body = blob(place, rows=28)
-    # thick at one end and tapered there, it would hang in the air
-    grounded = moved(body, (0.0, 0.0, -float(body.vertices[:, 2].min())))
+    lowered = (Visual(moved(v.mesh, (0.0, 0.0, belly - thick)), v.slot) for v in trim)
     return Shape(
-        visuals=(Visual(grounded), *trim),
-        pieces=tuple(pieces),
+        visuals=(Visual(blob(place, rows=28)), *lowered),
+        pieces=(foot, *capsules),
         mass=mass,
-        height=2 * thick,
+        height=2 * belly,
         radius=length / 2,
-        grasps=grasps_across(width, max(0.013, thick), [math.pi / 2], 0.0, grasp_y),
-        surface_height=2 * thick,
+        grasps=grasps_across(width, max(0.013, belly), [math.pi / 2], 0.0, grasp_y),
+        surface_height=2 * belly,
         rolling=True,
     )
 

@@ -47,7 +47,7 @@ def _ring(lengths: Lengths) -> Shape:
         for a in (2 * math.pi * k / count for k in range(count))
     ]
     feet = [
-        Piece("box", (half * 0.9, half * 0.9, 0.002), (x * middle, y * middle, 0.002))
+        Piece("sphere", (0.003, 0.0, 0.0), (x * middle, y * middle, 0.003))
         for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1))
     ]
     return Shape(

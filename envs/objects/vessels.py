@@ -304,7 +304,7 @@ def _vase(lengths: Lengths) -> Shape:
         mass=0.2,
         height=h,
         radius=r,
-        grasps=grasps_rim(mouth - thickness / 2, h - 0.014, thickness, _ALL_AROUND),
+        grasps=grasps_round(2 * mouth, h - 0.014),
         surface_height=floor,
         surface_radius=neck - thickness,
     )

@@ -79,9 +79,7 @@ def solved(draw: Draw) -> Callable[[str, int], Solved]:
     def solve(task: str, index: int) -> Solved:
         episode, simulation, expert = draw(task, index), Simulation(), Expert()
         simulation.start(episode)
-        expert.reset(
-            [EpisodeStart(episode.episode_id, 0, episode.instruction, simulation.spec())]
-        )
+        expert.reset([EpisodeStart(episode.episode_id, 0, episode.instruction, simulation.spec())])
         path, over = [simulation.data.qpos.copy()], False
         while not over:
             chunk = expert.act([simulation.observe(privileged=True)])[0]

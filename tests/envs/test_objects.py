@@ -148,7 +148,7 @@ def test_a_shape_has_the_size_that_it_says(name: str) -> None:
     for shape in shapes(name):
         x, y, z = seen(shape).T
         assert abs(z.min()) < 0.0015, "it floats or sinks"
-        assert z.max() == pytest.approx(shape.height, abs=0.004)
+        assert z.max() == pytest.approx(shape.height, abs=0.002)
         assert np.hypot(x, y).max() < shape.radius + 0.006
         assert 0.02 < shape.mass < 1.0
         assert max(shape.height, 2 * shape.radius) < 0.27
@@ -288,9 +288,7 @@ def test_nothing_in_a_drawn_scene_moves_or_overlaps(draw: Draw, task_name: str) 
                 assert speed(simulation, role) < 1e-3, (index, changes, role)
                 assert depth(simulation, role) < 2e-3, (index, changes, role)
                 thing = simulation.scene.objects[role]
-                assert simulation.data.xpos[thing.body][2] == pytest.approx(
-                    TABLE_HEIGHT, abs=1e-3
-                )
+                assert simulation.data.xpos[thing.body][2] == pytest.approx(TABLE_HEIGHT, abs=1e-3)
 
 
 @pytest.mark.parametrize("corner", [SEEN, HELD_OUT], ids=["seen", "held-out"])

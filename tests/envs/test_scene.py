@@ -172,9 +172,7 @@ def test_everything_stands_where_it_was_drawn(draw: Draw, task: str) -> None:
         x, y, yaw = factors[f"{role}.pose"]
         body = scene.model.body(role)
         np.testing.assert_allclose(body.pos, [x, y, TABLE_HEIGHT - REST_DEPTH], atol=1e-12)
-        np.testing.assert_allclose(
-            body.quat, [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)], atol=1e-12
-        )
+        np.testing.assert_allclose(body.quat, [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)], atol=1e-12)
         assert thing.category.name == factors[f"{role}.category"]
         assert len(thing.geoms) == len(thing.shape.pieces)
     assert np.abs(scene.home - base_spec("panda").home).max() <= JOINT_NOISE

@@ -143,9 +143,7 @@ def test_instability_is_an_infrastructure_error(
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_next_episode_after_an_instability_is_sound(
-    simulation: Simulation, draw: Draw
-) -> None:
+def test_the_next_episode_after_an_instability_is_sound(simulation: Simulation, draw: Draw) -> None:
     sound = play(Simulation(), draw("place-on"))
     simulation.start(draw("place-on", 1))
     simulation.data.qvel[:] = np.nan
