@@ -104,9 +104,7 @@ def contest(
     show(title, unit, (ours[0], other[0]), rates)
 
 
-def show(
-    title: str, unit: str, names: tuple[str, str], rates: Sequence[tuple[float, ...]]
-) -> None:
+def show(title: str, unit: str, names: tuple[str, str], rates: Sequence[tuple[float, ...]]) -> None:
     """Prints the medians of both columns, and the median ratio of the first to the second."""
     first, second = (statistics.median(column) for column in zip(*rates, strict=True))
     ratio = statistics.median(one / two for one, two in rates)

@@ -19,7 +19,8 @@ from vlabench.envs.scene import Scene, SceneObject
 from vlabench.envs.tasks.base import Goal
 
 HEIGHT_TOLERANCE = 0.012
-"""How far the underside of a thing may be from the surface that it stands on."""
+"""How far the underside of a thing may be from the surface that it stands on, and how far below
+the rim of a hollow thing it must at least be to lie inside."""
 
 UPRIGHT = math.cos(math.radians(20.0))
 """A support that has been tipped further than this carries nothing."""
@@ -53,7 +54,8 @@ def _in(scene: Scene, data: mujoco.MjData, name: str, container: str) -> bool:
         return _in_drawer(scene, data, name, container)
     thing, around = scene.objects[name], scene.objects[container]
     x, y, z = _in_frame_of(data, around.body, _middle(data, thing))
-    brim = around.shape.height + thing.shape.height / 2
+    # what lies across the rim has its middle half its height above it
+    brim = around.shape.height + thing.shape.height / 2 - HEIGHT_TOLERANCE
     return (
         0.0 < z < brim
         and _over(around, x, y)

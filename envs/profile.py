@@ -6,17 +6,16 @@ from functools import cache
 from importlib.metadata import version
 
 from vlabench.contract.specs import PROPRIO_FIELDS, ActionSpec, EnvSpec
+from vlabench.envs.control import GRIPPER_CLOSED_M, MAX_ROTATION_RAD, MAX_TRANSLATION_M
 from vlabench.envs.draw import EMBODIMENT
 from vlabench.envs.embodiments import KEPT_FACES
-from vlabench.envs.scene import CAMERAS, MULTISAMPLES, SHADOW_MAP
+from vlabench.envs.scene import CAMERAS, MULTISAMPLES, SHADOW_MAP, VIEWS
 from vlabench.hashing import content_hash
 
 VERSION = "1"
 """Version of the world: raised whenever a draw, a shape, a predicate or the physics changes."""
 
 CONTROL_HZ = 20.0
-MAX_TRANSLATION_M = 0.05
-MAX_ROTATION_RAD = 0.5
 
 
 @cache
@@ -26,8 +25,13 @@ def env_spec() -> EnvSpec:
         "world": VERSION,
         "mujoco": version("mujoco"),
         "robosuite": version("robosuite"),
-        "control": ["OSC_POSE", CONTROL_HZ, MAX_TRANSLATION_M, MAX_ROTATION_RAD],
-        "cameras": sorted(CAMERAS.items()),
+        "control": {
+            "name": "OSC_POSE",
+            "hz": CONTROL_HZ,
+            "largest": [MAX_TRANSLATION_M, MAX_ROTATION_RAD],
+            "gripper_closed_m": GRIPPER_CLOSED_M,
+        },
+        "cameras": [CAMERAS, VIEWS],
         "render": {
             "shadow_map": SHADOW_MAP,
             "multisamples": MULTISAMPLES,

@@ -32,8 +32,8 @@ CAMERAS: Mapping[str, str] = {
 }
 """Role of a camera to its name in the model."""
 
-_LOOKING: Mapping[str, tuple[tuple[float, float, float], tuple[float, float, float], float]] = {
-    "agentview": ((0.8, -0.46, 1.46), (-0.05, 0.01, 0.865), 41.0),
+VIEWS: Mapping[str, tuple[tuple[float, float, float], tuple[float, float, float], float]] = {
+    "agentview": ((0.8, -0.46, 1.46), (-0.04, 0.04, 0.865), 43.0),
     "frontview": ((1.1, 0.0, 1.4), (-0.1, 0.0, 0.9), 45.0),
     "sideview": ((-0.02, -1.1, 1.35), (-0.02, 0.0, 0.87), 45.0),
 }
@@ -186,7 +186,7 @@ def _add_surroundings(spec: mujoco.MjSpec) -> None:
 
 
 def _add_cameras(spec: mujoco.MjSpec, kind: Embodiment) -> None:
-    for name, (position, target, degrees) in _LOOKING.items():
+    for name, (position, target, degrees) in VIEWS.items():
         spec.worldbody.add_camera(
             name=name, pos=list(position), quat=_looking_at(position, target), fovy=degrees
         )

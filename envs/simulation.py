@@ -135,8 +135,7 @@ class Simulation:
     def _check_stability(self) -> None:
         if any(self.data.warning[kind].number for kind in _UNSTABLE):
             raise InfrastructureError(
-                f"The physics became unstable in episode {self.episode_id} "
-                f"at step {self.steps}."
+                f"The physics became unstable in episode {self.episode_id} at step {self.steps}."
             )
 
     def _state_hash(self) -> str:

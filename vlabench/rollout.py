@@ -102,7 +102,7 @@ class _Session:
     def _start(self) -> EpisodeStart:
         return EpisodeStart(
             episode_id=self.episode_id,
-            seed=seed_of("policy", self.episode.seed, self.episode_id),
+            seed=seed_of("policy", self.episode.seed, self.episode.task, self.episode.index),
             instruction=self.episode.instruction,
             env_spec=self.pipeline.env,
         )

@@ -8,9 +8,9 @@ Randomizations:
     (27 cm x 50 cm) and yaw; the wood of the table; the first joint angles; the sentence.
 
 Success:
-    The object touches the receptacle, its middle is inside the hollow (below the rim or less than
-    half its own height above it), it touches neither the table nor the hand, and all this has
-    held for 10 control steps (0.5 s).
+    The object touches the receptacle, reaches at least 12 mm below its rim (its middle is no more
+    than half its own height less 12 mm above the rim, and between the walls), it touches neither
+    the table nor the hand, and all this has held for 10 control steps (0.5 s).
 """
 
 from vlabench.envs.tasks.base import DISTRACTOR, Goal, Role, Stage, Task
