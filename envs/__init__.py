@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from ctypes.util import find_library
+
+from vlabench.errors import UsageError
+
 if __name__ != "vlabench.envs":
     raise ImportError("Import this package as 'vlabench.envs', not as 'envs'.")
+
+_GL_LIBRARIES = {
+    "egl": ("EGL", "libegl1 libgl1-mesa-dri"),
+    "osmesa": ("OSMesa", "libosmesa6"),
+}
+
+# where MUJOCO_GL names a library that is not there, MuJoCo itself cannot be imported
+_chosen = os.environ.get("MUJOCO_GL", "").lower()
+if _chosen in _GL_LIBRARIES and find_library(_GL_LIBRARIES[_chosen][0]) is None:
+    raise UsageError(
+        f"MUJOCO_GL is {_chosen!r}, which is not installed; unset it, or install it with "
+        f"'apt-get install {_GL_LIBRARIES[_chosen][1]}'."
+    )
 
 WORLDS = {"tabletop": "vlabench.envs.world:TabletopWorld"}
 

@@ -8,6 +8,9 @@ actuators and solver options stay robosuite's own.
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,16 +102,13 @@ def base_spec(name: str) -> Base:
 
 
 def _robosuite_task(kind: Embodiment) -> tuple[ManipulationTask, npt.NDArray[np.float64]]:
-    # robosuite warns on import about optional parts that nothing here uses
-    log = logging.getLogger("robosuite_logs")
-    log.disabled = True
-    from robosuite.models.arenas import TableArena
-    from robosuite.models.bases import robot_base_factory
-    from robosuite.models.grippers import gripper_factory
-    from robosuite.models.robots import create_robot
-    from robosuite.models.tasks import ManipulationTask
+    with _robosuite_imported_quietly():
+        from robosuite.models.arenas import TableArena
+        from robosuite.models.bases import robot_base_factory
+        from robosuite.models.grippers import gripper_factory
+        from robosuite.models.robots import create_robot
+        from robosuite.models.tasks import ManipulationTask
 
-    log.disabled = False
     robot = create_robot(kind.robot, idn=0)
     robot.add_base(robot_base_factory(robot.default_base, idn=0))
     gripper = gripper_factory(robot.default_gripper["right"], idn="0_right")
@@ -117,6 +117,21 @@ def _robosuite_task(kind: Embodiment) -> tuple[ManipulationTask, npt.NDArray[np.
     arena = TableArena(table_full_size=TABLE_SIZE, table_offset=(0, 0, TABLE_HEIGHT))
     arena.set_origin([0, 0, 0])
     return ManipulationTask(arena, [robot], []), robot.init_qpos
+
+
+@contextmanager
+def _robosuite_imported_quietly() -> Iterator[None]:
+    """Keeps robosuite from warning of optional parts, and from choosing an OpenGL for everybody."""
+    log, chosen = logging.getLogger("robosuite_logs"), os.environ.get("MUJOCO_GL")
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = False
+        if chosen is None:
+            os.environ.pop("MUJOCO_GL", None)
+        else:
+            os.environ["MUJOCO_GL"] = chosen
 
 
 def _remove_decoration(spec: mujoco.MjSpec) -> None:

@@ -34,7 +34,7 @@ CLOSED = 0.012
 
 def holds(goal: Goal, scene: Scene, data: mujoco.MjData) -> bool:
     """Whether `goal` is true now; contacts and kinematics must be up to date."""
-    return _CHECKS[goal.predicate](scene, data, *goal.arguments)
+    return bool(_CHECKS[goal.predicate](scene, data, *goal.arguments))
 
 
 def _on(scene: Scene, data: mujoco.MjData, name: str, support: str) -> bool:

@@ -21,7 +21,7 @@ from vlabench.envs.embodiments import TABLE_HEIGHT, Base, Embodiment, base_spec,
 from vlabench.envs.fixtures import cabinet
 from vlabench.envs.materials import FINISHES, TABLE_TOPS, add_material
 from vlabench.envs.objects.catalog import Category, category
-from vlabench.envs.objects.geometry import Piece, Shape
+from vlabench.envs.objects.geometry import Piece, Shape, about_z, steady
 from vlabench.types import Json
 
 CAMERAS: Mapping[str, str] = {
@@ -206,7 +206,7 @@ def _looking_at(
     half_turn, half_tilt = (azimuth + math.pi / 2) / 2, tilt / 2
     c, s = math.cos(half_turn), math.sin(half_turn)
     u, v = math.cos(half_tilt), math.sin(half_tilt)
-    return [round(x, 9) for x in (c * u, c * v, s * v, s * u)]
+    return steady((c * u, c * v, s * v, s * u))
 
 
 # --- objects ----------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def _add_object(spec: mujoco.MjSpec, role: str, factors: Mapping[str, Json]) -> 
     body = spec.worldbody.add_body(
         name=role,
         pos=[x, y, TABLE_HEIGHT - REST_DEPTH],
-        quat=[math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)],
+        quat=steady(about_z(yaw)),
     )
     body.add_freejoint(name=f"{role} joint")
     materials: dict[str, str] = {}
@@ -247,16 +247,16 @@ def _add_object(spec: mujoco.MjSpec, role: str, factors: Mapping[str, Json]) -> 
         )
     volume = sum(piece.volume for piece in shape.pieces)
     for piece in shape.pieces:
-        _add_piece(body, piece, shape, shape.mass * piece.volume / volume)
+        _add_piece(body, piece, shape, round(shape.mass * piece.volume / volume, 9))
     return shape
 
 
 def _add_piece(body: mujoco.MjsBody, piece: Piece, shape: Shape, mass: float) -> None:
     body.add_geom(
         type=_KINDS[piece.kind],
-        size=list(piece.size),
-        pos=list(piece.position),
-        quat=list(piece.quaternion),
+        size=steady(piece.size),
+        pos=steady(piece.position),
+        quat=steady(piece.quaternion),
         mass=mass,
         group=0,
         condim=6 if shape.rolling else 4,

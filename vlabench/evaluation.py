@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from vlabench import provenance
+from vlabench import provenance, report
 from vlabench.contract.negotiate import Pipeline, negotiate
 from vlabench.errors import InvalidRunError, UnknownNameError, UsageError
 from vlabench.hashing import canonical_json
@@ -80,7 +80,7 @@ def evaluate(
         policy_args: Keyword arguments of the policy.
         episodes: Pairs for each task and cell, instead of the suite's own number.
         tasks: Only these tasks of the suite.
-        seed: Other draws; the run is then marked as not certified.
+        seed: Other draws; the run is then marked as not the published ones.
         limit: Only the first so many pairs of the manifest.
         workers: Processes; as many as there are processors by default.
         runner: ``"ray"`` or ``"serial"``.
@@ -92,7 +92,8 @@ def evaluate(
         world: A registered world or ``module:attribute``.
 
     Returns:
-        The run, whether it is valid or not: see `Run.valid`.
+        The run, whether it is valid or not: see `Run.valid`. Its tables and its picture have been
+        written; `vlabench.report.text(vlabench.report.summarize(run))` is the table.
 
     Raises:
         UsageError: If a name, a value or the folder is wrong, or policy and environment do not
@@ -111,7 +112,9 @@ def evaluate(
         world=world,
     )
     options = RunnerOptions(workers, ray_address)
-    return execute(planned, runner, options, progress or Silent(), fresh=fresh)
+    run = execute(planned, runner, options, progress or Silent(), fresh=fresh)
+    report.write(run)
+    return run
 
 
 def plan(
@@ -157,7 +160,7 @@ def plan(
         contract_fingerprint=pipeline.fingerprint,
         policy=PolicyInfo(name, args, spec.to_json(), spec.privileged),
         world=world,
-        certified=seed is None,
+        published_draws=seed is None,
         planned=len(manifest.episodes),
         missing=len(manifest.episodes),
         vlabench_version=provenance.vlabench_version(),

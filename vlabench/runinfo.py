@@ -39,7 +39,7 @@ class RunInfo:
         created_at: When it was first started, ISO 8601 in UTC.
         finished_at: When its last episode was written; None until then.
         command: The command that makes this run.
-        certified: Whether the draws are the suite's own, not another seed's.
+        published_draws: Whether the draws are the suite's own, not another seed's.
         contract: The lines that describe the pipeline between policy and environment.
         planned: Episodes in the manifest.
         completed: Episodes with a record when this was written.
@@ -60,7 +60,7 @@ class RunInfo:
     contract_fingerprint: str
     policy: PolicyInfo
     world: str
-    certified: bool
+    published_draws: bool
     planned: int
     completed: int = 0
     missing: int = 0

@@ -310,6 +310,11 @@ def about_z(angle: float) -> Quaternion:
     return (math.cos(angle / 2), 0.0, 0.0, math.sin(angle / 2))
 
 
+def steady(values: Sequence[float]) -> list[float]:
+    """Values rounded to 1e-9, so that no machine's last bit of a sine gets into the physics."""
+    return [round(value, 9) for value in values]
+
+
 def _multiply(p: Quaternion, q: Quaternion) -> Quaternion:
     a, b, c, d = p
     e, f, g, h = q

@@ -122,7 +122,7 @@ def _lying(
         return thick + (thin - thick) * u
 
     def tapered(u: float) -> float:
-        return max(0.0, 1 - abs(2 * u - 1) ** 3.2) ** 0.5 * radius_at(u)
+        return math.sqrt(max(0.0, 1 - math.pow(abs(2 * u - 1), 3.2))) * radius_at(u)
 
     # thick at an end and tapered there, it is nowhere as thick as `thick`
     belly = round(max(tapered(k / 40) for k in range(41)), 6)

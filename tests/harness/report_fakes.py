@@ -116,7 +116,7 @@ def make_run(
             contract_fingerprint="contract",
             policy=PolicyInfo(name=folder.name, args={}, spec={}, privileged=False),
             world="fake",
-            certified=True,
+            published_draws=True,
             planned=len(planned),
             vlabench_version="0",
             code_hash="code",

@@ -47,7 +47,7 @@ def test_a_run_says_what_it_was(suite_file: Path, tmp_path: Path) -> None:
     assert info.policy.name == "harness_fakes:FakePolicy"
     assert info.policy.spec["executed"] == 2
     assert not info.policy.privileged
-    assert (info.suite, info.suite_version, info.certified) == ("small", 3, True)
+    assert (info.suite, info.suite_version, info.published_draws) == ("small", 3, True)
     assert info.env_fingerprint == "fake-env"
     assert any("exterior/0" in line for line in info.contract)
     assert info.versions["python"] == sys.version.split()[0]
@@ -69,7 +69,7 @@ def test_the_folder_is_named_by_what_the_command_means(suite_file: Path) -> None
 
 def test_another_seed_is_not_certified(suite_file: Path) -> None:
     planned = make_plan(suite_file, seed=3)
-    assert not planned.info.certified
+    assert not planned.info.published_draws
     assert {episode.seed for episode in planned.manifest.episodes} == {3}
 
 

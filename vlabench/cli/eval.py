@@ -99,7 +99,7 @@ def parse_policy_args(pairs: list[str]) -> dict[str, Json]:
 
 def _describe(planned: Plan) -> None:
     info = planned.info
-    marked = "" if info.certified else " (other draws than the suite's own: not certified)"
+    marked = "" if info.published_draws else " (other draws than the suite's own)"
     typer.echo(f"{info.policy.name} on {info.suite} v{info.suite_version}{marked}")
     typer.echo(f"manifest {info.manifest_hash}, {info.planned} episodes -> {planned.folder}")
     typer.echo(f"contract {info.contract_fingerprint}:")

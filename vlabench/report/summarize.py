@@ -30,7 +30,7 @@ def summarize(run: Run) -> Summary:
         env_fingerprint=info.env_fingerprint,
         contract_fingerprint=info.contract_fingerprint,
         complete=_covers_suite(info.suite, info.suite_version, run.manifest.episodes),
-        certified=info.certified,
+        published_draws=info.published_draws,
     )
     return summarize_records(header, run.manifest.episodes, run.records, valid=run.valid)
 

@@ -27,7 +27,7 @@ class Header:
         env_fingerprint: Of the world they ran in.
         contract_fingerprint: Of the policy's own pipeline.
         complete: Whether every task and level of the suite was planned.
-        certified: Whether the draws are the suite's own, not another seed's.
+        published_draws: Whether the draws are the suite's own, not another seed's.
     """
 
     run_id: str
@@ -39,7 +39,7 @@ class Header:
     env_fingerprint: str
     contract_fingerprint: str
     complete: bool = True
-    certified: bool = True
+    published_draws: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,8 +103,8 @@ def _heading(summary: Summary) -> Iterator[str]:
         f"policy errors: {summary.policy_errors}"
     )
     yield f"run {header.run_id}, manifest {header.manifest_hash}, world {header.env_fingerprint}"
-    if not header.certified:
-        yield "Not certified: the scenes were drawn from another seed than the suite's own."
+    if not header.published_draws:
+        yield "Not the published draws: the scenes come from another seed than the suite's own."
     if not summary.valid:
         yield "NOT VALID: more than 1 % of the episodes are missing, so there is no overall rate."
     if not header.complete:
