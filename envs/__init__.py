@@ -27,12 +27,17 @@ WORLDS = {"tabletop": "vlabench.envs.world:TabletopWorld"}
 
 
 def register_environments() -> None:
-    """Registers ``vlabench/<Task>-v0`` for every task; Gymnasium calls this by entry point."""
-    from gymnasium.envs.registration import register
+    """Makes ``vlabench/<Task>-v0`` known to Gymnasium for every task.
+
+    Importing `vlabench.envs.env` calls it, and so does
+    ``gymnasium.make("vlabench.envs.env:vlabench/PlaceOn-v0")``: since 1.0 Gymnasium looks for no
+    entry points of other packages.
+    """
+    from gymnasium.envs.registration import register, registry
 
     from vlabench.envs.tasks import GYM_IDS
 
     for task, gym_id in GYM_IDS.items():
-        register(
-            id=f"{gym_id}-v0", entry_point="vlabench.envs.env:TabletopEnv", kwargs={"task": task}
-        )
+        name = f"vlabench/{gym_id}-v0"
+        if name not in registry:
+            register(id=name, entry_point="vlabench.envs.env:TabletopEnv", kwargs={"task": task})

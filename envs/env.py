@@ -1,7 +1,9 @@
-"""The Gymnasium environment: ``gymnasium.make("vlabench/PlaceOn-v0", cameras=("agentview",))``.
+"""The Gymnasium environment.
 
-It renders nothing unless `cameras` asks. The instruction is in ``info["instruction"]`` and not in
-the observation, because vector environments cannot carry text in shared memory.
+``gymnasium.make("vlabench.envs.env:vlabench/PlaceOn-v0", cameras=("agentview",))`` makes one; once
+this module has been imported, the part after the colon is enough. It renders nothing unless
+`cameras` asks. The instruction is in ``info["instruction"]`` and not in the observation, because
+vector environments cannot carry text in shared memory.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from vlabench.contract.specs import CameraSpec
+from vlabench.envs import register_environments
 from vlabench.envs.profile import CONTROL_HZ
 from vlabench.envs.scene import CAMERAS
 from vlabench.envs.simulation import Simulation
@@ -27,6 +30,8 @@ Array: TypeAlias = npt.NDArray[Any]
 GymObservation: TypeAlias = dict[str, Any]
 
 _ROLES = {name: role for role, name in CAMERAS.items()}
+
+_OPTIONS = ("episode", "index")
 
 _PROPRIO_SPACES = {
     "ee_position": (3, 3.0),
@@ -72,11 +77,13 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
         image_size: int | tuple[int, int] = 256,
         render_mode: str | None = None,
     ) -> None:
+        if render_mode not in {None, *self.metadata["render_modes"]}:
+            raise UsageError(f"There is no render_mode {render_mode!r}; use None or 'rgb_array'.")
         self.task, self.render_mode = task, render_mode
         self.changes = tuple(_change(text) for text in changes)
         self._world = TabletopWorld()
         self._world.draw(task, self.changes, seed=0, index=0)
-        height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+        height, width = _height_and_width(image_size)
         self._cameras = tuple(CameraSpec(_role(name), height, width) for name in cameras)
         self._simulation: Simulation | None = None
         self._over = True
@@ -171,12 +178,11 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
             self._simulation.close()
 
     def _episode(self, options: dict[str, Any]) -> EpisodeSpec:
+        _check_options(options)
         if "episode" in options:
             episode: EpisodeSpec = options["episode"]
             return episode
-        index = options.get("index")
-        if index is None:
-            index = int(self.np_random.integers(2**31))
+        index = int(options["index"] if "index" in options else self.np_random.integers(2**31))
         drawn = self._world.draw(self.task, self.changes, seed=0, index=index)
         return EpisodeSpec(
             task=self.task,
@@ -214,7 +220,33 @@ def _change(text: str) -> Change:
     return Change(axis, level)
 
 
+def _height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
+    height, width = (size, size) if isinstance(size, int) else size
+    if min(height, width) < 1:
+        raise UsageError(
+            f"The image_size {size!r} has no pixels; give a number, or height and width, above 0."
+        )
+    return height, width
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    for name in options:
+        if name not in _OPTIONS:
+            raise UnknownNameError("option", name, _OPTIONS, "reset()")
+    if "episode" in options and not isinstance(options["episode"], EpisodeSpec):
+        raise UsageError(
+            f"The option 'episode' of reset() is an EpisodeSpec, not {options['episode']!r}; "
+            "EpisodeSpec.from_json makes one of a dictionary."
+        )
+    index = options.get("index", 0)
+    if not isinstance(index, int | np.integer) or index < 0:
+        raise UsageError(f"The option 'index' of reset() is a number from 0 on, not {index!r}.")
+
+
 def _role(camera: str) -> str:
     if camera not in _ROLES:
         raise UnknownNameError("camera", camera, _ROLES)
     return _ROLES[camera]
+
+
+register_environments()
