@@ -88,3 +88,20 @@ def drop_torn_line(path: Path) -> None:
 
 def _whole(data: bytes) -> int:
     return data.rfind(b"\n") + 1
+
+
+@contextlib.contextmanager
+def understanding(where: str) -> Iterator[None]:
+    """Turns a lack of fields, or fields of another form, into a sentence about the file.
+
+    Raises:
+        UsageError: If what is done inside cannot make sense of what was read.
+    """
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(
+            f"{where} is not what this version of vlabench writes ({reason}); read it with the "
+            "version that wrote it, or run again."
+        ) from error

@@ -25,7 +25,14 @@ from pathlib import Path
 from typing import IO, Self
 
 from vlabench.errors import UsageError
-from vlabench.jsonfiles import append_line, drop_torn_line, read_json, read_lines, write_json
+from vlabench.jsonfiles import (
+    append_line,
+    drop_torn_line,
+    read_json,
+    read_lines,
+    understanding,
+    write_json,
+)
 from vlabench.runinfo import RunInfo, check_schema, known
 from vlabench.suite import Manifest
 from vlabench.trace import Trace, load_trace, save_trace
@@ -71,7 +78,9 @@ class Run:
         path = Path(path)
         if not (path / RUN).exists():
             raise UsageError(f"{path} is not a run's folder ({RUN} is not there); check the path.")
-        return Run(path, _read_info(path), Manifest.from_json(read_json(path / MANIFEST)))
+        manifest = read_json(path / MANIFEST)
+        with understanding(str(path / MANIFEST)):
+            return Run(path, _read_info(path), Manifest.from_json(manifest))
 
     @cached_property
     def records(self) -> list[EpisodeRecord]:
@@ -292,11 +301,14 @@ def _refuse_strangers(path: Path) -> None:
 
 def _read_records(path: Path) -> Iterator[EpisodeRecord]:
     for number, row in read_lines(path):
-        check_schema(row["schema_version"], f"{path}:{number}")
-        yield EpisodeRecord.from_json(known(EpisodeRecord, row))
+        with understanding(f"{path}:{number}"):
+            check_schema(row["schema_version"], f"{path}:{number}")
+            record = EpisodeRecord.from_json(known(EpisodeRecord, row))
+        yield record
 
 
 def _read_info(path: Path) -> RunInfo:
     data = read_json(path / RUN)
-    check_schema(data["schema_version"], str(path / RUN))
-    return RunInfo.from_json(data)
+    with understanding(str(path / RUN)):
+        check_schema(data["schema_version"], str(path / RUN))
+        return RunInfo.from_json(data)

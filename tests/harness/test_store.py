@@ -256,3 +256,27 @@ def test_attempts_are_kept(planned: Plan) -> None:
     (attempt,) = Run.open(planned.folder).attempts
     assert (attempt.episode_id, attempt.attempt) == (name, 0)
     assert attempt.error == "the server is gone"
+
+
+@pytest.mark.parametrize("name", ["run.json", "manifest.json"])
+def test_a_file_with_a_field_missing_is_one_sentence(
+    name: str, planned: Plan, write: Write
+) -> None:
+    write()
+    path = planned.folder / name
+    data = json.loads(path.read_text())
+    del data["suite"]
+    path.write_text(json.dumps(data))
+    with pytest.raises(UsageError, match=rf"{name} is not what this version .*suite"):
+        Run.open(planned.folder)
+
+
+def test_a_record_with_a_field_missing_is_one_sentence(planned: Plan, write: Write) -> None:
+    write()
+    path = planned.folder / "episodes.jsonl"
+    lines = path.read_text().splitlines()
+    data = json.loads(lines[1])
+    del data["task"]
+    path.write_text("\n".join([lines[0], json.dumps(data), *lines[2:], ""]))
+    with pytest.raises(UsageError, match=r"episodes\.jsonl:2 is not what this version .*task"):
+        _ = Run.open(planned.folder).records
