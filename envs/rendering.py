@@ -76,14 +76,22 @@ class Renderer:
         return {camera.role: self._frame(model, data, camera) for camera in cameras}
 
     def close(self) -> None:
-        """Frees the context; the next `render` makes a new one."""
-        if self._context is not None:
-            self._context.free()
+        """Frees the context; the next `render` makes a new one.
+
+        OpenGL frees names in whatever context is current, so ours is made current first: another
+        renderer of this process would lose its own otherwise.
+        """
         if self._gl is not None:
+            self._gl.make_current()
+            if self._context is not None:
+                self._context.free()
             self._gl.free()
             atexit.unregister(self._at_exit)
         self._gl = self._model = self._context = self._scene = None
         self._size = (0, 0)
+
+    def __del__(self) -> None:
+        self.close()
 
     def _prepare(self, model: mujoco.MjModel, size: tuple[int, int]) -> None:
         if self._gl is None or size[0] > self._size[0] or size[1] > self._size[1]:
