@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test lint format check suites bench clean
 
 demo: $(READY)
-	$(BIN)/vlabench eval --policy expert --suite unseen-objects --out results/runs/demo
+	$(BIN)/vlabench eval --policy expert --suite unseen-objects --out results/runs/demo --fresh
 
 test: $(READY)
 	$(BIN)/python -m pytest
@@ -37,9 +37,11 @@ bench: $(READY)
 	$(BIN)/python benchmarks/render_profile.py
 
 $(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
+		{ echo "vlabench needs Python 3.11 or 3.12; name one with make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info results/runs
+	rm -rf $(VENV) build dist *.egg-info

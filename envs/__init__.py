@@ -1,8 +1,12 @@
-"""The world: scenes, objects, tasks, axes and predicates in MuJoCo, behind Gymnasium."""
+"""The world: scenes, objects, tasks, axes and predicates in MuJoCo, behind Gymnasium.
+
+Importing this package makes ``vlabench/PlaceOn-v0`` and its siblings known to Gymnasium.
+"""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from ctypes.util import find_library
 
 from vlabench.errors import UsageError
@@ -26,18 +30,20 @@ if _chosen in _GL_LIBRARIES and find_library(_GL_LIBRARIES[_chosen][0]) is None:
 WORLDS = {"tabletop": "vlabench.envs.world:TabletopWorld"}
 
 
-def register_environments() -> None:
-    """Makes ``vlabench/<Task>-v0`` known to Gymnasium for every task.
-
-    Importing `vlabench.envs.env` calls it, and so does
-    ``gymnasium.make("vlabench.envs.env:vlabench/PlaceOn-v0")``: since 1.0 Gymnasium looks for no
-    entry points of other packages.
-    """
-    from gymnasium.envs.registration import register, registry
+def _register_environments() -> None:
+    """Makes ``vlabench/<Task>-v0`` known to Gymnasium, which looks for no plugins since 1.0."""
+    from gymnasium.envs.registration import register
 
     from vlabench.envs.tasks import GYM_IDS
 
     for task, gym_id in GYM_IDS.items():
-        name = f"vlabench/{gym_id}-v0"
-        if name not in registry:
-            register(id=name, entry_point="vlabench.envs.env:TabletopEnv", kwargs={"task": task})
+        register(
+            id=f"vlabench/{gym_id}-v0",
+            entry_point="vlabench.envs.env:TabletopEnv",
+            kwargs={"task": task},
+        )
+
+
+# tables are built without Gymnasium, and may still ask for the names of tasks and axes
+with suppress(ImportError):
+    _register_environments()

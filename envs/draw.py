@@ -36,7 +36,7 @@ CABINET_Y = 0.31
 CABINET_TURN = math.radians(20.0)
 """The cabinet stands at the robot's left; its drawers open towards the middle."""
 
-GAP = 0.035
+GAP = 0.02
 """Metres between the discs of two roles, so that a hand fits."""
 
 JOINTS = 7

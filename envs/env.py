@@ -1,9 +1,8 @@
-"""The Gymnasium environment.
+"""The Gymnasium environment: ``gymnasium.make("vlabench/PlaceOn-v0", cameras=("agentview",))``.
 
-``gymnasium.make("vlabench.envs.env:vlabench/PlaceOn-v0", cameras=("agentview",))`` makes one; once
-this module has been imported, the part after the colon is enough. It renders nothing unless
-`cameras` asks. The instruction is in ``info["instruction"]`` and not in the observation, because
-vector environments cannot carry text in shared memory.
+``import vlabench.envs`` makes the names known. An environment renders nothing unless `cameras`
+asks. The instruction is in ``info["instruction"]`` and not in the observation, because vector
+environments cannot carry text in shared memory.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from vlabench.contract.specs import CameraSpec
-from vlabench.envs import register_environments
 from vlabench.envs.profile import CONTROL_HZ
 from vlabench.envs.scene import CAMERAS
 from vlabench.envs.simulation import Simulation
@@ -247,6 +245,3 @@ def _role(camera: str) -> str:
     if camera not in _ROLES:
         raise UnknownNameError("camera", camera, _ROLES)
     return _ROLES[camera]
-
-
-register_environments()

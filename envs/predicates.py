@@ -1,7 +1,7 @@
 """What it means that a goal is true: physics checks on one instant of a scene.
 
 Lengths are metres. A thing that is held or in mid-air is placed nowhere: `on` and `in` need contact
-with the support and none with the hand or the table. How long a goal must hold is not decided
+with the support and none with the robot or the table. How long a goal must hold is not decided
 here but in `vlabench.envs.progress`.
 """
 
@@ -39,12 +39,12 @@ def holds(goal: Goal, scene: Scene, data: mujoco.MjData) -> bool:
 
 def _on(scene: Scene, data: mujoco.MjData, name: str, support: str) -> bool:
     thing, below = scene.objects[name], scene.objects[support]
-    x, y, z = _in_frame_of(data, below.body, _underside(data, thing))
-    near = abs(z - below.shape.surface_height) < HEIGHT_TOLERANCE + _sag(thing)
+    lowest = _lowest(scene, data, thing, below.body)
+    low, high = below.shape.surface_height, below.shape.height  # a long thing may lie on a rim
     return (
-        near
-        and _over(below, x, y)
-        and _upright(data, below)
+        low - HEIGHT_TOLERANCE < lowest < high + HEIGHT_TOLERANCE
+        and _over(below, *_in_frame_of(data, below.body, _middle(data, thing))[:2])
+        and _stands(scene, data, below)
         and _rests_on(scene, data, thing, below.geoms)
     )
 
@@ -53,13 +53,11 @@ def _in(scene: Scene, data: mujoco.MjData, name: str, container: str) -> bool:
     if container in scene.drawers:
         return _in_drawer(scene, data, name, container)
     thing, around = scene.objects[name], scene.objects[container]
-    x, y, z = _in_frame_of(data, around.body, _middle(data, thing))
-    # what lies across the rim has its middle half its height above it
-    brim = around.shape.height + thing.shape.height / 2 - HEIGHT_TOLERANCE
+    lowest = _lowest(scene, data, thing, around.body)
     return (
-        0.0 < z < brim
-        and _over(around, x, y)
-        and _upright(data, around)
+        -HEIGHT_TOLERANCE < lowest < around.shape.height - HEIGHT_TOLERANCE
+        and _over(around, *_in_frame_of(data, around.body, _middle(data, thing))[:2])
+        and _stands(scene, data, around)
         and _rests_on(scene, data, thing, around.geoms)
     )
 
@@ -95,15 +93,19 @@ _CHECKS: Mapping[str, Callable[..., bool]] = {
 def _rests_on(
     scene: Scene, data: mujoco.MjData, thing: SceneObject, support: frozenset[int]
 ) -> bool:
-    """Whether `thing` touches one of `support`, and neither the hand nor the table."""
+    """Whether `thing` touches one of `support`, and neither the robot nor the table."""
     touched = touching(data, thing.geoms)
-    if touched & scene.hand_geoms or scene.table_geom in touched:
+    if touched & scene.robot_geoms or scene.table_geom in touched:
         return False
     return bool(touched & support)
 
 
-def _upright(data: mujoco.MjData, thing: SceneObject) -> bool:
-    return bool(data.xmat[thing.body][8] >= UPRIGHT)
+def _stands(scene: Scene, data: mujoco.MjData, support: SceneObject) -> bool:
+    """Whether `support` stands upright on the table by itself: what is held carries nothing."""
+    if data.xmat[support.body][8] < UPRIGHT:
+        return False
+    touched = touching(data, support.geoms)
+    return scene.table_geom in touched and not touched & scene.robot_geoms
 
 
 def touching(data: mujoco.MjData, geoms: frozenset[int]) -> set[int]:
@@ -117,13 +119,33 @@ def touching(data: mujoco.MjData, geoms: frozenset[int]) -> set[int]:
     return touched - geoms
 
 
-def _underside(data: mujoco.MjData, thing: SceneObject) -> npt.NDArray[np.float64]:
-    """The lowest point of its axis, in the world: its foot, or its head if it lies upside down."""
-    up = data.xmat[thing.body].reshape(3, 3)[:, 2]
-    foot = data.xpos[thing.body]
-    head = foot + up * thing.shape.height
-    lowest: npt.NDArray[np.float64] = foot if foot[2] <= head[2] else head
-    return lowest
+def _lowest(scene: Scene, data: mujoco.MjData, thing: SceneObject, body: int) -> float:
+    """Height of the lowest point of a thing above the origin of `body`, along the body's up."""
+    up = data.xmat[body].reshape(3, 3)[:, 2]
+    heights = [
+        float(up @ (data.geom_xpos[geom] - data.xpos[body])) - _reach(scene.model, data, geom, up)
+        for geom in thing.geoms
+    ]
+    return min(heights)
+
+
+def _reach(
+    model: mujoco.MjModel, data: mujoco.MjData, geom: int, along: npt.NDArray[np.float64]
+) -> float:
+    """Half the length of a convex piece along a direction (its support function)."""
+    a, b, c = (float(size) for size in model.geom_size[geom])
+    x, y, z = (abs(float(part)) for part in data.geom_xmat[geom].reshape(3, 3).T @ along)
+    match mujoco.mjtGeom(int(model.geom_type[geom])):
+        case mujoco.mjtGeom.mjGEOM_SPHERE:
+            return a
+        case mujoco.mjtGeom.mjGEOM_CAPSULE:
+            return a + b * z
+        case mujoco.mjtGeom.mjGEOM_CYLINDER:
+            return a * math.hypot(x, y) + b * z
+        case mujoco.mjtGeom.mjGEOM_ELLIPSOID:
+            return math.hypot(a * x, b * y, c * z)
+        case _:
+            return a * x + b * y + c * z
 
 
 def _middle(data: mujoco.MjData, thing: SceneObject) -> npt.NDArray[np.float64]:
@@ -131,11 +153,6 @@ def _middle(data: mujoco.MjData, thing: SceneObject) -> npt.NDArray[np.float64]:
     up = data.xmat[thing.body].reshape(3, 3)[:, 2]
     middle: npt.NDArray[np.float64] = data.xpos[thing.body] + up * thing.shape.height / 2
     return middle
-
-
-def _sag(thing: SceneObject) -> float:
-    """A thing that has fallen on its side has its axis half its width above its support."""
-    return thing.shape.radius
 
 
 def _in_frame_of(

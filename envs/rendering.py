@@ -12,6 +12,7 @@ import importlib
 import os
 import weakref
 from collections.abc import Sequence
+from ctypes.util import find_library
 from functools import partial
 from types import TracebackType
 from typing import Protocol
@@ -23,6 +24,8 @@ import numpy.typing as npt
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.scene import CAMERAS
 from vlabench.errors import UsageError
+
+_KNOWN_COLOR = (51, 153, 204)
 
 _BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
 
@@ -43,6 +46,7 @@ class Renderer:
         # MuJoCo ends EGL when Python exits; a context that is still open must be freed before
         self._at_exit = partial(_close, weakref.ref(self))
         self._size = (0, 0)
+        self._trusted = False
         self._model: mujoco.MjModel | None = None
         self._context: mujoco.MjrContext | None = None
         self._scene: mujoco.MjvScene | None = None
@@ -88,7 +92,7 @@ class Renderer:
             self._gl.free()
             atexit.unregister(self._at_exit)
         self._gl = self._model = self._context = self._scene = None
-        self._size = (0, 0)
+        self._size, self._trusted = (0, 0), False
 
     def __del__(self) -> None:
         self.close()
@@ -107,6 +111,9 @@ class Renderer:
         model.vis.global_.offwidth, model.vis.global_.offheight = self._size
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        if not self._trusted:
+            _check_colors(self._context, self._size)
+            self._trusted = True
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         self._model = model
 
@@ -126,30 +133,39 @@ class Renderer:
 
 
 def open_gl(width: int, height: int) -> _GlContext:
-    """An off-screen OpenGL context: what MUJOCO_GL names, else EGL, else OSMesa.
+    """An off-screen OpenGL context: what MUJOCO_GL names, else EGL where it is, else OSMesa.
 
     Raises:
         UsageError: If none can be made; the text says what to install.
     """
-    wanted = os.environ.get("MUJOCO_GL", "").lower()
-    if wanted and wanted not in _BACKENDS:
+    name = os.environ.get("MUJOCO_GL", "").lower() or ("egl" if find_library("EGL") else "osmesa")
+    if name not in _BACKENDS:
         raise UsageError(
-            f"MUJOCO_GL is {wanted!r}; unset it, or set it to one of {', '.join(_BACKENDS)}."
+            f"MUJOCO_GL is {name!r}; unset it, or set it to one of {', '.join(_BACKENDS)}."
         )
-    reasons = []
-    for name in [wanted] if wanted else ["egl", "osmesa"]:
-        try:
-            context = importlib.import_module(_BACKENDS[name]).GLContext(width, height)
-            context.make_current()
-        except Exception as error:  # noqa: BLE001 - each backend fails in its own way
-            reasons.append(f"{name}: {error}")
-        else:
-            made: _GlContext = context
-            return made
-    raise UsageError(
-        f"No OpenGL for rendering here ({'; '.join(reasons)}); install a software one with "
-        "'apt-get install libegl1 libgl1-mesa-dri', and see 'vlabench doctor'."
-    )
+    try:
+        context: _GlContext = importlib.import_module(_BACKENDS[name]).GLContext(width, height)
+        context.make_current()
+    except Exception as error:
+        raise UsageError(
+            f"No OpenGL for rendering here ({name}: {error}); install a software one with "
+            "'apt-get install libegl1 libgl1-mesa-dri', or 'apt-get install libosmesa6' and set "
+            "MUJOCO_GL=osmesa; see 'vlabench doctor'."
+        ) from error
+    return context
+
+
+def _check_colors(context: mujoco.MjrContext, size: tuple[int, int]) -> None:
+    """Draws a known colour and reads it back: a broken OpenGL may draw nothing, very fast."""
+    area = mujoco.MjrRect(0, 0, *size)
+    mujoco.mjr_rectangle(area, *(part / 255 for part in _KNOWN_COLOR), 1.0)
+    frame = np.empty((size[1], size[0], 3), dtype=np.uint8)
+    mujoco.mjr_readPixels(frame, None, area, context)
+    if np.abs(frame.astype(int) - _KNOWN_COLOR).max() > 1:
+        raise UsageError(
+            f"OpenGL draws wrong colours here ({frame[0, 0].tolist()} instead of "
+            f"{list(_KNOWN_COLOR)}); try another with MUJOCO_GL, and see 'vlabench doctor'."
+        )
 
 
 def _close(reference: weakref.ref[Renderer]) -> None:

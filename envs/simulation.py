@@ -17,7 +17,7 @@ from vlabench.envs.rendering import Renderer
 from vlabench.envs.scene import Scene, compose
 from vlabench.envs.tasks.base import Task, task
 from vlabench.envs.view import Viewpoint
-from vlabench.errors import InfrastructureError, UsageError
+from vlabench.errors import InfrastructureError, PolicyError, UsageError
 from vlabench.hashing import bytes_hash
 from vlabench.types import EpisodeSpec, Observation, Outcome
 
@@ -90,11 +90,13 @@ class Simulation:
         """Executes one control step; True when the goal has been held or the time is up.
 
         Raises:
-            InfrastructureError: If the physics became unstable.
+            PolicyError: If the actions have driven the physics into NaN or beyond all bounds: it
+                is deterministic, so another attempt would end in the same way.
         """
         self._controller.step(self.data, action)
         self.steps += 1
-        self._check_stability()
+        if self._is_unstable():
+            raise PolicyError(f"The actions made the physics unstable at step {self.steps}.")
         hand = self._view.hand_position(self.data)
         self._path += float(np.sqrt(((hand - self._hand) ** 2).sum()))
         self._hand = hand.copy()
@@ -130,13 +132,13 @@ class Simulation:
         for _ in range(SETTLE_STEPS):
             self._controller.step(self.data, hold)
         self._controller.reset(self.data)
-        self._check_stability()
-
-    def _check_stability(self) -> None:
-        if any(self.data.warning[kind].number for kind in _UNSTABLE):
+        if self._is_unstable():
             raise InfrastructureError(
-                f"The physics became unstable in episode {self.episode_id} at step {self.steps}."
+                f"The scene of episode {self.episode_id} does not settle: its physics is unstable."
             )
+
+    def _is_unstable(self) -> bool:
+        return any(self.data.warning[kind].number for kind in _UNSTABLE)
 
     def _state_hash(self) -> str:
         return bytes_hash(self.data.qpos.tobytes() + self.data.qvel.tobytes())

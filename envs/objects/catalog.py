@@ -61,10 +61,10 @@ class Category:
     tints: Mapping[str, Color] = field(default_factory=dict)
     trim: Mapping[str, Color] = field(default_factory=dict)
 
-    def shape(self, coordinates: Sequence[float], scale: float = 1.0) -> Shape:
-        """The instance at these coordinates of the unit cube, each length times `scale`."""
+    def shape(self, coordinates: Sequence[float]) -> Shape:
+        """The instance at these coordinates of the unit cube."""
         lengths = {
-            name: round((low + (high - low) * u) * scale, 6)
+            name: round(low + (high - low) * u, 6)
             for (name, (low, high)), u in zip(self.lengths.items(), coordinates, strict=False)
         }
         return self.build(lengths)

@@ -172,8 +172,8 @@ def tube(path: Sequence[Vector], radius: float, segments: int = 12) -> Mesh:
     return mesh(vertices, faces)
 
 
-def turned(shape: Mesh, axis: Literal["x"] = "x") -> Mesh:
-    """A mesh revolved about z laid along `axis` x."""
+def turned(shape: Mesh) -> Mesh:
+    """A mesh revolved about z, laid along x."""
     x, y, z = shape.vertices.T
     return Mesh(np.stack([z, y, -x], axis=1), shape.faces)
 

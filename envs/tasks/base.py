@@ -40,7 +40,8 @@ class Role:
     Attributes:
         name: Its name in goals, phrases and factors.
         kind: Which categories may play it, see `vlabench.envs.objects.catalog.Role`.
-        clearance: Metres around it that other roles keep free.
+        clearance: Metres around it that other roles keep free: the radius of the largest thing
+            that may play it.
     """
 
     name: str
@@ -73,7 +74,7 @@ class Task:
         return language.phrases(self.name)
 
 
-DISTRACTOR = Role("distractor", "manipulated", clearance=0.055)
+DISTRACTOR = Role("distractor", "manipulated", clearance=0.078)
 """An object that the instruction does not mention."""
 
 

@@ -18,7 +18,7 @@ from vlabench.envs.tasks.base import DISTRACTOR, Goal, Role, Stage, Task
 TASK = Task(
     name="place-in",
     description=__doc__,
-    roles=(Role("object", "manipulated", 0.06), Role("target", "receptacle", 0.12), DISTRACTOR),
+    roles=(Role("object", "manipulated", 0.078), Role("target", "receptacle", 0.122), DISTRACTOR),
     stages=(Stage("in", (Goal("in", ("object", "target")),)),),
     horizon=230,
 )

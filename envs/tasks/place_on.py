@@ -18,7 +18,7 @@ from vlabench.envs.tasks.base import DISTRACTOR, Goal, Role, Stage, Task
 TASK = Task(
     name="place-on",
     description=__doc__,
-    roles=(Role("object", "manipulated", 0.06), Role("target", "support", 0.11), DISTRACTOR),
+    roles=(Role("object", "manipulated", 0.078), Role("target", "support", 0.125), DISTRACTOR),
     stages=(Stage("on", (Goal("on", ("object", "target")),)),),
     horizon=230,
 )

@@ -18,7 +18,7 @@ from vlabench.envs.tasks.base import DISTRACTOR, Goal, Role, Stage, Task
 TASK = Task(
     name="stack",
     description=__doc__,
-    roles=(Role("object", "stackable", 0.06), Role("target", "stackable", 0.06), DISTRACTOR),
+    roles=(Role("object", "stackable", 0.058), Role("target", "stackable", 0.058), DISTRACTOR),
     stages=(Stage("on", (Goal("on", ("object", "target")),)),),
     horizon=230,
 )

@@ -21,7 +21,7 @@ _INSIDE = Goal("in", ("object", "drawer"))
 TASK = Task(
     name="store-in-drawer",
     description=__doc__,
-    roles=(Role("object", "small", 0.06), DISTRACTOR),
+    roles=(Role("object", "small", 0.058), DISTRACTOR),
     stages=(
         Stage("open", (Goal("open", ("drawer",)),)),
         Stage("in", (_INSIDE,)),

@@ -179,7 +179,7 @@ def test_everything_stands_where_it_was_drawn(draw: Draw, task: str) -> None:
 
 
 def test_the_hand_is_all_that_can_hold(scene: Scene) -> None:
-    names = {scene.model.body(scene.model.geom_bodyid[g]).name for g in scene.hand_geoms}
+    names = {scene.model.body(scene.model.geom_bodyid[g]).name for g in scene.robot_geoms}
     assert {"gripper0_right_leftfinger", "gripper0_right_rightfinger"} <= names
     assert all(name.startswith("gripper0_right_") for name in names)
     for finger in ("leftfinger", "rightfinger"):
@@ -190,7 +190,7 @@ def test_the_hand_is_all_that_can_hold(scene: Scene) -> None:
             for g in range(first, first + scene.model.body_geomnum[body])
             if scene.model.geom_contype[g]
         }
-        assert solid <= scene.hand_geoms
+        assert solid <= scene.robot_geoms
 
 
 def test_every_camera_is_there_and_upright(scene: Scene) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.simulation import Simulation
-from vlabench.errors import InfrastructureError, UsageError
+from vlabench.errors import PolicyError, UsageError
 from vlabench.types import EpisodeSpec, Outcome
 
 HOLD = np.zeros(7, dtype=np.float32)
@@ -121,7 +121,7 @@ def test_what_is_observed_is_not_the_simulators_own_memory(
 
 
 @pytest.mark.parametrize("array", ["qvel", "qpos"])
-def test_instability_is_an_infrastructure_error(
+def test_instability_is_the_policys_error(
     simulation: Simulation,
     draw: Draw,
     tmp_path: Path,
@@ -135,7 +135,7 @@ def test_instability_is_an_infrastructure_error(
     simulation.advance(HOLD)
     before = simulation.data.time
     getattr(simulation.data, array)[10] = np.nan
-    with pytest.raises(InfrastructureError, match=f"unstable in episode {episode.episode_id}"):
+    with pytest.raises(PolicyError, match="made the physics unstable at step"):
         simulation.advance(HOLD)
     assert simulation.data.time > before, "MuJoCo has started over"
     assert np.isnan(getattr(simulation.data, array)).any()
@@ -147,7 +147,7 @@ def test_the_next_episode_after_an_instability_is_sound(simulation: Simulation, 
     sound = play(Simulation(), draw("place-on"))
     simulation.start(draw("place-on", 1))
     simulation.data.qvel[:] = np.nan
-    with pytest.raises(InfrastructureError):
+    with pytest.raises(PolicyError):
         simulation.advance(HOLD)
     assert play(simulation, draw("place-on")) == sound
 
@@ -158,7 +158,7 @@ def test_a_foreign_handler_of_warnings_is_put_back(simulation: Simulation, draw:
     try:
         simulation.start(draw("place-on"))
         simulation.data.qvel[0] = np.nan
-        with pytest.raises(InfrastructureError):
+        with pytest.raises(PolicyError):
             simulation.advance(HOLD)
         assert heard == []
         model = mujoco.MjModel.from_xml_string(
