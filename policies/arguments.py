@@ -1,6 +1,6 @@
 """Reads the values of ``--policy-arg key=value``, and says what to write where one is wrong.
 
-A value arrives as text, or as what YAML or a Python caller made of it already.
+A value arrives as text, or as what JSON or a Python caller made of it already.
 """
 
 from __future__ import annotations

@@ -9,9 +9,7 @@ The target is a function from an `Observation` to an action, or a `Policy` or wh
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,7 +19,7 @@ from vlabench.contract.policy import Policy
 from vlabench.contract.specs import PROPRIO_FIELDS, PolicySpec
 from vlabench.errors import PolicyError, UnknownNameError, UsageError
 from vlabench.policies.arguments import boolean, count, names, square_cameras, text
-from vlabench.registry import load_attribute
+from vlabench.registry import load_own
 from vlabench.types import ActionChunk, EpisodeStart, Json, Observation
 
 Step: TypeAlias = Callable[[Observation], npt.NDArray[np.floating[Any]]]
@@ -34,8 +32,9 @@ class CallablePolicy:
     """A policy that lives in the user's own module.
 
     Args:
-        target: ``module:attribute``: a `Step`, which has one required argument, a `Policy`, or a
-            class or function that makes a policy. The working folder is searched too.
+        target: ``module:attribute``: a `Step`, which has one required argument that no option
+            gives, a `Policy`, or a class or function that makes a policy. The working folder is
+            searched too.
         options: For a `Step`, the arguments of `FunctionPolicy`; else those of what makes the
             policy.
 
@@ -48,10 +47,7 @@ class CallablePolicy:
         target = text(target)
         if not target:
             raise UsageError(f"Policy 'callable' has no target; {_HOW}.")
-        here = str(Path.cwd())
-        if here not in sys.path:
-            sys.path.insert(0, here)
-        self._policy = _policy_of(target, load_attribute(target, "policy target"), options)
+        self._policy = _policy_of(target, load_own(target, "policy target"), options)
 
     def spec(self) -> PolicySpec:
         """What the target declares."""
@@ -81,7 +77,7 @@ class FunctionPolicy:
 
     Args:
         step: The function; its answer may depend on nothing but the observation.
-        name: What it is called in tables.
+        name: What it is called in tables; the target unless told.
         cameras: Camera roles, as text between commas, for example ``exterior/0,wrist/0``.
         image_size: Height and width of every image in pixels.
         proprio: Fields of proprioception, likewise; all that there are unless told.
@@ -89,6 +85,7 @@ class FunctionPolicy:
         deterministic: Whether equal observations give equal answers.
         chunk_length: Rows of its answer.
         executed: How many of them are executed; all unless told.
+        revision: See `PolicySpec`, for example of the weights that the function reads.
 
     Raises:
         UsageError: If a value cannot be understood.
@@ -106,7 +103,9 @@ class FunctionPolicy:
         deterministic: str | bool = True,
         chunk_length: str | int = 1,
         executed: str | int | None = None,
+        revision: str = "",
     ) -> None:
+        name = text(name)
         length = count(name, "chunk_length", chunk_length)
         size = count(name, "image_size", image_size)
         self._step = step
@@ -118,6 +117,7 @@ class FunctionPolicy:
             deterministic=boolean(name, "deterministic", deterministic),
             chunk_length=length,
             executed=length if executed is None else count(name, "executed", executed),
+            revision=text(revision),
         )
 
     def spec(self) -> PolicySpec:
@@ -167,9 +167,9 @@ def _policy_of(target: str, found: object, options: dict[str, Json]) -> Policy:
         )
     parameters = _parameters(target, found)
     required = [p.name for p in parameters if p.default is p.empty and p.kind in _POSITIONAL]
-    if len(required) == 1 and not isinstance(found, type):
+    if len(required) == 1 and required[0] not in options and not isinstance(found, type):
         _check_options(target, options, inspect.signature(FunctionPolicy).parameters.values())
-        return FunctionPolicy(found, **options)
+        return FunctionPolicy(found, **{"name": target, **options})
     _check_options(target, options, parameters)
     missing = [name for name in required if name not in options]
     if missing:

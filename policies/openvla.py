@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ class OpenVla:
         url: Of the server, for example ``http://127.0.0.1:8000``.
         unnorm_key: The data set whose statistics un-normalise the actions, for example
             ``libero_spatial``; empty to let the server choose, which it can if it has only one.
+        revision: The checkpoint that the server has loaded, in your words, for example its path
+            and commit. The server does not tell; without it, a run cannot know that another
+            checkpoint answers now, and resumes.
         card: A card file for a checkpoint other than those of ``cards/openvla.yaml``.
         double_encoded: Send ``{"encoded": text}``, for a server without json-numpy's patch; some
             versions of ``deploy.py`` refuse it, so it is off unless told.
@@ -50,6 +54,7 @@ class OpenVla:
         url: str = "",
         *,
         unnorm_key: str = "",
+        revision: str = "",
         card: str = "",
         double_encoded: str | bool = False,
         connect_timeout_s: str | float = 5.0,
@@ -60,7 +65,8 @@ class OpenVla:
             raise UsageError(
                 "Policy 'openvla' has no url; start OpenVLA's 'python vla-scripts/deploy.py "
                 "--openvla_path CHECKPOINT' and give --policy-arg url=http://127.0.0.1:8000 "
-                "(and --policy-arg unnorm_key=NAME where the checkpoint has several)."
+                "(and --policy-arg unnorm_key=NAME where the checkpoint has several, and "
+                "--policy-arg revision=CHECKPOINT to tell its runs from another's)."
             )
         self._server = JsonServer(
             _NAME,
@@ -71,7 +77,7 @@ class OpenVla:
             attempts=count(_NAME, "attempts", attempts),
         )
         self._card = read_card(card) if text(card) else packaged_card(_NAME)
-        self._spec = self._card.spec()
+        self._spec = replace(self._card.spec(), revision=text(revision))
         if len(self._spec.cameras) != 1:
             raise UsageError(
                 f"The card of policy 'openvla' has {len(self._spec.cameras)} cameras; the server "
@@ -81,7 +87,7 @@ class OpenVla:
         self._double_encoded = boolean(_NAME, "double_encoded", double_encoded)
 
     def spec(self) -> PolicySpec:
-        """What its card declares."""
+        """What its card and arguments declare."""
         return self._spec
 
     def reset(self, starts: Sequence[EpisodeStart]) -> None:

@@ -42,6 +42,11 @@ class UnknownNameError(UsageError):
         return UnknownNameError, (self.kind, self.name, self.valid, self.where)
 
 
+def in_one_line(error: BaseException) -> str:
+    """What somebody else's code raised, for example ``"ValueError: no such file"``."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+
+
 class ContractError(UsageError):
     """A policy and an environment that do not agree; the text names both sides."""
 

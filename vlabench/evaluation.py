@@ -28,8 +28,10 @@ from vlabench.runner.job import (
     Job,
     Runner,
     RunnerOptions,
+    argument_text,
     make_policy,
     make_world,
+    policy_code_hash,
 )
 from vlabench.runner.progress import Progress, Silent
 from vlabench.store import Run, RunWriter
@@ -147,7 +149,9 @@ def plan(
     pipeline = negotiate(spec, the_world.spec())
     manifest = build_manifest(chosen, the_world)
     manifest = manifest if limit is None else manifest.limit(limit)
-    run_id = run_name(name, args, chosen.name, manifest.hash, manifest.env_fingerprint)
+    code_hash = policy_code_hash(name, args)
+    policy_info = PolicyInfo(name, args, spec.to_json(), spec.privileged, code_hash)
+    run_id = run_name(policy_info, chosen.name, manifest.hash, manifest.env_fingerprint)
     info = RunInfo(
         run_id=run_id,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -158,7 +162,7 @@ def plan(
         env_fingerprint=manifest.env_fingerprint,
         contract=tuple(pipeline.describe()),
         contract_fingerprint=pipeline.fingerprint,
-        policy=PolicyInfo(name, args, spec.to_json(), spec.privileged),
+        policy=policy_info,
         world=world,
         published_draws=seed is None,
         planned=len(manifest.episodes),
@@ -236,8 +240,8 @@ def _write(events: Iterable[Event], writer: RunWriter, progress: Progress) -> No
 
 def _reference(factory: Callable[..., Any]) -> str:
     """``module:attribute`` of a class or function, so that a worker can find it."""
-    module, name = factory.__module__, factory.__qualname__
-    if module == "__main__" or "." in name:
+    module, name = factory.__module__, getattr(factory, "__qualname__", repr(factory))
+    if module == "__main__" or not name.isidentifier():
         raise UsageError(
             f"The policy {name!r} of the module {module!r} cannot be imported by workers; move it "
             "to the top level of a module."
@@ -265,8 +269,7 @@ def _command(
 ) -> str:
     words = ["vlabench", "eval", "--policy", policy, "--suite", suite]
     for name, value in args.items():
-        text = value if isinstance(value, str) else canonical_json(value)
-        words += ["--policy-arg", f"{name}={text}"]
+        words += ["--policy-arg", f"{name}={argument_text(value)}"]
     options = {"--episodes": episodes, "--tasks": tasks and ",".join(tasks), "--seed": seed}
     for option, value in {**options, "--limit": limit}.items():
         if value is not None:

@@ -92,7 +92,7 @@ def leaderboard_row(run: Run) -> dict[str, Cell]:
     info, summary = run.info, summarize(run)
     row: dict[str, Cell] = {
         "rank": None,
-        "policy": info.policy.name,
+        "policy": info.policy.label,
         "privileged": info.policy.privileged,
         "suite": info.suite,
         "suite_version": info.suite_version,

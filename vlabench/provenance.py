@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
+
+from vlabench.hashing import bytes_hash, content_hash
 
 PACKAGES = ("mujoco", "robosuite", "gymnasium", "ray", "torch", "numpy")
 """Distributions whose versions a run keeps."""
@@ -67,6 +71,16 @@ def code_hash() -> str:
     return digest.hexdigest()[:16]
 
 
+def source_hash(modules: Iterable[ModuleType]) -> str:
+    """Hash of the source files of `modules`, not of what they import; empty without a source."""
+    sources = {
+        module.__name__: bytes_hash(path.read_bytes())
+        for module in modules
+        if (path := _source_of(module)) is not None
+    }
+    return content_hash(sources) if sources else ""
+
+
 def operating_system() -> str:
     """For example ``"Linux-6.8-x86_64"``."""
     return platform.platform()
@@ -80,6 +94,15 @@ def cpu() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def _source_of(module: ModuleType) -> Path | None:
+    try:
+        name = inspect.getsourcefile(module)
+    except TypeError:  # built into Python
+        return None
+    path = None if name is None else Path(name)
+    return path if path is not None and path.is_file() else None
 
 
 def _sources() -> Iterator[Path]:

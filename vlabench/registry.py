@@ -8,13 +8,15 @@ add theirs through an entry point group of the same meaning.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
-from vlabench.errors import UnknownNameError, UsageError
+from vlabench.errors import UnknownNameError, UsageError, VlabenchError, in_one_line
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def load_attribute(reference: str, kind: str = "object") -> Any:
     """The attribute that ``"module:attribute"`` names.
 
     Raises:
-        UsageError: If the text has another form, or the module or attribute does not exist.
+        UsageError: If the text has another form, the module or attribute does not exist, or the
+            module fails while it is imported.
     """
     module_name, _, attribute = reference.partition(":")
     if not module_name or not attribute:
@@ -75,12 +78,31 @@ def load_attribute(reference: str, kind: str = "object") -> Any:
             f"Cannot import {module_name!r} for the {kind} {reference!r} ({error}); "
             "install it, or run from the folder that holds it."
         ) from error
+    except VlabenchError:
+        raise
+    except (Exception, SystemExit) as error:  # a module is foreign code and may raise anything
+        raise UsageError(
+            f"The module {module_name!r}, which the {kind} {reference!r} names, fails while it is "
+            f"imported ({in_one_line(error)}); mend the module."
+        ) from error
     try:
         return getattr(module, attribute)
     except AttributeError:
         raise UsageError(
             f"Module {module_name!r} has no {attribute!r}, which the {kind} {reference!r} names."
         ) from None
+
+
+def load_own(reference: str, kind: str = "object") -> Any:
+    """As `load_attribute`, for a user's own module: the working folder is searched too."""
+    search_in(str(Path.cwd()))
+    return load_attribute(reference, kind)
+
+
+def search_in(folder: str) -> None:
+    """Puts `folder` on the import path of this process, unless it is there."""
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
 
 
 POLICIES = Registry("policy", "vlabench.policies:POLICIES", "vlabench.policies")

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from vlabench.contract.environment import Environment
 from vlabench.contract.negotiate import Pipeline
 from vlabench.contract.policy import Policy
-from vlabench.errors import InfrastructureError, PolicyError
+from vlabench.errors import InfrastructureError, PolicyError, in_one_line
 from vlabench.hashing import content_hash
 from vlabench.seeding import seed_of
 from vlabench.trace import Trace
@@ -142,8 +142,8 @@ def _guarded(ask: Callable[[], Answer]) -> Answer:
         return ask()
     except (PolicyError, InfrastructureError):
         raise
-    except Exception as error:  # a policy is foreign code and may raise anything
-        raise PolicyError(f"{type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # a policy is foreign code and may raise anything
+        raise PolicyError(in_one_line(error)) from error
 
 
 def _error_of(step: Callable[[], None]) -> str | None:

@@ -22,12 +22,24 @@ class PolicyInfo:
         args: Its arguments.
         spec: `vlabench.contract.specs.PolicySpec.to_json` of it.
         privileged: Whether it reads the simulator's state; such rows are marked in tables.
+        code_hash: Of the source of a user's own policy; empty for one that has a name.
     """
 
     name: str
     args: Mapping[str, Json]
     spec: Mapping[str, Json]
     privileged: bool
+    code_hash: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it is called in tables."""
+        return str(self.spec.get("name", self.name))
+
+    @property
+    def revision(self) -> str:
+        """The checkpoint or state of it that it declares."""
+        return str(self.spec.get("revision", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +106,8 @@ class RunInfo:
         pairs: dict[str, tuple[Json, Json]] = {
             "the policy": (self.policy.name, other.policy.name),
             "the policy's arguments": (dict(self.policy.args), dict(other.policy.args)),
+            "the policy's revision": (self.policy.revision, other.policy.revision),
+            "the policy's code": (self.policy.code_hash, other.policy.code_hash),
             "the manifest": (self.manifest_hash, other.manifest_hash),
             "the environment": (self.env_fingerprint, other.env_fingerprint),
             "the contract": (self.contract_fingerprint, other.contract_fingerprint),
@@ -105,12 +119,11 @@ class RunInfo:
         return None
 
 
-def run_name(
-    policy: str, args: Mapping[str, Json], suite: str, manifest_hash: str, env_fingerprint: str
-) -> str:
+def run_name(policy: PolicyInfo, suite: str, manifest_hash: str, env_fingerprint: str) -> str:
     """The name that equal commands share: policy, suite, and a hash of all that they mean."""
-    digest = content_hash([policy, dict(args), manifest_hash, env_fingerprint], length=10)
-    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", policy).strip("-.")
+    identity = [policy.name, dict(policy.args), policy.revision, policy.code_hash]
+    digest = content_hash([*identity, manifest_hash, env_fingerprint], length=10)
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", policy.name).strip("-.")
     return f"{readable}-{suite}-{digest}"
 
 
@@ -134,4 +147,4 @@ def check_schema(version: str, where: str) -> None:
 
 
 def _short(value: Json) -> str:
-    return value if isinstance(value, str) else canonical_json(value)
+    return (value or "unknown") if isinstance(value, str) else canonical_json(value)

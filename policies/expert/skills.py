@@ -119,10 +119,13 @@ def _put(state: PrivilegedState, name: str, place: str) -> Motion:
     def at(now: PrivilegedState) -> tuple[Floats, Floats]:
         return _release_point(now, name, place), rotation
 
+    def lost(now: PrivilegedState) -> bool:
+        return not _holding(now, name)
+
     state = yield from _rise(state, level, CLOSE)
-    if not _holding(state, name):
-        return state
-    state = yield from _move(state, above, CLOSE, tolerance=0.008)
+    state = yield from _move(state, above, CLOSE, tolerance=0.008, unless=lost)
+    if lost(state):
+        return (yield from _retreat(state))
     state = yield from _move(state, at, CLOSE, tolerance=0.004, speed=0.5)
     state = yield from wait(state, 2, CLOSE)
     state = yield from wait(state, OPEN_STEPS, OPEN)
@@ -241,10 +244,18 @@ Pose: TypeAlias = Callable[[PrivilegedState], tuple[Floats, Floats]]
 
 
 def _move(
-    state: PrivilegedState, pose: Pose, gripper: float, *, tolerance: float, speed: float = 1.0
+    state: PrivilegedState,
+    pose: Pose,
+    gripper: float,
+    *,
+    tolerance: float,
+    speed: float = 1.0,
+    unless: Callable[[PrivilegedState], bool] = lambda _: False,
 ) -> Motion:
-    """Goes straight to `pose`, which is asked anew at every step."""
+    """Goes straight to `pose`, asked anew at every step; stops where `unless` holds."""
     for _ in range(PATIENCE):
+        if unless(state):
+            break
         position, rotation = pose(state)
         off = float(np.sqrt(((position - state.hand_position) ** 2).sum()))
         if off < tolerance and _angle(state.hand_rotation.T @ rotation) < 0.06:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +204,8 @@ class BrokenPolicy(FakePolicy):
             actions = actions[:, :6]
         elif self.way == "empty":
             actions = actions[:0]
+        elif self.way == "exit":
+            sys.exit(3)
         else:
             raise RuntimeError("out of\nideas")
         return actions
@@ -255,6 +259,11 @@ class DefectivePolicy(FakePolicy):
 class PickyPolicy(FakePolicy):
     def __init__(self, checkpoint: str, scale: float = 1.0) -> None:
         self.checkpoint, self.scale = checkpoint, scale
+
+
+class RevisedPolicy(FakePolicy):
+    def spec(self) -> PolicySpec:
+        return replace(super().spec(), revision="step-2000")
 
 
 class PrivilegedPolicy(FakePolicy):

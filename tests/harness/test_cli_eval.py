@@ -88,6 +88,26 @@ def test_a_mistake_is_one_sentence_and_exit_2(
     assert error.count("\n") == 1
 
 
+def test_what_is_done_is_not_run_again_and_told(
+    suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    evaluate(suite_file, folder)
+    assert "nothing to run" not in capsys.readouterr().out
+    assert evaluate(suite_file, folder) == 0
+    day = Run.open(folder).info.finished_at[:10]
+    printed = capsys.readouterr().out.splitlines()
+    assert f"nothing to run: all 28 episodes were done on {day}" in printed
+
+
+@pytest.mark.parametrize(
+    "text", ["0012345", "no", "12:30:45", "1_000", "NaN", "1e999", "2026-01-02"]
+)
+def test_what_is_no_json_stays_text(text: str) -> None:
+    assert parse_policy_args([f"a={text}"]) == {"a": text}
+    assert parse_policy_args(['a="12"']) == {"a": "12"}
+
+
 def test_policy_arguments_are_plain_values() -> None:
     pairs = ["a=1", "b=0.5", "c=true", "d=text", "e=x=y", "f=", "g=[1, 2]", "h=@{"]
     assert parse_policy_args(pairs) == {

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
+import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +15,14 @@ import pytest
 from harness_fakes import FakePolicy
 
 import vlabench
+from vlabench.cli.eval import parse_policy_args
 from vlabench.errors import ContractError, UnknownNameError, UsageError
-from vlabench.evaluation import Plan, first_look, plan
-from vlabench.runner.progress import Lines
+from vlabench.evaluation import Plan, execute, first_look, plan
+from vlabench.leaderboard import leaderboard_row
+from vlabench.report import summarize
+from vlabench.runinfo import RunInfo, run_name
+from vlabench.runner.job import RunnerOptions
+from vlabench.runner.progress import Lines, Silent
 from vlabench.store import Run
 
 WORLD = "harness_fakes:FakeWorld"
@@ -65,6 +74,116 @@ def test_the_folder_is_named_by_what_the_command_means(suite_file: Path) -> None
     assert folder().name.startswith("harness_fakes-PickyPolicy-small-")
     others = [folder(args={"checkpoint": "b"}), folder(seed=3), folder(limit=1), folder(episodes=1)]
     assert len({folder(), *others}) == 5
+
+
+def test_a_changed_policy_of_ones_own_is_another_run(suite_file: Path, mine: Path) -> None:
+    def planned(policy: str, **args: Any) -> Plan:
+        return make_plan(suite_file, policy, policy_args=args, limit=1)
+
+    function = {"target": "mine:act", "proprio": "ee_position"}
+    before = [planned("mine:Mine"), planned("callable", **function)]
+    assert [plan.info.run_id for plan in before] == [
+        planned("mine:Mine").info.run_id,
+        planned("callable", **function).info.run_id,
+    ]
+    mine.write_text(mine.read_text().replace("0.5", "0.75"))
+    after = [planned("mine:Mine"), planned("callable", **function)]
+    for old, new in zip(before, after, strict=True):
+        assert old.info.run_id != new.info.run_id
+        reason = old.info.difference(new.info)
+        assert reason is not None
+        assert reason.startswith("the policy's code is ")
+
+
+def test_the_file_that_defines_the_policy_counts_too(suite_file: Path, mine: Path) -> None:
+    mine.with_name("shown.py").write_text("from mine import Mine\n")
+    before = make_plan(suite_file, "shown:Mine").info
+    mine.write_text(mine.read_text() + "\n")
+    assert make_plan(suite_file, "shown:Mine").info.policy.code_hash != before.policy.code_hash
+    sys.modules.pop("shown")
+
+
+def test_another_revision_is_another_run(suite_file: Path, tmp_path: Path) -> None:
+    def planned(policy: str) -> Plan:
+        return make_plan(suite_file, f"harness_fakes:{policy}", out=tmp_path / "run", limit=1)
+
+    one, other = planned("FakePolicy"), planned("RevisedPolicy")
+    assert (one.info.policy.revision, other.info.policy.revision) == ("", "step-2000")
+    same_name = replace(one.info.policy, spec=other.info.policy.spec)
+    assert one.info.difference(replace(one.info, policy=same_name)) == (
+        "the policy's revision is step-2000 now and was unknown"
+    )
+    names = {
+        run_name(policy, "small", "manifest", "env") for policy in (one.info.policy, same_name)
+    }
+    assert len(names) == 2
+
+
+def test_an_older_file_without_a_revision_is_read(suite_file: Path) -> None:
+    data = make_plan(suite_file).info.to_json()
+    del data["policy"]["code_hash"], data["policy"]["spec"]["revision"]
+    del data["policy"]["spec"]["name"]
+    policy = RunInfo.from_json(data).policy
+    assert (policy.label, policy.revision, policy.code_hash) == (policy.name, "", "")
+
+
+def test_a_function_is_a_policy_whichever_way_it_is_named(
+    suite_file: Path, mine: Path, tmp_path: Path
+) -> None:
+    def evaluate(policy: Any, runner: str = "serial", **args: Any) -> Run:
+        args = {"proprio": "ee_position", **args}
+        out = tmp_path / f"run-{next(numbers)}"
+        planned = make_plan(suite_file, policy, policy_args=args, out=out)
+        return execute(planned, runner, RunnerOptions(workers=1), Silent())
+
+    numbers = itertools.count()
+    runs = [evaluate("callable", target="mine:act"), evaluate("mine:act", "ray")]
+    runs += [evaluate("mine:act"), evaluate(importlib.import_module("mine").act)]
+    for run in runs:
+        assert run.info.policy.label == "mine:act"
+        assert summarize(run).header.policy == leaderboard_row(run)["policy"] == "mine:act"
+        actions = {record.episode_id: record.actions_hash for record in run.records}
+        assert actions == {record.episode_id: record.actions_hash for record in runs[0].records}
+        assert {record.status for record in run.records} <= {"success", "failure"}
+    assert runs[1].info.run_id.startswith("mine-act-small-")
+
+
+@pytest.mark.parametrize(
+    ("policy", "args"),
+    [("mine:Mine", {}), ("mine:make", {}), ("mine:make", {"way": "well"}), ("mine:policy", {})],
+)
+def test_what_makes_a_policy_stays_what_it_is(
+    policy: str, args: dict[str, Any], suite_file: Path, mine: Path
+) -> None:
+    assert make_plan(suite_file, policy, policy_args=args).info.policy.label == "fake"
+
+
+@pytest.mark.parametrize(
+    ("policy", "args", "text"),
+    [
+        ("mine:Mine", {"way": "on"}, r"'mine:Mine' cannot .*\(ValueError: no such way: on\); give"),
+        ("mine:make", {"way": "on"}, r"cannot .*mine:make.*ValueError: no such way: on"),
+        ("mine:Mine", {"way": "exit"}, r"'mine:Mine' cannot be made .*SystemExit: 3"),
+        ("mine:make_text", {}, "'mine:make_text' makes a str, which is no policy"),
+        ("mine:make", {"target": "x"}, "cannot have the argument 'target'"),
+    ],
+)
+def test_a_policy_that_cannot_be_made_is_told(
+    policy: str, args: dict[str, Any], text: str, suite_file: Path, mine: Path
+) -> None:
+    with pytest.raises(UsageError, match=text) as caught:
+        make_plan(suite_file, policy, policy_args=args)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_gives_equal_arguments_again(suite_file: Path) -> None:
+    args = {"checkpoint": "0012345", "scale": 2}
+    for checkpoint in ("0012345", "12345", "no", "true", 'a "b"', "", "1e3"):
+        args["checkpoint"] = checkpoint
+        planned = make_plan(suite_file, "harness_fakes:PickyPolicy", policy_args=args)
+        words = shlex.split(planned.info.command)
+        pairs = [words[i + 1] for i, word in enumerate(words) if word == "--policy-arg"]
+        assert parse_policy_args(pairs) == args
 
 
 def test_another_seed_is_not_certified(suite_file: Path) -> None:
@@ -126,8 +245,9 @@ def test_a_policy_that_workers_cannot_import_is_refused(suite_file: Path) -> Non
     class Local(FakePolicy):
         pass
 
-    with pytest.raises(UsageError, match="cannot be imported by workers"):
-        make_plan(suite_file, Local)
+    for policy in (Local, lambda seen: seen, FakePolicy()):
+        with pytest.raises(UsageError, match="cannot be imported by workers"):
+            make_plan(suite_file, policy)
 
 
 def test_wrong_options_are_told(suite_file: Path, tmp_path: Path) -> None:

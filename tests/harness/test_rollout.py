@@ -87,6 +87,7 @@ def test_it_looks_only_when_the_policy_is_asked() -> None:
         ("shape", "(3, 6)"),
         ("empty", "0 actions"),
         ("raise", "RuntimeError: out of ideas"),
+        ("exit", "SystemExit: 3"),
     ],
 )
 def test_a_policy_that_goes_wrong_fails_its_episode_only(way: str, text: str) -> None:
@@ -140,7 +141,7 @@ def test_each_session_has_its_own_stream() -> None:
 
     for episode in episodes()[:3]:
         roll(Listening(), episode)
-    assert seeds == [seed_of("policy", e.seed, e.episode_id) for e in episodes()[:3]]
+    assert seeds == [seed_of("policy", e.seed, e.task, e.index) for e in episodes()[:3]]
     assert len(set(seeds)) == 3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -151,6 +152,22 @@ def test_a_hopeless_run_stops_early(evaluate: Evaluate, tmp_path: Path) -> None:
 def test_a_defect_of_ours_ends_the_run_and_is_shown(runner: str, evaluate: Evaluate) -> None:
     with pytest.raises(ZeroDivisionError):
         evaluate("run", "DefectivePolicy", runner=runner, workers=1)
+
+
+def test_an_error_that_came_without_its_cause_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runner = importlib.import_module("vlabench.runner.ray")
+    bare = runner.ray.exceptions.RayTaskError("attempt", "a traceback", ZeroDivisionError())
+    bare.cause = None
+
+    def get(future: object) -> None:
+        raise bare
+
+    monkeypatch.setattr(runner.ray, "get", get)
+    with pytest.raises(runner.ray.exceptions.RayTaskError) as caught:
+        runner._Pool._receive(None, None, 0)
+    assert caught.value is bare
 
 
 def test_an_unknown_cluster_is_told(evaluate: Evaluate) -> None:

@@ -41,6 +41,9 @@ def make(speed="1"):
     policy.speed = speed
     return policy
 
+def make_from(checkpoint):
+    return Needy(checkpoint)
+
 def make_nothing():
     return None
 
@@ -98,6 +101,20 @@ def test_options_become_the_declaration(module):
     assert spec.cameras == (CameraSpec("exterior/0", 64, 64), CameraSpec("wrist/0", 64, 64))
     assert (spec.proprio, spec.privileged, spec.deterministic) == (("ee_position",), True, False)
     assert (spec.chunk_length, spec.executed) == (4, 2)
+
+
+def test_it_is_called_by_its_target_unless_told(module):
+    assert CallablePolicy(target=f"{module}:one").spec().name == "my_policies:one"
+    assert CallablePolicy(target=f"{module}:one", name="mine").spec().name == "mine"
+
+
+def test_a_revision_becomes_the_declaration(module):
+    assert CallablePolicy(target=f"{module}:one", revision="3").spec().revision == "3"
+
+
+def test_an_option_that_a_function_requires_makes_the_policy(module):
+    made = CallablePolicy(target=f"{module}:make_from", checkpoint="x")
+    assert made.spec().name == "noop"
 
 
 def test_all_of_a_chunk_is_executed_unless_told():

@@ -234,6 +234,14 @@ def test_a_url_may_name_the_endpoint_or_a_folder_above_it(server):
     assert [path for path, _, _ in server.requests] == ["/act", "/act", "/vla/act"]
 
 
+def test_a_revision_is_declared_and_not_sent(server):
+    policy = OpenVla(server.url, revision="openvla-7b-finetuned-libero-goal@1234")
+    assert policy.spec().revision == "openvla-7b-finetuned-libero-goal@1234"
+    assert OpenVla(server.url).spec().revision == ""
+    policy.act([see()])
+    assert server.requests[0][2] == GOLDEN_REQUEST
+
+
 def test_another_card_changes_the_declaration(tmp_path):
     packaged = (files("vlabench.policies") / "cards" / "openvla.yaml").read_text(encoding="utf-8")
     card = yaml.safe_load(packaged)

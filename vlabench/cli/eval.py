@@ -13,7 +13,7 @@ from vlabench.types import Json, Observation
 
 if TYPE_CHECKING:
     from vlabench.evaluation import Plan
-    from vlabench.runner.progress import Progress
+    from vlabench.runner.progress import Bar, Lines
     from vlabench.store import Run
 
 INTERRUPTED = 130
@@ -24,7 +24,8 @@ def eval_command(
     policy: Annotated[str, typer.Option(help="A registered policy, or module:attribute.")],
     suite: Annotated[str, typer.Option(help="A packaged suite, or the path of a YAML file.")],
     policy_arg: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An argument of the policy.")
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An argument of the policy: JSON, else text."),
     ] = None,
     episodes: Annotated[int | None, typer.Option(help="Pairs for each task and cell.")] = None,
     tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks.")] = None,
@@ -63,8 +64,9 @@ def eval_command(
         _save_first_frames(planned)
         return
     options = RunnerOptions(workers, ray_address)
+    progress = _progress(quiet)
     try:
-        run = execute(planned, runner, options, _progress(quiet), fresh=fresh)
+        run = execute(planned, runner, options, progress, fresh=fresh)
     except KeyboardInterrupt:
         typer.echo(
             f"Stopped: what has finished is kept in {planned.folder}, and the same command "
@@ -72,16 +74,21 @@ def eval_command(
             err=True,
         )
         raise typer.Exit(INTERRUPTED) from None
+    if progress.tally.before == progress.tally.planned:
+        finished = run.info.finished_at or run.info.created_at
+        typer.echo(f"nothing to run: all {run.info.planned} episodes were done on {finished[:10]}")
     _report(run)
 
 
 def parse_policy_args(pairs: list[str]) -> dict[str, Json]:
     """The values of ``--policy-arg``: ``["scale=0.5"]`` gives ``{"scale": 0.5}``.
 
+    A value is what JSON makes of it, or else the text itself; JSON's own quotes keep a number text.
+
     Raises:
         UsageError: If one has no ``=``, or its name is given twice.
     """
-    import yaml
+    from vlabench.runner.job import argument_of
 
     args: dict[str, Json] = {}
     for pair in pairs:
@@ -90,17 +97,14 @@ def parse_policy_args(pairs: list[str]) -> dict[str, Json]:
             raise UsageError(f"--policy-arg {pair!r} is not of the form KEY=VALUE; write it so.")
         if name in args:
             raise UsageError(f"--policy-arg {name!r} is given twice; keep one.")
-        try:
-            args[name] = yaml.safe_load(text) if text else ""
-        except yaml.YAMLError:
-            args[name] = text
+        args[name] = argument_of(text)
     return args
 
 
 def _describe(planned: Plan) -> None:
     info = planned.info
     marked = "" if info.published_draws else " (other draws than the suite's own)"
-    typer.echo(f"{info.policy.name} on {info.suite} v{info.suite_version}{marked}")
+    typer.echo(f"{info.policy.label} on {info.suite} v{info.suite_version}{marked}")
     typer.echo(f"manifest {info.manifest_hash}, {info.planned} episodes -> {planned.folder}")
     typer.echo(f"contract {info.contract_fingerprint}:")
     for line in info.contract:
@@ -133,7 +137,7 @@ def _save_images(folder: Path, observation: Observation) -> None:
         typer.echo(f"frame 0 of camera {role}: {path}")
 
 
-def _progress(quiet: bool) -> Progress:
+def _progress(quiet: bool) -> Bar | Lines:
     from vlabench.runner.progress import Bar, Lines
 
     return Bar() if sys.stdout.isatty() and not quiet else Lines(typer.echo)

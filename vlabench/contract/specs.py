@@ -132,6 +132,8 @@ class PolicySpec:
         deterministic: Whether equal observations give equal answers.
         stateful: Whether it remembers earlier steps of a session.
         max_batch: Most sessions in one call.
+        revision: Which checkpoint or state of it this is, where arguments and source do not say;
+            results of two revisions never share a run.
     """
 
     name: str
@@ -145,6 +147,7 @@ class PolicySpec:
     deterministic: bool = True
     stateful: bool = False
     max_batch: int = 1
+    revision: str = ""
 
     def to_json(self) -> dict[str, Json]:
         """Plain values, for a file or a hash."""

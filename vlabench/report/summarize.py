@@ -22,7 +22,7 @@ def summarize(run: Run) -> Summary:
     info = run.info
     header = Header(
         run_id=info.run_id,
-        policy=info.policy.name,
+        policy=info.policy.label,
         privileged=info.policy.privileged,
         suite=info.suite,
         suite_version=info.suite_version,

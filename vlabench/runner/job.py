@@ -7,21 +7,35 @@ own environment and its own policy from it.
 from __future__ import annotations
 
 import inspect
+import json
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from vlabench.contract.environment import Environment, World
 from vlabench.contract.negotiate import Pipeline, negotiate
 from vlabench.contract.policy import Policy
-from vlabench.errors import InfrastructureError, UnknownNameError, UsageError
-from vlabench.registry import POLICIES, WORLDS, Registry, load_attribute
+from vlabench.errors import (
+    InfrastructureError,
+    UnknownNameError,
+    UsageError,
+    VlabenchError,
+    in_one_line,
+)
+from vlabench.hashing import canonical_json
+from vlabench.provenance import source_hash
+from vlabench.registry import POLICIES, WORLDS, Registry, load_own, search_in
 from vlabench.rollout import RunContext, run_episode
 from vlabench.trace import Trace
 from vlabench.types import EpisodeRecord, EpisodeSpec, Json
 
 MAX_ATTEMPTS = 3
 """An episode that was lost this often to the infrastructure is missing."""
+
+_CALLABLE = "callable"
+"""The registered policy that makes one of a user's function, which its ``target`` names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +47,15 @@ class Job:
         policy: A registered name or ``module:attribute``.
         policy_args: The policy's keyword arguments.
         context: What every record repeats.
+        folder: Where the user's own modules are searched too; the working folder of whoever made
+            the job.
     """
 
     world: str
     policy: str
     policy_args: Mapping[str, Json]
     context: RunContext
+    folder: str = field(default_factory=lambda: str(Path.cwd()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +127,16 @@ class Station:
     def close(self) -> None:
         """Frees the environment and the policy."""
         parts, self._parts = self._parts, None
-        if parts is not None:
-            parts[1].close()
-            parts[0].close()
+        if parts is None:
+            return
+        environment, policy, _ = parts
+        try:
+            policy.close()
+        finally:
+            environment.close()
 
     def _build(self) -> tuple[Environment, Policy, Pipeline]:
+        search_in(self.job.folder)
         environment = make_world(self.job.world).make()
         policy = make_policy(self.job.policy, self.job.policy_args)
         return environment, policy, negotiate(policy.spec(), environment.spec())
@@ -133,19 +155,83 @@ def make_world(reference: str) -> World:
 def make_policy(reference: str, args: Mapping[str, Json]) -> Policy:
     """The policy that `reference` names, made with `args`.
 
+    A class of a user's own module makes the policy; anything else of it becomes one in the way of
+    the policy ``callable``.
+
     Raises:
-        UsageError: If there is none, it has no such argument, or it needs another.
+        UsageError: If there is none, it has no such argument, needs another, or cannot be made.
     """
     factory: Callable[..., Any] = _load(POLICIES, reference)
+    if _is_own(POLICIES, reference) and not isinstance(factory, type):
+        return make_policy(_CALLABLE, _with_target(reference, args))
     _check_args(reference, factory, args)
-    policy: Policy = factory(**args)
+    try:
+        policy: object = factory(**args)
+    except VlabenchError:
+        raise
+    except (Exception, SystemExit) as error:  # a policy is foreign code and may raise anything
+        raise UsageError(
+            f"The policy {reference!r} cannot be made with the arguments {canonical_json(args)} "
+            f"({in_one_line(error)}); give other --policy-arg values, or mend the policy."
+        ) from error
+    if not isinstance(policy, Policy):
+        raise UsageError(
+            f"The policy {reference!r} makes a {type(policy).__name__}, which is no policy; "
+            "see vlabench.contract.policy.Policy for its methods."
+        )
     return policy
 
 
+def policy_code_hash(reference: str, args: Mapping[str, Json]) -> str:
+    """Hash of the source of a user's own policy; empty for one that needs none of the user's.
+
+    Two files count: that of the module it is named by, and the one that defines it if it is
+    another. What these import does not count; `PolicySpec.revision` may tell of it.
+    """
+    target = str(args.get("target", "")).strip() if reference == _CALLABLE else reference
+    if not _is_own(POLICIES, target):
+        return ""
+    defining = inspect.getmodule(load_own(target, POLICIES.kind))
+    modules = {sys.modules[target.partition(":")[0]], defining}
+    return source_hash(module for module in modules if module is not None)
+
+
+def argument_of(text: str) -> Json:
+    """The value of a ``--policy-arg``: what JSON makes of it, or else the text itself.
+
+    So ``0.5`` is a number, ``no`` and ``0012345`` are text, and so is ``"0.5"`` in its quotes.
+    """
+    try:
+        value: Json = json.loads(text)
+        canonical_json(value)
+    except ValueError:
+        return text
+    return value
+
+
+def argument_text(value: Json) -> str:
+    """The text that `argument_of` turns back into `value`."""
+    plain = isinstance(value, str) and argument_of(value) == value
+    return value if plain else canonical_json(value)
+
+
 def _load(registry: Registry, reference: str) -> Any:
-    if ":" in reference and reference not in registry.names():
-        return load_attribute(reference, registry.kind)
+    if _is_own(registry, reference):
+        return load_own(reference, registry.kind)
     return registry.load(reference)
+
+
+def _is_own(registry: Registry, reference: str) -> bool:
+    return ":" in reference and reference not in registry.names()
+
+
+def _with_target(reference: str, args: Mapping[str, Json]) -> dict[str, Json]:
+    if "target" in args:
+        raise UsageError(
+            f"The policy {reference!r} is no class, so it cannot have the argument 'target'; "
+            "rename that argument."
+        )
+    return {"target": reference, **args}
 
 
 def _check_args(reference: str, factory: Callable[..., Any], args: Mapping[str, Json]) -> None:

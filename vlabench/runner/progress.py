@@ -68,8 +68,12 @@ class Tally:
     def rate(self) -> str:
         """Episodes per minute since this start, and the success so far."""
         minutes = max(time.monotonic() - self.began, 1e-9) / 60
-        success = f"{self.successes / self.done:.0%}" if self.done else "-"
-        return f"{(self.done - self.before) / minutes:.1f} episodes/min, success {success}"
+        done = self.done - self.before
+        return f"{done / minutes:.1f} episodes/min, success {self.success()}"
+
+    def success(self) -> str:
+        """The share of successes so far, in percent."""
+        return f"{self.successes / self.done:.0%}" if self.done else "-"
 
 
 @dataclass
@@ -102,36 +106,32 @@ class Lines:
 
 @dataclass
 class Bar:
-    """A bar of rich on the terminal."""
+    """A bar of tqdm on the terminal, with the success so far."""
 
     tally: Tally = field(default_factory=Tally)
     _bar: Any = None
-    _task: Any = None
 
     def begin(self, planned: int, done: int, successes: int) -> None:
         """Draws the bar."""
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
+        from tqdm import tqdm
 
         self.tally = Tally(planned, done, done, successes)
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-        self._bar = RichProgress(*columns, TimeRemainingColumn())
-        self._bar.start()
-        self._task = self._bar.add_task("starting", total=planned, completed=done)
+        self._bar = tqdm(total=planned, initial=done, unit="episode", dynamic_ncols=True)
 
     def finished(self, record: EpisodeRecord) -> None:
         """Moves the bar."""
         self.tally.add(record)
-        self._bar.update(self._task, completed=self.tally.done, description=self.tally.rate())
+        self._bar.set_postfix_str(f"success {self.tally.success()}", refresh=False)
+        self._bar.update()
 
     def lost(self, attempt: LostAttempt) -> None:
         """Writes a line above the bar."""
-        self._bar.console.print(describe_loss(attempt), markup=False, highlight=False)
+        self._bar.write(describe_loss(attempt))
 
     def end(self) -> None:
         """Leaves the bar as it is."""
         if self._bar is not None:
-            self._bar.stop()
+            self._bar.close()
 
 
 def describe_loss(attempt: LostAttempt) -> str:

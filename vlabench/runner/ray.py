@@ -4,6 +4,9 @@ Several GL contexts in one process have shown one environment the frames of anot
 environment has a process of its own. A worker that dies takes one attempt with it: the episode
 runs again, with the same seed, in a new worker.
 
+Workers run with `WORKER_ENVIRONMENT`, so with ``OMP_NUM_THREADS=1``; the serial runner stays in
+the process that it finds itself in, and keeps that one's number of threads.
+
 This is the only module that imports ray.
 """
 
@@ -115,6 +118,8 @@ class _Pool:
         try:
             event: Event = ray.get(future)
         except ray.exceptions.RayTaskError as error:
+            if error.cause is None:
+                raise
             raise error.cause from error
         except ray.exceptions.RayError as error:
             reason = " ".join(str(error).split())[:300]

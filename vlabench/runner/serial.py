@@ -1,4 +1,8 @@
-"""Runs every episode in this process, one after another: simple to debug, and the reference."""
+"""Runs every episode in this process, one after another: simple to debug, and the reference.
+
+Environment variables stay as they are; Ray's workers get ``OMP_NUM_THREADS=1`` and
+``LP_NUM_THREADS=0`` instead, which one may set here for the same threads.
+"""
 
 from __future__ import annotations
 

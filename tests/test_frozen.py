@@ -1,0 +1,68 @@
+"""World 1 stays what it is: its draws, its physics and its predicates, to the bit.
+
+``frozen.json`` holds the hash of every published manifest, and for one episode of each task the
+hashes of the first state, the expert's actions and the last state. Where a change moves one of
+them, old and new records must not be compared: raise `VERSION` in ``envs/profile.py`` (and the
+versions of the suites), and write the file anew with ``python tests/test_frozen.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+import vlabench
+from vlabench.envs.profile import VERSION
+from vlabench.envs.world import TabletopWorld
+from vlabench.registry import TASKS
+from vlabench.suite import build_manifest, load_suite, suite_names
+
+FILE = Path(__file__).parent / "frozen.json"
+FIELDS = ("steps", "init_state_hash", "actions_hash", "final_state_hash")
+
+
+def manifest_hash(suite: str) -> str:
+    return build_manifest(load_suite(suite), TabletopWorld()).hash
+
+
+def episodes() -> dict[str, dict[str, object]]:
+    with TemporaryDirectory() as folder:
+        run = vlabench.evaluate("expert", "smoke", runner="serial", out=Path(folder) / "run")
+        nominal = [record for record in run.records if not record.changes]
+        return {r.task: {field: getattr(r, field) for field in FIELDS} for r in nominal}
+
+
+@pytest.fixture(scope="module")
+def frozen() -> dict[str, dict[str, object]]:
+    values: dict[str, dict[str, object]] = json.loads(FILE.read_text())
+    assert values["world"] == VERSION, "write frozen.json anew, see the head of this file"
+    return values
+
+
+@pytest.fixture(scope="module")
+def now() -> dict[str, dict[str, object]]:
+    return episodes()
+
+
+@pytest.mark.parametrize("suite", suite_names())
+def test_published_manifests_do_not_change(suite: str, frozen: dict[str, dict[str, object]]):
+    assert manifest_hash(suite) == frozen["manifests"][suite]
+
+
+@pytest.mark.parametrize("task", TASKS.names())
+def test_physics_and_predicates_do_not_change(
+    task: str, frozen: dict[str, dict[str, object]], now: dict[str, dict[str, object]]
+):
+    assert now[task] == frozen["episodes"][task]
+
+
+if __name__ == "__main__":
+    values = {
+        "world": VERSION,
+        "manifests": {suite: manifest_hash(suite) for suite in suite_names()},
+        "episodes": episodes(),
+    }
+    FILE.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
