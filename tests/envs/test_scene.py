@@ -178,10 +178,11 @@ def test_everything_stands_where_it_was_drawn(draw: Draw, task: str) -> None:
     assert np.abs(scene.home - base_spec("panda").home).max() <= JOINT_NOISE
 
 
-def test_the_hand_is_all_that_can_hold(scene: Scene) -> None:
+def test_the_whole_robot_counts_as_what_can_hold(scene: Scene) -> None:
     names = {scene.model.body(scene.model.geom_bodyid[g]).name for g in scene.robot_geoms}
     assert {"gripper0_right_leftfinger", "gripper0_right_rightfinger"} <= names
-    assert all(name.startswith("gripper0_right_") for name in names)
+    assert {f"robot0_link{k}" for k in range(8)} <= names
+    assert all(name.startswith(("robot0_", "gripper0_right_")) for name in names)
     for finger in ("leftfinger", "rightfinger"):
         body = scene.model.body(f"gripper0_right_{finger}").id
         first = scene.model.body_geomadr[body]
