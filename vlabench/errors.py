@@ -51,12 +51,6 @@ class ContractError(UsageError):
     """A policy and an environment that do not agree; the text names both sides."""
 
 
-class NotComparableError(VlabenchError):
-    """Two results that must not stand beside each other."""
-
-    exit_code = 4
-
-
 class InvalidRunError(VlabenchError):
     """A run with too many missing episodes to be published."""
 

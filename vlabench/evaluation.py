@@ -35,7 +35,7 @@ from vlabench.runner.job import (
 )
 from vlabench.runner.progress import Progress, Silent
 from vlabench.store import Run, RunWriter
-from vlabench.suite import Manifest, build_manifest, load_suite
+from vlabench.suite import Manifest, build_manifest, load_suite, suite_names
 from vlabench.types import Json, Observation
 
 RUNS = Path("results/runs")
@@ -82,7 +82,7 @@ def evaluate(
         policy_args: Keyword arguments of the policy.
         episodes: Pairs for each task and cell, instead of the suite's own number.
         tasks: Only these tasks of the suite.
-        seed: Other draws; the run is then marked as not the published ones.
+        seed: Other draws than the suite's own; the run is then marked as partial.
         limit: Only the first so many pairs of the manifest.
         workers: Processes; as many as there are processors by default.
         runner: ``"ray"`` or ``"serial"``.
@@ -139,7 +139,8 @@ def plan(
     args = dict(policy_args or {})
     name = policy if isinstance(policy, str) else _reference(policy)
     _check_json(args)
-    chosen = load_suite(suite).narrowed(tasks=tasks, episodes=episodes, seed=seed)
+    whole = load_suite(suite)
+    chosen = whole.narrowed(tasks=tasks, episodes=episodes, seed=seed)
     the_world = make_world(world)
     made = make_policy(name, args)
     try:
@@ -149,6 +150,8 @@ def plan(
     pipeline = negotiate(spec, the_world.spec())
     manifest = build_manifest(chosen, the_world)
     manifest = manifest if limit is None else manifest.limit(limit)
+    complete = limit is None and chosen == whole
+    complete = complete or manifest.hash == build_manifest(whole, the_world).hash
     code_hash = policy_code_hash(name, args)
     policy_info = PolicyInfo(name, args, spec.to_json(), spec.privileged, code_hash)
     run_id = run_name(policy_info, chosen.name, manifest.hash, manifest.env_fingerprint)
@@ -164,7 +167,8 @@ def plan(
         contract_fingerprint=pipeline.fingerprint,
         policy=policy_info,
         world=world,
-        published_draws=seed is None,
+        complete=complete,
+        published_draws=complete and suite in suite_names(),
         planned=len(manifest.episodes),
         missing=len(manifest.episodes),
         vlabench_version=provenance.vlabench_version(),

@@ -20,7 +20,7 @@ from statistics import fmean, median
 from typing import TypeAlias
 
 from vlabench import stats
-from vlabench.errors import UsageError
+from vlabench.errors import InvalidRunError, UsageError
 from vlabench.registry import AXES
 from vlabench.report import Row, Summary, summarize
 from vlabench.store import Run
@@ -34,6 +34,7 @@ IDENTITY: Mapping[str, str] = {
     "privileged": "whether it reads the simulator's state",
     "suite": "name of the suite",
     "suite_version": "its version",
+    "complete": "whether these are all the suite's own episodes; if not, there is no overall",
     "manifest_hash": "of the episodes",
     "env_fingerprint": "of the world",
     "contract_fingerprint": "of the policy's own pipeline; no part of the ranking",
@@ -87,8 +88,16 @@ class Leaderboard:
 def leaderboard_row(run: Run) -> dict[str, Cell]:
     """The row of one run, without a rank, which only several runs can have.
 
-    A run that is not valid, or left out a part of its suite, has no overall success rate.
+    A run that left out a part of its suite has no overall success rate.
+
+    Raises:
+        InvalidRunError: If too many of its episodes are missing: nothing of it can be compared.
     """
+    if not run.valid:
+        raise InvalidRunError(
+            f"{run.path} is not valid: {len(run.missing)} of {run.info.planned} episodes are "
+            "missing; the same eval command finishes it."
+        )
     info, summary = run.info, summarize(run)
     row: dict[str, Cell] = {
         "rank": None,
@@ -96,6 +105,7 @@ def leaderboard_row(run: Run) -> dict[str, Cell]:
         "privileged": info.policy.privileged,
         "suite": info.suite,
         "suite_version": info.suite_version,
+        "complete": info.complete,
         "manifest_hash": info.manifest_hash,
         "env_fingerprint": info.env_fingerprint,
         "contract_fingerprint": info.contract_fingerprint,
@@ -128,6 +138,7 @@ def update_leaderboard(runs: Sequence[Run], path: Path) -> Leaderboard:
 
     Raises:
         UsageError: If the file is no leaderboard or cannot be written, or a run is given twice.
+        InvalidRunError: If too many episodes of a run are missing; the file stays as it was.
     """
     _refuse_twice(runs)
     before = read_leaderboard(path)

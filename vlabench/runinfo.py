@@ -13,6 +13,10 @@ from vlabench.provenance import Checkout
 from vlabench.types import SCHEMA_VERSION, Json
 
 
+DECISIVE = ("python", "numpy", "mujoco", "torch", "robosuite")
+"""What the versions of can change an episode."""
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyInfo:
     """The policy of a run.
@@ -42,6 +46,17 @@ class PolicyInfo:
         return str(self.spec.get("revision", ""))
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One of the times that a run was taken up again, and where."""
+
+    created_at: str
+    command: str
+    os: str
+    cpu: str
+    git: Checkout | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
     """The content of ``run.json``.
@@ -51,14 +66,19 @@ class RunInfo:
         created_at: When it was first started, ISO 8601 in UTC.
         finished_at: When its last episode was written; None until then.
         command: The command that makes this run.
-        published_draws: Whether the draws are the suite's own, not another seed's.
+        complete: Whether these are all the suite's episodes, and none but those.
+        published_draws: Whether the suite is a packaged one, and the run complete.
         contract: The lines that describe the pipeline between policy and environment.
         planned: Episodes in the manifest.
         completed: Episodes with a record when this was written.
         missing: `planned` - `completed`.
         code_hash: Of the sources that can change an episode; see `vlabench.provenance`.
         git: The checkout; None for an installed copy.
-        episodes_sha256: Of ``episodes.jsonl`` when it is complete.
+        versions: Of Python and of the packages below; equal for all episodes of a run.
+        os: The operating system that it was begun on.
+        cpu: The processor that it was begun on.
+        sessions: The times that it was taken up again, in order; the first is told above.
+        episodes_sha256: Of ``episodes.jsonl`` when every episode is in it.
     """
 
     run_id: str
@@ -72,6 +92,7 @@ class RunInfo:
     contract_fingerprint: str
     policy: PolicyInfo
     world: str
+    complete: bool
     published_draws: bool
     planned: int
     completed: int = 0
@@ -82,22 +103,25 @@ class RunInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     os: str = ""
     cpu: str = ""
+    sessions: tuple[Session, ...] = ()
     finished_at: str | None = None
     episodes_sha256: str | None = None
     schema_version: str = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Json]:
         """A dictionary that `from_json` turns back into an equal value."""
-        return {**asdict(self), "contract": list(self.contract)}
+        data = asdict(self)
+        return data | {"contract": list(self.contract), "sessions": list(data["sessions"])}
 
     @staticmethod
     def from_json(data: Mapping[str, Json]) -> RunInfo:
         """The value that `to_json` wrote; fields of a newer minor version are left out."""
-        git = data["git"]
+        sessions = (known(Session, session) for session in data.get("sessions", ()))
         nested = {
             "contract": tuple(data["contract"]),
             "policy": PolicyInfo(**known(PolicyInfo, data["policy"])),
-            "git": None if git is None else Checkout(**known(Checkout, git)),
+            "git": _checkout(data["git"]),
+            "sessions": tuple(Session(**{**s, "git": _checkout(s["git"])}) for s in sessions),
         }
         return RunInfo(**{**known(RunInfo, data), **nested})
 
@@ -113,6 +137,8 @@ class RunInfo:
             "the contract": (self.contract_fingerprint, other.contract_fingerprint),
             "the code": (self.code_hash, other.code_hash),
         }
+        for name in DECISIVE:
+            pairs[name] = (self.versions.get(name, "absent"), other.versions.get(name, "absent"))
         for what, (mine, theirs) in pairs.items():
             if canonical_json(mine) != canonical_json(theirs):
                 return f"{what} is {_short(theirs)} now and was {_short(mine)}"
@@ -144,6 +170,10 @@ def check_schema(version: str, where: str) -> None:
             f"{where} has schema version {version}, and this vlabench reads {SCHEMA_VERSION}; "
             "read it with the version that wrote it."
         )
+
+
+def _checkout(data: Mapping[str, Json] | None) -> Checkout | None:
+    return None if data is None else Checkout(**known(Checkout, data))
 
 
 def _short(value: Json) -> str:

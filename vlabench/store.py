@@ -33,7 +33,7 @@ from vlabench.jsonfiles import (
     understanding,
     write_json,
 )
-from vlabench.runinfo import RunInfo, check_schema, known
+from vlabench.runinfo import RunInfo, Session, check_schema, known
 from vlabench.suite import Manifest
 from vlabench.trace import Trace, load_trace, save_trace
 from vlabench.types import SCHEMA_VERSION, EpisodeRecord
@@ -42,7 +42,10 @@ RUN, MANIFEST, EPISODES, ATTEMPTS = "run.json", "manifest.json", "episodes.jsonl
 TRACES = "traces"
 LOCK = ".lock"
 OWN_NAMES = frozenset({RUN, MANIFEST, EPISODES, ATTEMPTS, TRACES, LOCK, "run.tmp", "manifest.tmp"})
-DERIVED_NAMES = frozenset({"tables", "plots", "videos", "report.html", "dry-run"})
+DRY_RUN = "dry-run"
+"""What may stand in the folder before there is a run."""
+
+DERIVED_NAMES = frozenset({"tables", "plots", "videos", "report.html", DRY_RUN})
 """What may stand in a run's folder besides; it can be made again from the rest."""
 
 LARGEST_MISSING_SHARE = 0.01
@@ -104,6 +107,18 @@ class Run:
         """Whether at most one percent of the episodes are missing."""
         return len(self.missing) <= LARGEST_MISSING_SHARE * len(self.manifest.episodes)
 
+    @property
+    def running(self) -> bool:
+        """Whether a writer is at work in the folder right now."""
+        try:
+            with (self.path / LOCK).open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
     def trace(self, episode_id: str) -> Trace:
         """The executed actions and checksums of one episode.
 
@@ -144,6 +159,8 @@ class RunWriter:
     def __enter__(self) -> Self:
         try:
             with self._writing():
+                _refuse_a_file(self.path)
+                _refuse_strangers(self.path)
                 (self.path / TRACES).mkdir(parents=True, exist_ok=True)
                 self._take_lock()
                 self._prepare()
@@ -197,8 +214,6 @@ class RunWriter:
         if (self.path / RUN).exists() and not self._fresh:
             self._take_up(_read_info(self.path))
             return
-        if not (self.path / RUN).exists():
-            _refuse_strangers(self.path)
         if self._fresh:
             _empty(self.path)
         self._begin()
@@ -210,19 +225,17 @@ class RunWriter:
                 f"The folder {self.path} holds another run: {reason}; "
                 "start over with --fresh, or give another --out."
             )
-        self.info = replace(
-            self.info,
-            run_id=before.run_id,
-            created_at=before.created_at,
-            finished_at=before.finished_at,
-            episodes_sha256=before.episodes_sha256,
-        )
         drop_torn_line(self.path / EPISODES)
         drop_torn_line(self.path / ATTEMPTS)
         planned = self.manifest.by_id
         for record in _read_records(self.path / EPISODES):
             if record.episode_id in planned:
                 self.done[record.episode_id] = record
+        now, self.info = self.info, before
+        if len(self.done) < len(planned):
+            session = Session(now.created_at, now.command, now.os, now.cpu, now.git)
+            self.info = replace(before, sessions=(*before.sessions, session))
+            self._write_info(finished=False)
 
     def _begin(self) -> None:
         """Writes ``run.json`` last: a folder that has one is whole."""
@@ -287,11 +300,21 @@ def _empty(path: Path) -> None:
     (path / TRACES).mkdir()
 
 
+def _refuse_a_file(path: Path) -> None:
+    for place in (path, *path.parents):
+        if place.exists() and not place.is_dir():
+            raise UsageError(f"{place} is a file; give a new or an empty folder as --out.")
+
+
 def _refuse_strangers(path: Path) -> None:
     """A folder that holds something, and no run, is not ours to write into."""
+    if not path.exists() or (path / RUN).exists():
+        return
     strangers = sorted(
-        entry.name for entry in path.iterdir() if entry.name not in OWN_NAMES | DERIVED_NAMES
+        entry.name for entry in path.iterdir() if entry.name not in OWN_NAMES | {DRY_RUN}
     )
+    if not strangers and not (path / EPISODES).exists() and (path / TRACES).exists():
+        strangers = [f"{TRACES}/{entry.name}" for entry in (path / TRACES).iterdir()]
     if strangers:
         raise UsageError(
             f"The folder {path} holds other things ({strangers[0]}) and no run; "

@@ -14,14 +14,14 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictInt, model_validator
 
 from vlabench.contract.environment import World
 from vlabench.errors import UnknownNameError, UsageError
 from vlabench.hashing import content_hash
 from vlabench.seeding import stream
 from vlabench.types import Change, EpisodeSpec, Json
-from vlabench.yamlio import load_model
+from vlabench.yamlio import KeyPath, line_of, load_with_lines
 
 
 class Cell(BaseModel):
@@ -50,12 +50,13 @@ class Suite(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    version: int = Field(ge=1)
+    version: StrictInt = Field(ge=1)
     description: str = Field(min_length=1)
-    seed: int = Field(ge=0)
-    episodes: int = Field(ge=1)
+    seed: StrictInt = Field(ge=0)
+    episodes: StrictInt = Field(ge=1)
     tasks: tuple[str, ...] = Field(min_length=1)
     cells: tuple[Cell, ...] = ()
+    _places: Mapping[tuple[str, ...], str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -77,6 +78,13 @@ class Suite(BaseModel):
     def cells_of(self, task: str) -> list[Cell]:
         """The cells that apply to `task`."""
         return [cell for cell in self.cells if cell.tasks is None or task in cell.tasks]
+
+    def place_of(self, *names: str) -> str:
+        """The file and line of a name: ``"tasks", task`` or ``"cells", axis`` or a level after it.
+
+        Empty for a suite that was not read from a file.
+        """
+        return self._places.get(names, "")
 
     def narrowed(
         self,
@@ -193,11 +201,11 @@ def load_suite(name: str) -> Suite:
         UsageError: If the file is not a suite; the text names the line.
     """
     if name.endswith(".yaml"):
-        return load_model(Path(name), Suite)
+        return _read(Path(name))
     if name not in suite_names():
         raise UnknownNameError("suite", name, suite_names())
     with as_file(files("vlabench.suites") / f"{name}.yaml") as path:
-        return load_model(path, Suite)
+        return _read(path)
 
 
 def build_manifest(suite: Suite, world: World) -> Manifest:
@@ -208,7 +216,8 @@ def build_manifest(suite: Suite, world: World) -> Manifest:
     the axes.
 
     Raises:
-        UsageError: If the world does not know a task, an axis or a level.
+        UsageError: If the world does not know a task, an axis or a level; the text names the
+            line of the suite's file.
     """
     return Manifest(
         suite=suite.name,
@@ -242,7 +251,10 @@ def _draw(
     changes: tuple[Change, ...],
     control_id: str | None,
 ) -> EpisodeSpec:
-    drawn = world.draw(task, changes, seed=suite.seed, index=index)
+    try:
+        drawn = world.draw(task, changes, seed=suite.seed, index=index)
+    except UsageError as error:
+        raise _placed(error, suite, task, changes) from None
     return EpisodeSpec(
         task=task,
         changes=changes,
@@ -255,6 +267,32 @@ def _draw(
         embodiment=drawn.embodiment,
         control_id=control_id,
     )
+
+
+def _placed(error: UsageError, suite: Suite, task: str, changes: Sequence[Change]) -> UsageError:
+    """`error` with the line of the suite's file that the world does not take."""
+    place = suite.place_of("tasks", task)
+    for change in changes:
+        spoken_of = [change.level] if repr(change.level) in str(error) else []
+        place = suite.place_of("cells", change.axis, *spoken_of)
+    if not place:
+        return error
+    if isinstance(error, UnknownNameError):
+        return UnknownNameError(error.kind, error.name, error.valid, where=place)
+    return UsageError(f"{place}: {error}")
+
+
+def _read(path: Path) -> Suite:
+    suite, lines = load_with_lines(path, Suite)
+    keys: dict[tuple[str, ...], KeyPath] = {}
+    for number, task in enumerate(suite.tasks):
+        keys["tasks", task] = ("tasks", number)
+    for number, cell in enumerate(suite.cells):
+        keys["cells", cell.axis] = ("cells", number, "axis")
+        for row, level in enumerate(cell.levels):
+            keys["cells", cell.axis, level] = ("cells", number, "levels", row)
+    suite._places = {names: f"{path}:{line_of(lines, key)}" for names, key in keys.items()}
+    return suite
 
 
 def _order(suite: Suite) -> Iterator[tuple[str, int]]:

@@ -8,13 +8,14 @@ is told in one sentence with the line it stands on.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from yaml.constructor import ConstructorError, SafeConstructor
 
 from vlabench.errors import UsageError
 from vlabench.types import Json
@@ -28,16 +29,32 @@ def load_model(path: Path, model: type[Model]) -> Model:
     """The `model` that the YAML file at `path` describes.
 
     Raises:
+        UsageError: As `load_with_lines`.
+    """
+    return load_with_lines(path, model)[0]
+
+
+def load_with_lines(path: Path, model: type[Model]) -> tuple[Model, Mapping[KeyPath, int]]:
+    """The `model` that the YAML file at `path` describes, and the line of every key and item.
+
+    Raises:
         UsageError: If the file cannot be read, is no YAML, repeats a key, or does not fit the
             model; the text names the file and the line.
     """
     value, lines = _read(path)
     try:
-        return model.model_validate(value)
+        return model.model_validate(value), lines
     except ValidationError as error:
         # A misspelt key is missing under its right name too: the misspelling is what to tell.
         first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
         raise UsageError(_sentence(path, lines, model, first)) from None
+
+
+def line_of(lines: Mapping[KeyPath, int], where: KeyPath) -> int:
+    """The line of the key or item at `where`, or of the nearest one above it."""
+    while where not in lines:
+        where = where[:-1]
+    return lines[where]
 
 
 def load_yaml(path: Path) -> Json:
@@ -56,24 +73,44 @@ def _read(path: Path) -> tuple[Json, dict[KeyPath, int]]:
         raise UsageError(f"Cannot read {path}: {error}; give the path of a YAML file.") from error
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        lines: dict[KeyPath, int] = {(): 1}
-        if node is not None:
-            lines.update(_lines(path, node, (), 1))
-        return yaml.safe_load(text), lines
+        if node is None:
+            return None, {(): 1}
+        lines = dict(_lines(path, node, (), 1))
+        return _Constructor().construct_document(node), lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise UsageError(f"{path}:{line}: this is no YAML ({error.problem}); mend it.") from error
     except yaml.YAMLError as error:
         raise UsageError(f"{path}: this is no YAML ({error}); mend it.") from error
+    except RecursionError:
+        raise UsageError(f"{path}:1: this is nested too deeply; make it flatter.") from None
 
 
-def _lines(path: Path, node: yaml.Node, where: KeyPath, line: int) -> Iterator[tuple[KeyPath, int]]:
+class _Constructor(SafeConstructor):
+    """Points at a value that looks like a date or a number and is none."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Json:
+        try:
+            value: Json = super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError, ArithmeticError) as error:
+            problem = f"{node.value!r} cannot be read as {node.tag.rpartition(':')[2]}: {error}"
+            mark = node.start_mark
+            raise ConstructorError(problem=problem, problem_mark=mark) from error
+        return value
+
+
+def _lines(
+    path: Path, node: yaml.Node, where: KeyPath, line: int, above: tuple[yaml.Node, ...] = ()
+) -> Iterator[tuple[KeyPath, int]]:
     """The line of every key and item, so that an error can point at it."""
+    if any(node is other for other in above):
+        raise UsageError(f"{path}:{line}: this alias stands inside itself; write its value out.")
+    above = (*above, node)
     yield where, line
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield from _lines(path, item, (*where, index), item.start_mark.line + 1)
+            yield from _lines(path, item, (*where, index), item.start_mark.line + 1, above)
     elif isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, item in node.value:
@@ -84,14 +121,14 @@ def _lines(path: Path, node: yaml.Node, where: KeyPath, line: int) -> Iterator[t
                     "keep one of them."
                 )
             seen[name] = key_line
-            yield from _lines(path, item, (*where, name), key_line)
+            yield from _lines(path, item, (*where, name), key_line, above)
 
 
 def _sentence(
     path: Path, lines: dict[KeyPath, int], model: type[BaseModel], error: ErrorDetails
 ) -> str:
     where = error["loc"]
-    place = f"{path}:{_line(lines, where)}"
+    place = f"{path}:{line_of(lines, where)}"
     key = where[-1] if where else "the file"
     if error["type"] == "extra_forbidden":
         valid = _keys_at(model, where[:-1])
@@ -105,12 +142,6 @@ def _sentence(
     name = ".".join(str(part) for part in where) or "the file"
     message = error["msg"][0].lower() + error["msg"][1:]
     return f"{place}: {name} is {error['input']!r}, but {message}."
-
-
-def _line(lines: dict[KeyPath, int], where: KeyPath) -> int:
-    while where not in lines:
-        where = where[:-1]
-    return lines[where]
 
 
 def _keys_at(model: type[BaseModel], where: KeyPath) -> list[str]:

@@ -116,6 +116,7 @@ def make_run(
             contract_fingerprint="contract",
             policy=PolicyInfo(name=folder.name, args={}, spec={}, privileged=False),
             world="fake",
+            complete=True,
             published_draws=True,
             planned=len(planned),
             vlabench_version="0",

@@ -24,6 +24,7 @@ from vlabench.runinfo import RunInfo, run_name
 from vlabench.runner.job import RunnerOptions
 from vlabench.runner.progress import Lines, Silent
 from vlabench.store import Run
+from vlabench.suite import load_suite
 
 WORLD = "harness_fakes:FakeWorld"
 
@@ -56,12 +57,27 @@ def test_a_run_says_what_it_was(suite_file: Path, tmp_path: Path) -> None:
     assert info.policy.name == "harness_fakes:FakePolicy"
     assert info.policy.spec["executed"] == 2
     assert not info.policy.privileged
-    assert (info.suite, info.suite_version, info.published_draws) == ("small", 3, True)
+    assert (info.suite, info.suite_version) == ("small", 3)
+    assert not info.complete
+    assert not info.published_draws
     assert info.env_fingerprint == "fake-env"
     assert any("exterior/0" in line for line in info.contract)
     assert info.versions["python"] == sys.version.split()[0]
     assert info.planned == info.completed
     assert "--limit 2" in info.command
+
+
+def test_a_run_knows_whether_it_is_the_whole_suite(suite_file: Path) -> None:
+    def complete(**options: Any) -> bool:
+        return make_plan(suite_file, **options).info.complete
+
+    whole = make_plan(suite_file).manifest
+    assert complete()
+    assert complete(limit=len(whole.episodes))
+    assert complete(seed=load_suite(str(suite_file)).seed)
+    assert not complete(limit=1)
+    assert not complete(seed=12345)
+    assert not complete(episodes=1)
 
 
 def test_the_folder_is_named_by_what_the_command_means(suite_file: Path) -> None:

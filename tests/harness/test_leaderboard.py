@@ -13,7 +13,7 @@ from report_fakes import episodes, make_run
 from typer.testing import CliRunner
 
 from vlabench.cli.leaderboard import leaderboard_command
-from vlabench.errors import UsageError
+from vlabench.errors import InvalidRunError, UsageError
 from vlabench.leaderboard import leaderboard_row, ranks, read_leaderboard, update_leaderboard
 from vlabench.registry import AXES
 from vlabench.runinfo import PolicyInfo
@@ -70,12 +70,21 @@ def test_a_row_says_what_the_run_says(runs: dict[str, Run]) -> None:
     assert row["progress"] == pytest.approx(0.25)
 
 
-def test_an_invalid_run_has_no_overall(runs: dict[str, Run]) -> None:
-    row = leaderboard_row(runs["broken"])
-    assert row["n_missing"] == 36
-    assert all(row.get(name) is None for name in ("success_rate", "ci_low", "ci_high", "n", "rank"))
+def test_a_run_that_is_not_valid_is_refused(runs: dict[str, Run], tmp_path: Path) -> None:
+    path = tmp_path / "board.csv"
+    with pytest.raises(InvalidRunError, match="broken is not valid: 36 of 80 episodes"):
+        update_leaderboard([runs["good"], runs["broken"]], path)
+    assert not path.exists()
+
+
+def test_a_part_of_a_suite_has_no_overall_and_no_rank(tmp_path: Path) -> None:
+    part = make_run(tmp_path / "part", PLANNED, good, complete=False)
+    row = leaderboard_row(part)
+    assert row["complete"] is False
+    assert all(row.get(name) is None for name in ("success_rate", "ci_low", "ci_high", "n"))
     assert row["worst_axis"] is None
-    assert row["success_rate_lighting"] == 1.0
+    assert row["success_rate_lighting"] is not None
+    assert ranks([part]) == [None]
 
 
 def test_what_does_not_differ_shares_a_rank(runs: dict[str, Run]) -> None:
@@ -130,8 +139,9 @@ def test_the_file_keeps_others_and_replaces_the_same_run(
 
 def test_the_file_does_not_depend_on_the_order(runs: dict[str, Run], tmp_path: Path) -> None:
     one, other = tmp_path / "one.csv", tmp_path / "other.csv"
-    update_leaderboard(list(runs.values()), one)
-    update_leaderboard(list(runs.values())[::-1], other)
+    valid = [run for run in runs.values() if run.valid]
+    update_leaderboard(valid, one)
+    update_leaderboard(valid[::-1], other)
     assert one.read_bytes() == other.read_bytes()
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -151,8 +161,9 @@ def test_columns_are_fixed_and_foreign_ones_stay(runs: dict[str, Run], tmp_path:
 
 
 def test_a_cell_without_data_is_empty(runs: dict[str, Run], tmp_path: Path) -> None:
-    update_leaderboard([runs["broken"]], tmp_path / "board.csv")
-    row = rows(tmp_path / "board.csv")["broken"]
+    part = make_run(tmp_path / "part", PLANNED, good, complete=False)
+    update_leaderboard([part], tmp_path / "board.csv")
+    row = rows(tmp_path / "board.csv")["part"]
     assert (row["rank"], row["success_rate"], row["gap_object-pose"]) == ("", "", "")
 
 

@@ -103,7 +103,7 @@ def parse_policy_args(pairs: list[str]) -> dict[str, Json]:
 
 def _describe(planned: Plan) -> None:
     info = planned.info
-    marked = "" if info.published_draws else " (other draws than the suite's own)"
+    marked = "" if info.complete else " (not all of the suite's own episodes)"
     typer.echo(f"{info.policy.label} on {info.suite} v{info.suite_version}{marked}")
     typer.echo(f"manifest {info.manifest_hash}, {info.planned} episodes -> {planned.folder}")
     typer.echo(f"contract {info.contract_fingerprint}:")

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vlabench import stats
-from vlabench.errors import UnknownNameError
 from vlabench.report.summary import Chain, Gap, Header, Kind, Rate, Row, Summary
 from vlabench.store import Run
-from vlabench.suite import load_suite
 from vlabench.types import EpisodeRecord, EpisodeSpec
 
 COMBINATION = "combination"
@@ -29,7 +27,7 @@ def summarize(run: Run) -> Summary:
         manifest_hash=info.manifest_hash,
         env_fingerprint=info.env_fingerprint,
         contract_fingerprint=info.contract_fingerprint,
-        complete=_covers_suite(info.suite, info.suite_version, run.manifest.episodes),
+        complete=info.complete,
         published_draws=info.published_draws,
     )
     return summarize_records(header, run.manifest.episodes, run.records, valid=run.valid)
@@ -78,22 +76,6 @@ def condition(episode: EpisodeSpec | EpisodeRecord) -> tuple[str, str] | None:
     if len(episode.changes) == 1:
         return episode.changes[0].axis, episode.changes[0].level
     return COMBINATION, " + ".join(str(change) for change in episode.changes)
-
-
-def _covers_suite(name: str, version: int, planned: Sequence[EpisodeSpec]) -> bool:
-    """Whether a manifest has every cell of its suite; taken for granted if that is not packaged."""
-    try:
-        suite = load_suite(name)
-    except UnknownNameError:
-        return True
-    wanted: set[tuple[str, tuple[str, str] | None]] = {
-        (task, (cell.axis, level))
-        for task in suite.tasks
-        for cell in suite.cells_of(task)
-        for level in cell.levels
-    }
-    wanted = wanted or {(task, None) for task in suite.tasks}
-    return suite.version != version or wanted <= {(e.task, condition(e)) for e in planned}
 
 
 # --- cells: one task under one condition ------------------------------------------------------

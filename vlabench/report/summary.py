@@ -26,8 +26,8 @@ class Header:
         manifest_hash: Of the list of episodes that were planned.
         env_fingerprint: Of the world they ran in.
         contract_fingerprint: Of the policy's own pipeline.
-        complete: Whether every task and level of the suite was planned.
-        published_draws: Whether the draws are the suite's own, not another seed's.
+        complete: Whether all the suite's episodes were planned, and none but those.
+        published_draws: Whether the suite is a packaged one, and the run complete.
     """
 
     run_id: str

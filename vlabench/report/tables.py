@@ -103,12 +103,12 @@ def _heading(summary: Summary) -> Iterator[str]:
         f"policy errors: {summary.policy_errors}"
     )
     yield f"run {header.run_id}, manifest {header.manifest_hash}, world {header.env_fingerprint}"
-    if not header.published_draws:
-        yield "Not the published draws: the scenes come from another seed than the suite's own."
+    if header.complete and not header.published_draws:
+        yield "Not a published suite: its draws are its author's own."
     if not summary.valid:
         yield "NOT VALID: more than 1 % of the episodes are missing, so there is no overall rate."
     if not header.complete:
-        yield "PARTIAL: tasks or levels of the suite were left out, so there is no overall rate."
+        yield "PARTIAL: these are not all of the suite's own episodes, so there is no overall rate."
 
 
 def _table(summary: Summary) -> list[tuple[str, Sequence[str]]]:
