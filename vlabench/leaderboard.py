@@ -91,13 +91,16 @@ def leaderboard_row(run: Run) -> dict[str, Cell]:
     A run that left out a part of its suite has no overall success rate.
 
     Raises:
-        InvalidRunError: If too many of its episodes are missing: nothing of it can be compared.
+        InvalidRunError: If too many of its episodes are missing, or it is still running: nothing
+            of it can be compared.
     """
     if not run.valid:
         raise InvalidRunError(
             f"{run.path} is not valid: {len(run.missing)} of {run.info.planned} episodes are "
             "missing; the same eval command finishes it."
         )
+    if run.running:
+        raise InvalidRunError(f"{run.path} is still running; wait until it ends.")
     info, summary = run.info, summarize(run)
     row: dict[str, Cell] = {
         "rank": None,
@@ -138,7 +141,8 @@ def update_leaderboard(runs: Sequence[Run], path: Path) -> Leaderboard:
 
     Raises:
         UsageError: If the file is no leaderboard or cannot be written, or a run is given twice.
-        InvalidRunError: If too many episodes of a run are missing; the file stays as it was.
+        InvalidRunError: If too many episodes of a run are missing, or it is still running; the
+            file stays as it was.
     """
     _refuse_twice(runs)
     before = read_leaderboard(path)

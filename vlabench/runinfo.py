@@ -12,7 +12,6 @@ from vlabench.hashing import canonical_json, content_hash
 from vlabench.provenance import Checkout
 from vlabench.types import SCHEMA_VERSION, Json
 
-
 DECISIVE = ("python", "numpy", "mujoco", "torch", "robosuite")
 """What the versions of can change an episode."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import re
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from click.testing import Result
 from report_fakes import episodes, make_run
 from typer.testing import CliRunner
 
+from vlabench.cli import main
 from vlabench.cli.leaderboard import leaderboard_command
 from vlabench.errors import InvalidRunError, UsageError
 from vlabench.leaderboard import leaderboard_row, ranks, read_leaderboard, update_leaderboard
 from vlabench.registry import AXES
 from vlabench.runinfo import PolicyInfo
-from vlabench.store import Run
+from vlabench.store import LOCK, Run
 from vlabench.types import EpisodeSpec, Status
 
 PLANNED = episodes(["stack", "place"], [("lighting", "L2")], 20)
@@ -75,6 +77,15 @@ def test_a_run_that_is_not_valid_is_refused(runs: dict[str, Run], tmp_path: Path
     with pytest.raises(InvalidRunError, match="broken is not valid: 36 of 80 episodes"):
         update_leaderboard([runs["good"], runs["broken"]], path)
     assert not path.exists()
+
+
+def test_a_run_that_still_runs_is_refused(runs: dict[str, Run], tmp_path: Path) -> None:
+    run = runs["good"]
+    with (run.path / LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InvalidRunError, match="good is still running"):
+            update_leaderboard([run], tmp_path / "board.csv")
+    update_leaderboard([run], tmp_path / "board.csv")
 
 
 def test_a_part_of_a_suite_has_no_overall_and_no_rank(tmp_path: Path) -> None:
@@ -195,6 +206,17 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "1     expert (privileged)  made-up v1  95.0" in result.stdout
     assert list(rows(out)) == ["run"]
+
+
+def test_the_command_refuses_what_is_not_valid_with_exit_code_5(
+    runs: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "board.csv"
+    with pytest.raises(SystemExit) as left:
+        main(["leaderboard", str(runs["broken"].path), "--out", str(out)])
+    assert left.value.code == 5
+    assert "broken is not valid: 36 of 80 episodes are missing" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_the_command_says_what_is_no_run(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from report_fakes import episodes, make_run
 from vlabench import report, stats
 from vlabench.errors import UsageError
 from vlabench.report import Row, Summary, summarize
+from vlabench.report.plots import _figure
 from vlabench.runinfo import PolicyInfo
 from vlabench.store import Run
 from vlabench.types import EpisodeSpec, Status
@@ -141,6 +142,11 @@ def test_a_part_of_a_suite_has_no_overall(tmp_path: Path) -> None:
     assert not summary.header.complete
     assert summary.overall is None
     assert "PARTIAL" in report.markdown(summary)
+    assert "PARTIAL" in report.text(summary)
+    frame = report.to_frame(summary)
+    assert set(zip(frame["complete"], frame["valid"], strict=True)) == {(False, True)}
+    words = [found.get_text() for found in _figure(summary).texts]
+    assert any("PARTIAL" in line for line in words)
     assert summarize(make_run(tmp_path / "whole", planned, dark_fails)).overall
 
 

@@ -16,6 +16,8 @@ from vlabench import store
 from vlabench.errors import UsageError
 from vlabench.evaluation import Plan, plan
 from vlabench.jsonfiles import append_line, read_lines
+from vlabench.provenance import Checkout
+from vlabench.runinfo import Session
 from vlabench.runner.job import Finished, Station
 from vlabench.store import Run, RunWriter
 from vlabench.types import EpisodeRecord
@@ -118,6 +120,42 @@ def test_resuming_keeps_the_beginning(planned: Plan, write: Write) -> None:
     assert Run.open(planned.folder).info.created_at == "2001-01-01T00:00:00+00:00"
 
 
+def test_resuming_keeps_the_first_machine_and_adds_the_later_ones(
+    planned: Plan, write: Write
+) -> None:
+    write(0, 2, cpu="first", os="Linux-1", git=None, command="begun")
+    write(2, 3, cpu="second", git=Checkout("abc", dirty=False), command="resumed")
+    write(3, cpu="third")
+    write(0, 0, cpu="too late")
+    info = Run.open(planned.folder).info
+    assert (info.cpu, info.os, info.git, info.command) == ("first", "Linux-1", None, "begun")
+    assert [session.cpu for session in info.sessions] == ["second", "third"]
+    assert info.sessions[0] == Session(
+        planned.info.created_at, "resumed", planned.info.os, "second", Checkout("abc", dirty=False)
+    )
+
+
+def test_a_session_is_on_disk_before_its_first_episode(planned: Plan, write: Write) -> None:
+    write(0, 2)
+    with RunWriter(planned.folder, planned.info, planned.manifest):
+        assert len(Run.open(planned.folder).info.sessions) == 1
+
+
+@pytest.mark.parametrize("name", ["python", "numpy", "mujoco", "torch", "robosuite"])
+def test_another_version_is_refused(name: str, planned: Plan, write: Write) -> None:
+    write(0, 2)
+    versions = {**planned.info.versions, name: "0.1"}
+    with pytest.raises(UsageError, match=rf"{name} is 0\.1 now and was .*--fresh.*--out"):
+        write(2, 3, versions=versions)
+    write(2, 3, versions={**planned.info.versions, "ray": "0.1"})
+
+
+def test_a_reader_knows_whether_a_writer_is_at_work(planned: Plan, write: Write) -> None:
+    with RunWriter(planned.folder, planned.info, planned.manifest):
+        assert Run.open(planned.folder).running
+    assert not Run.open(planned.folder).running
+
+
 def test_a_finished_run_is_left_as_it_was(planned: Plan, write: Write) -> None:
     write()
     before = (planned.folder / store.RUN).read_bytes()
@@ -163,6 +201,28 @@ def test_fresh_deletes_what_a_run_wrote_and_nothing_else(planned: Plan, write: W
     assert Run.open(planned.folder).records == []
     assert not (planned.folder / "tables").exists()
     assert (planned.folder / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["plots", "videos", "tables", "traces"])
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_users_own_folders_are_not_taken_for_a_runs(
+    name: str, fresh: bool, planned: Plan
+) -> None:
+    mine = planned.folder / name / "mine.png"
+    mine.parent.mkdir(parents=True)
+    mine.touch()
+    with (
+        pytest.raises(UsageError, match=rf"other things \({name}.*give an empty or a new folder"),
+        RunWriter(planned.folder, planned.info, planned.manifest, fresh=fresh),
+    ):
+        pass
+    assert [path.name for path in planned.folder.iterdir()] == [name]
+    assert mine.exists()
+
+
+def test_a_run_may_begin_where_a_dry_run_was(planned: Plan, write: Write) -> None:
+    (planned.folder / store.DRY_RUN).mkdir(parents=True)
+    assert len(write(0, 1)) == 1
 
 
 def test_a_folder_of_other_things_is_refused(planned: Plan, write: Write) -> None:
@@ -216,11 +276,12 @@ def test_a_line_that_the_disk_refuses_leaves_no_trace(
 
 def test_an_unwritable_place_is_told(planned: Plan, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with (
-        pytest.raises(UsageError, match=r"Cannot write to .*file/run"),
-        RunWriter(tmp_path / "file" / "run", planned.info, planned.manifest),
-    ):
-        pass
+    for path in (tmp_path / "file", tmp_path / "file" / "run"):
+        with (
+            pytest.raises(UsageError, match=r"/file is a file; give a new or an empty folder"),
+            RunWriter(path, planned.info, planned.manifest),
+        ):
+            pass
 
 
 def test_a_newer_major_version_is_refused_and_a_minor_one_is_read(

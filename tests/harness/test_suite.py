@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from harness_fakes import FakeWorld
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vlabench.contract.environment import DrawnEpisode
 from vlabench.errors import UnknownNameError, UsageError
 from vlabench.suite import Cell, Manifest, Suite, build_manifest, load_suite, suite_names
-from vlabench.types import EpisodeSpec
+from vlabench.types import Change, EpisodeSpec
 
 TASKS = ("place-on", "place-in", "stack")
 
@@ -182,6 +184,62 @@ def test_the_smoke_suite_has_ten_episodes() -> None:
         1 + len(cell.levels) for task in suite.tasks for cell in suite.cells_of(task)
     )
     assert pairs == 10
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("place-in, stack]", "place-in, stak]", r"small\.yaml:7: There is no task 'stak'"),
+        ("axis: object-pose", "axis: object-pos", r"small\.yaml:11: There is no .*object-pos:L2"),
+    ],
+)
+def test_a_name_that_the_world_does_not_know_has_a_line(
+    old: str, new: str, text: str, suite_file: Path
+) -> None:
+    suite_file.write_text(
+        suite_file.read_text().replace(old, new).replace("place-on, stack]", "place-on]")
+    )
+    suite = load_suite(str(suite_file)).narrowed(episodes=1)
+    with pytest.raises(UsageError, match=text):
+        build_manifest(suite, FakeWorld())
+
+
+class RegistryWorld(FakeWorld):
+    """Names the nearest task, axis or level, as a world with registries does."""
+
+    def draw(self, task: str, changes: Sequence[Change], *, seed: int, index: int) -> DrawnEpisode:
+        if task not in TASKS:
+            raise UnknownNameError("task", task, TASKS)
+        for change in changes:
+            if change.axis not in ("lighting", "object-pose"):
+                raise UnknownNameError("axis", change.axis, ("lighting", "object-pose"))
+            if change.level not in ("L1", "L2"):
+                raise UsageError(f"The axis {change.axis!r} has no level {change.level!r}.")
+        return super().draw(task, changes, seed=seed, index=index)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("stack", "stak", r"Unknown task 'stak' in .*small\.yaml:7; did you mean 'stack'"),
+        ("object-pose", "object-pos", r"Unknown axis .*small\.yaml:11; did you mean 'object-pose'"),
+        ("[L1, L2]", "[L1,\n      L9]", r"small\.yaml:11: The axis 'lighting' has no level 'L9'"),
+    ],
+)
+def test_the_nearest_name_stays_beside_the_line(
+    old: str, new: str, text: str, suite_file: Path
+) -> None:
+    suite_file.write_text(suite_file.read_text().replace(old, new))
+    with pytest.raises(UsageError, match=text) as caught:
+        build_manifest(load_suite(str(suite_file)), RegistryWorld())
+    assert isinstance(caught.value, UnknownNameError) is text.startswith("Unknown")
+
+
+def test_a_packaged_suite_has_lines_too_and_one_of_no_file_has_none() -> None:
+    with pytest.raises(UsageError, match=r"/smoke\.yaml:7: There is no task 'open-drawer'"):
+        build_manifest(load_suite("smoke").narrowed(tasks=["open-drawer"]), FakeWorld())
+    with pytest.raises(UsageError, match=r"^There is no task 'open-drawer'"):
+        build_manifest(make_suite(tasks=("open-drawer",), cells=()), FakeWorld())
 
 
 def test_an_unknown_suite_names_the_nearest() -> None:

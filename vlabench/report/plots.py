@@ -213,7 +213,7 @@ def _write_titles(figure: Figure, summary: Summary, height: float) -> None:
     if not summary.valid:
         facts.append("NOT VALID: too many are missing")
     if not header.complete:
-        facts.append("a part of the suite")
+        facts.append("PARTIAL: not all of the suite")
     figure.text(left, 1 - 0.64 / height, "  ·  ".join(facts), size=9.5, color=MUTED)
     if summary.axes:
         only = f": {row_label(summary.levels[0])}" if len(summary.levels) == 1 else ""

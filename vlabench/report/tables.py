@@ -170,6 +170,8 @@ def _record(summary: Summary, row: Row) -> dict[str, str | int | float | bool | 
         "suite_version": header.suite_version,
         "manifest_hash": header.manifest_hash,
         "env_fingerprint": header.env_fingerprint,
+        "complete": header.complete,
+        "published_draws": header.published_draws,
         "valid": summary.valid,
         "kind": row.kind,
         "task": row.task,
