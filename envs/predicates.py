@@ -39,11 +39,12 @@ def holds(goal: Goal, scene: Scene, data: mujoco.MjData) -> bool:
 
 def _on(scene: Scene, data: mujoco.MjData, name: str, support: str) -> bool:
     thing, below = scene.objects[name], scene.objects[support]
-    lowest = _lowest(scene, data, thing, below.body)
+    if not _over(below, *_in_frame_of(data, below.body, _middle(data, thing))[:2]):
+        return False
     low, high = below.shape.surface_height, below.shape.height  # a long thing may lie on a rim
+    lowest = _lowest(scene, data, thing, below.body)
     return (
         low - HEIGHT_TOLERANCE < lowest < high + HEIGHT_TOLERANCE
-        and _over(below, *_in_frame_of(data, below.body, _middle(data, thing))[:2])
         and _stands(scene, data, below)
         and _rests_on(scene, data, thing, below.geoms)
     )
@@ -53,10 +54,11 @@ def _in(scene: Scene, data: mujoco.MjData, name: str, container: str) -> bool:
     if container in scene.drawers:
         return _in_drawer(scene, data, name, container)
     thing, around = scene.objects[name], scene.objects[container]
+    if not _over(around, *_in_frame_of(data, around.body, _middle(data, thing))[:2]):
+        return False
     lowest = _lowest(scene, data, thing, around.body)
     return (
         -HEIGHT_TOLERANCE < lowest < around.shape.height - HEIGHT_TOLERANCE
-        and _over(around, *_in_frame_of(data, around.body, _middle(data, thing))[:2])
         and _stands(scene, data, around)
         and _rests_on(scene, data, thing, around.geoms)
     )

@@ -24,11 +24,11 @@ from vlabench.types import EpisodeSpec, Observation, Outcome
 SETTLE_STEPS = 1
 """Control steps in which a new scene comes to rest before the first observation."""
 
-_UNSTABLE = (
-    mujoco.mjtWarning.mjWARN_BADQPOS,
-    mujoco.mjtWarning.mjWARN_BADQVEL,
-    mujoco.mjtWarning.mjWARN_BADQACC,
-)
+_UNSTABLE = [
+    int(mujoco.mjtWarning.mjWARN_BADQPOS),
+    int(mujoco.mjtWarning.mjWARN_BADQVEL),
+    int(mujoco.mjtWarning.mjWARN_BADQACC),
+]
 
 
 class Simulation:
@@ -138,7 +138,7 @@ class Simulation:
             )
 
     def _is_unstable(self) -> bool:
-        return any(self.data.warning[kind].number for kind in _UNSTABLE)
+        return bool(self.data.warning.number[_UNSTABLE].any())
 
     def _state_hash(self) -> str:
         return bytes_hash(self.data.qpos.tobytes() + self.data.qvel.tobytes())
