@@ -55,6 +55,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Speed of the environment, as ratios.")
     parser.add_argument("--repeats", type=int, default=9, help="turns of each contestant")
     repeats = parser.parse_args().repeats
+    # robosuite fills the heap; a collection would fall on whoever is just taking a turn
+    gc.disable()
     environment = TabletopWorld().make()
     environment.start(nominal_episode(0))
     blind = robosuite_lift(cameras=False)
