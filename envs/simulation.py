@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 
@@ -24,11 +25,8 @@ from vlabench.types import EpisodeSpec, Observation, Outcome
 SETTLE_STEPS = 1
 """Control steps in which a new scene comes to rest before the first observation."""
 
-_UNSTABLE = [
-    int(mujoco.mjtWarning.mjWARN_BADQPOS),
-    int(mujoco.mjtWarning.mjWARN_BADQVEL),
-    int(mujoco.mjtWarning.mjWARN_BADQACC),
-]
+_UNSTABLE = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADQACC) + 1)
+"""MuJoCo's counts of positions, velocities and accelerations that were beyond all bounds."""
 
 
 class Simulation:
@@ -61,13 +59,14 @@ class Simulation:
         self.scene: Scene = compose(episode.factors)
         self.model = self.scene.model
         self.data = mujoco.MjData(self.model)
+        self._warnings = self.data.warning.number  # a view
         self._controller = OscPoseController(self.model, ArmModel.find(self.model))
         self._view = Viewpoint(self.scene)
         self._settle()
         self.progress = Progress(self.task, self.scene)
         self.steps = 0
         self._path = 0.0
-        self._hand = self._view.hand_position(self.data).copy()
+        self._hand: list[float] = self._view.hand_position(self.data).tolist()
         self._first_hash = self._state_hash()
 
     def observe(
@@ -97,9 +96,9 @@ class Simulation:
         self.steps += 1
         if self._is_unstable():
             raise PolicyError(f"The actions made the physics unstable at step {self.steps}.")
-        hand = self._view.hand_position(self.data)
-        self._path += float(np.sqrt(((hand - self._hand) ** 2).sum()))
-        self._hand = hand.copy()
+        hand = self._view.hand_position(self.data).tolist()
+        self._path += math.dist(hand, self._hand)
+        self._hand = hand
         self.progress.update(self.data, self.steps)
         return self.progress.success or self.steps >= self.episode.horizon
 
@@ -138,7 +137,7 @@ class Simulation:
             )
 
     def _is_unstable(self) -> bool:
-        return bool(self.data.warning.number[_UNSTABLE].any())
+        return any(self._warnings[_UNSTABLE].tolist())
 
     def _state_hash(self) -> str:
         return bytes_hash(self.data.qpos.tobytes() + self.data.qvel.tobytes())
