@@ -188,6 +188,14 @@ class SlowPolicy(FakePolicy):
         return super().actions(observation)
 
 
+class SlowestPolicy(FakePolicy):
+    """Takes so long that a run is still on its way however late a signal comes."""
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        time.sleep(0.25)
+        return super().actions(observation)
+
+
 class BrokenPolicy(FakePolicy):
     """Goes wrong in one way after the first answer."""
 

@@ -90,7 +90,7 @@ def test_a_killed_run_resumes_to_the_same_set(
 def test_ctrl_c_keeps_what_is_done(suite_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "stopped"
     log = folder / "episodes.jsonl"
-    words = command(suite_file, folder, "ray", "SlowPolicy")
+    words = command(suite_file, folder, "ray", "SlowestPolicy")
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as driver:
