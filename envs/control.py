@@ -1,26 +1,28 @@
-"""Moves the arm: robosuite's OSC_POSE controller and its gripper, inside one call of MuJoCo.
+"""Moves the arm: robosuite's controllers and its gripper, inside one call of MuJoCo.
 
-`OscPoseController.step` runs a whole control step (25 physics steps of 2 ms) in a single
-``mj_step(model, data, 25)``: the torques come from a compiled control callback
-(`vlabench.envs.osc`), not from Python. The callback is global to the process, so it is installed
-around our own step alone, under a lock, and what was installed before is put back. So is the
-handler of warnings, which MuJoCo would otherwise write into the working directory.
+`CONTROLLERS` lists them. `Controller.step` runs a whole control step (25 physics steps of 2 ms) in
+a single ``mj_step(model, data, 25)``: the torques come from a compiled control callback
+(`vlabench.envs.torques`), not from Python. The callback is global to the process, so it is
+installed around our own step alone, under a lock, and what was installed before is put back. So is
+the handler of warnings, which MuJoCo would otherwise write into the working directory.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.envs import osc
-from vlabench.errors import UsageError
+from vlabench.envs import torques
+from vlabench.envs.embodiments import EMBODIMENTS, Embodiment
+from vlabench.envs.embodiments import GRIPPER_CLOSED_M as GRIPPER_CLOSED_M
+from vlabench.errors import UnknownNameError, UsageError
 from vlabench.types import Floats
 
 MAX_TRANSLATION_M = 0.05
@@ -29,18 +31,14 @@ MAX_TRANSLATION_M = 0.05
 MAX_ROTATION_RAD = 0.5
 """Radians that an action of 1 turns the goal about an axis of the robot's base."""
 
+MAX_JOINT_TURN_RAD = 0.05
+"""Radians that an action of 1 moves the goal of a joint."""
+
+MAX_JOINT_SPEED = 0.5
+"""Radians a second with which an action of 1 turns a joint."""
+
 GRIPPER_SPEED = 0.2
 """How much of its way from half open to open or closed the finger target goes in a control step."""
-
-GRIPPER_CLOSED_M = -0.02
-"""Metres from the middle that a closed finger aims for.
-
-robosuite aims for 0. The finger is a servo, so it would press in proportion to the thickness of
-what it holds: a 4 mm rim would get 2 N, and slip. Aiming 2 cm past the middle gives every object
-the full 20 N of the motor.
-"""
-
-_SCALE = np.array([MAX_TRANSLATION_M] * 3 + [MAX_ROTATION_RAD] * 3)
 
 _lock = threading.Lock()
 
@@ -53,115 +51,127 @@ class ArmModel:
         joints: Ids of the arm's joints, from the base to the hand.
         actuators: Ids of their motors, in the same order.
         fingers: Ids of the gripper's actuators.
-        grip_site: Id of the site between the fingertips, which the controller moves.
-        base_site: Id of the site whose axes the action is given in; it does not move.
+        opened: What these aim for when the gripper is open, in metres or radians.
+        closed: The same when it is closed.
+        grip_site: Id of the site between the fingertips, which OSC_POSE moves.
+        base_site: Id of the site whose axes its actions are given in; it does not move.
     """
 
     joints: tuple[int, ...]
     actuators: tuple[int, ...]
     fingers: tuple[int, ...]
+    opened: tuple[float, ...]
+    closed: tuple[float, ...]
     grip_site: int
     base_site: int
 
     @staticmethod
-    def find(
-        model: mujoco.MjModel, prefix: str = "robot0_", gripper_prefix: str = "gripper0_right_"
-    ) -> ArmModel:
-        """The arm whose names begin with `prefix`, as robosuite composes them.
+    def find(model: mujoco.MjModel, kind: Embodiment = EMBODIMENTS["panda"]) -> ArmModel:
+        """The arm and the gripper of that kind, as robosuite composes them.
 
         Raises:
-            UsageError: If there is none, or it is none that this controller can move.
+            UsageError: If there is none, or it is none that our controllers can move.
         """
-        grip_site = _site(model, f"{gripper_prefix}grip_site")
-        base_site = _site(model, f"{prefix}right_center")
+        grip_site = _site(model, kind.grip_site)
+        base_site = _site(model, f"{kind.prefix}right_center")
         joints = _joints_up_to(model, model.site_bodyid[grip_site])
-        if not 1 <= len(joints) <= osc.MAX_JOINTS:
+        if not 1 <= len(joints) <= torques.MAX_JOINTS:
             raise UsageError(
-                f"The arm {prefix!r} has {len(joints)} joints; the controller moves arms of up to "
-                f"{osc.MAX_JOINTS}."
+                f"The arm {kind.prefix!r} has {len(joints)} joints; the controller moves arms of "
+                f"up to {torques.MAX_JOINTS}."
             )
         if any(model.jnt_type[joint] != mujoco.mjtJoint.mjJNT_HINGE for joint in joints):
             raise UsageError(
-                f"The arm {prefix!r} has joints that are no hinges; compose it on a fixed base."
+                f"The arm {kind.prefix!r} has joints that are no hinges; compose it on a fixed "
+                "base."
             )
         if model.body_weldid[model.site_bodyid[base_site]] != 0:
-            raise UsageError(f"The base of the arm {prefix!r} moves; compose it on a fixed base.")
+            raise UsageError(
+                f"The base of the arm {kind.prefix!r} moves; compose it on a fixed base."
+            )
+        motors = tuple(_motor(model, joint) for joint in joints)
+        fingers = _fingers(model, kind)
         return ArmModel(
             joints,
-            tuple(_motor(model, joint) for joint in joints),
-            tuple(
-                actuator
-                for actuator in range(model.nu)
-                if model.actuator(actuator).name.startswith(gripper_prefix)
-            ),
+            motors,
+            fingers,
+            kind.gripper.opened[: len(fingers)],
+            kind.gripper.closed[: len(fingers)],
             grip_site,
             base_site,
         )
 
 
-class OscPoseController:
-    """Executes actions of 7 numbers in [-1, 1]: translation, rotation (axis-angle), gripper.
+class Controller:
+    """Executes actions: what it tells the arm, and last how to move the gripper, in [-1, 1].
 
-    An action of 1 moves the goal by 5 cm along, or turns it by 0.5 rad about, an axis of the
-    robot's base, starting from where the hand is now; the gripper opens at -1 and closes at +1.
-    Everything it remembers between steps is in `hidden_state`.
+    The gripper opens at -1 and closes at +1. Everything a controller remembers between steps is in
+    `hidden_state`.
 
     Any number of controllers, on any threads, can live in one process; their steps take turns.
     While one of them steps, a control callback that somebody else has installed does not run, on
     whatever thread.
 
     Args:
-        model: The compiled model. The control range of the finger actuators is widened where it
-            does not reach `gripper_closed_m`.
+        model: The compiled model.
         arm: Where the arm is in it.
         physics_steps: Physics steps of one control step.
-        gripper_closed_m: See `GRIPPER_CLOSED_M`; 0 is robosuite's own.
     """
 
-    def __init__(
-        self,
-        model: mujoco.MjModel,
-        arm: ArmModel,
-        *,
-        physics_steps: int = 25,
-        gripper_closed_m: float = GRIPPER_CLOSED_M,
-    ) -> None:
+    _LAW: ClassVar[int]
+    _REMEMBERED: ClassVar[tuple[str, ...]] = ()
+    """Fields of the record that outlive a step; their last axis is the joints."""
+
+    def __init__(self, model: mujoco.MjModel, arm: ArmModel, *, physics_steps: int = 25) -> None:
         self._model, self._arm, self._physics_steps = model, arm, physics_steps
         self._qpos = model.jnt_qposadr[list(arm.joints)]
         self._data: mujoco.MjData | None = None
         self._closedness = 0.0
         # an array, because the callback keeps its address
-        self._records = np.zeros(1, osc.RECORD)
+        self._records = np.zeros(1, torques.RECORD)
         record = self._records[0]
-        record["joints"] = len(arm.joints)
+        record["law"], record["joints"] = self._LAW, len(arm.joints)
         limits = model.actuator_ctrlrange[list(arm.actuators)]
         record["torque_low"][: len(limits)], record["torque_high"][: len(limits)] = limits.T
+        self._scale = self.scale(len(arm.joints))
+        self._told = record["told"][: len(self._scale)]
+        self._shape = (self.dimension,)
         self._fingers = list(arm.fingers)
-        self._finger_middle, self._finger_half = _finger_travel(
-            model, self._fingers, gripper_closed_m
-        )
-        self._callback = osc.callback().ctypes
+        opened, closed = np.array(arm.opened), np.array(arm.closed)
+        self._finger_middle, self._finger_half = 0.5 * (opened + closed), 0.5 * (opened - closed)
+        self._callback = torques.callback().ctypes
+
+    @classmethod
+    def scale(cls, joints: int) -> Floats:
+        """What 1 means in each number of an action but the last, for an arm of `joints` joints."""
+        raise NotImplementedError
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers an action has."""
+        return len(self._scale) + 1
 
     @property
     def hidden_state(self) -> Floats:
         """What `step` depends on besides the model, the data and the action.
 
-        ``(1 + joints,)``: how closed the finger target is (-1 to 1), and the joint positions in
-        radians that the nullspace pulls to.
+        How closed the finger target is (-1 to 1), and then what the controller remembers.
         """
-        return np.array([self._closedness, *self._records[0]["rest"][: len(self._arm.joints)]])
+        return np.concatenate([[self._closedness], *(part.ravel() for part in self._memory())])
 
     @hidden_state.setter
     def hidden_state(self, state: Floats) -> None:
-        self._closedness = float(state[0])
-        self._records[0]["rest"][: len(self._arm.joints)] = state[1:]
+        self._closedness, first = float(state[0]), 1
+        for part in self._memory():
+            part[...] = state[first : first + part.size].reshape(part.shape)
+            first += part.size
 
     def reset(self, data: mujoco.MjData) -> None:
-        """Begins an episode: the joints rest where they are, the fingers' target is half way.
+        """Begins an episode: nothing is remembered, the fingers' target is half way.
 
-        The goal needs no reset: each step sets it from the pose that has been achieved.
+        The goal needs no reset: each step sets it from the state that has been achieved.
         """
-        self.hidden_state = np.array([0.0, *data.qpos[self._qpos]])
+        self.hidden_state = np.zeros(len(self.hidden_state))
 
     def step(self, data: mujoco.MjData, action: npt.NDArray[np.float32]) -> None:
         """Executes one control step, and refreshes the poses of bodies, sites, cameras and lights.
@@ -171,28 +181,35 @@ class OscPoseController:
 
         Args:
             data: Of the controller's model.
-            action: ``(7,)``; numbers outside [-1, 1] are clipped.
+            action: ``(dimension,)``; numbers outside [-1, 1] are clipped.
 
         Raises:
             UsageError: If `action` has another shape or a number that is not finite, or `data`
                 is of another model.
         """
-        if action.shape != (7,) or not np.isfinite(action).all():
-            raise UsageError(f"The action {action} must be 7 finite numbers; mend the policy.")
+        if action.shape != self._shape or not np.isfinite(action).all():
+            raise UsageError(
+                f"The action {action} must be {self.dimension} finite numbers; mend the policy."
+            )
         if data is not self._data:
             self._bind(data)
-        self._set_goal(data, action.astype(np.float64).clip(-1.0, 1.0))
+        self._tell(data, action.astype(np.float64).clip(-1.0, 1.0))
         with _installed(self._callback, self._records):
             mujoco.mj_step(self._model, data, self._physics_steps)
         mujoco.mj_kinematics(self._model, data)
         mujoco.mj_comPos(self._model, data)
         mujoco.mj_camlight(self._model, data)
 
-    def _set_goal(self, data: mujoco.MjData, action: Floats) -> None:
-        np.multiply(action[:6], _SCALE, out=self._records["delta"][0])
+    def _memory(self) -> list[npt.NDArray[Any]]:
+        """Views of what is remembered."""
+        n, record = len(self._arm.joints), self._records
+        return [record[name][..., :n] for name in self._REMEMBERED]
+
+    def _tell(self, data: mujoco.MjData, action: Floats) -> None:
+        np.multiply(action[:-1], self._scale, out=self._told)
         # the callback sets the goal itself, in its first physics step, where kinematics are fresh
         self._records["goal_is_new"] = 1
-        change = GRIPPER_SPEED * float(np.sign(action[6]))
+        change = GRIPPER_SPEED * float(np.sign(action[-1]))
         self._closedness = min(max(self._closedness + change, -1.0), 1.0)
         data.ctrl[self._fingers] = self._finger_middle - self._finger_half * self._closedness
 
@@ -221,11 +238,89 @@ class OscPoseController:
         self._data = data
 
 
+class OscPoseController(Controller):
+    """OSC_POSE: actions are translation, rotation (axis-angle), gripper.
+
+    An action of 1 moves the goal by 5 cm along, or turns it by 0.5 rad about, an axis of the
+    robot's base, starting from where the hand is now. Remembered are the joint positions in
+    radians that the nullspace pulls to: those at the reset.
+    """
+
+    _LAW = torques.OSC_POSE
+    _REMEMBERED = ("rest",)
+
+    @classmethod
+    def scale(cls, joints: int) -> Floats:
+        """``(6,)``, whatever the arm."""
+        return np.array([MAX_TRANSLATION_M] * 3 + [MAX_ROTATION_RAD] * 3)
+
+    def reset(self, data: mujoco.MjData) -> None:
+        """Begins an episode: the joints rest where they are, the fingers' target is half way."""
+        self.hidden_state = np.array([0.0, *data.qpos[self._qpos]])
+
+
+class JointPositionController(Controller):
+    """JOINT_POSITION: an action of 1 moves the goal of a joint by 0.05 rad from where it is now."""
+
+    _LAW = torques.JOINT_POSITION
+
+    @classmethod
+    def scale(cls, joints: int) -> Floats:
+        """``(joints,)``"""
+        return np.full(joints, MAX_JOINT_TURN_RAD)
+
+
+class JointVelocityController(Controller):
+    """JOINT_VELOCITY: an action of 1 turns a joint at 0.5 rad a second.
+
+    Remembered are the error, its sum and its last changes, and whether a motor was at its limit.
+    """
+
+    _LAW = torques.JOINT_VELOCITY
+    _REMEMBERED = ("last_error", "error_sum", "changes", "changes_seen", "saturated")
+
+    @classmethod
+    def scale(cls, joints: int) -> Floats:
+        """``(joints,)``"""
+        return np.full(joints, MAX_JOINT_SPEED)
+
+
+CONTROLLERS: Mapping[str, type[Controller]] = {
+    "osc_pose": OscPoseController,
+    "joint_position": JointPositionController,
+    "joint_velocity": JointVelocityController,
+}
+
+
+def controller(name: str, model: mujoco.MjModel, arm: ArmModel) -> Controller:
+    """The controller called `name`, for that arm.
+
+    Raises:
+        UnknownNameError: If there is none.
+    """
+    return _kind(name)(model, arm)
+
+
+def action_size(name: str, kind: Embodiment) -> int:
+    """How many numbers an action of the controller called `name` has on that embodiment.
+
+    Raises:
+        UnknownNameError: If there is none.
+    """
+    return len(_kind(name).scale(len(kind.joints))) + 1
+
+
+def _kind(name: str) -> type[Controller]:
+    if name not in CONTROLLERS:
+        raise UnknownNameError("controller", name, CONTROLLERS)
+    return CONTROLLERS[name]
+
+
 @contextmanager
 def _installed(callback: Any, records: npt.NDArray[np.void]) -> Iterator[None]:
     with _lock:
         previous, previous_warning = mujoco.get_mjcb_control(), mujoco.get_mju_user_warning()
-        osc.ACTIVE[0] = records.ctypes.data
+        torques.ACTIVE[0] = records.ctypes.data
         mujoco.set_mjcb_control(callback)
         mujoco.set_mju_user_warning(_unheard)
         try:
@@ -233,7 +328,7 @@ def _installed(callback: Any, records: npt.NDArray[np.void]) -> Iterator[None]:
         finally:
             mujoco.set_mju_user_warning(previous_warning)
             mujoco.set_mjcb_control(previous)
-            osc.ACTIVE[0] = 0
+            torques.ACTIVE[0] = 0
 
 
 def _unheard(warning: str) -> None:
@@ -258,16 +353,12 @@ def _mass_indices(model: mujoco.MjModel, dofs: npt.NDArray[np.int32]) -> npt.NDA
     return indices
 
 
-def _finger_travel(
-    model: mujoco.MjModel, fingers: list[int], closed_m: float
-) -> tuple[Floats, Floats]:
-    """Middle and half of each finger target's way from closed to open, in metres."""
-    ranges = model.actuator_ctrlrange[fingers]
-    opened = np.where(ranges[:, 1] > -ranges[:, 0], ranges[:, 1], ranges[:, 0])
-    closed = closed_m * np.sign(opened)
-    model.actuator_ctrlrange[fingers, 0] = np.minimum(ranges[:, 0], closed)
-    model.actuator_ctrlrange[fingers, 1] = np.maximum(ranges[:, 1], closed)
-    return 0.5 * (opened + closed), 0.5 * (opened - closed)
+def _fingers(model: mujoco.MjModel, kind: Embodiment) -> tuple[int, ...]:
+    return tuple(
+        actuator
+        for actuator in range(model.nu)
+        if model.actuator(actuator).name.startswith(kind.gripper_prefix)
+    )
 
 
 def _joints_up_to(model: mujoco.MjModel, body: int) -> tuple[int, ...]:

@@ -8,18 +8,19 @@ change of shape or category leaves every place as it was. Metres and radians, in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from vlabench.envs.axes import lighting
-from vlabench.envs.fixtures import cabinet
+from vlabench.envs.axes import background, camera, lighting, physics
+from vlabench.envs.fixtures.base import Fixture, fixture
 from vlabench.envs.language import draw_phrase
 from vlabench.envs.materials import TABLE_TOPS
 from vlabench.envs.objects.catalog import categories, category, draw_shape
-from vlabench.envs.scene import roles_in
-from vlabench.envs.tasks.base import DISTRACTOR, Role, Task
+from vlabench.envs.scene import VIEWS, roles_in
+from vlabench.envs.splits import held_apart
+from vlabench.envs.tasks.base import Role, Task
 from vlabench.seeding import stream, uniform
 from vlabench.types import Json
 
@@ -29,19 +30,21 @@ REACH = ((-0.14, 0.13), (-0.25, 0.25))
 """Where objects are put: the range of x and of y. Nearer to the robot its elbow meets its limit,
 further away its arm is stretched."""
 
-REACH_BESIDE_CABINET = ((-0.14, 0.13), (-0.28, -0.1))
-
-CABINET_X = (-0.06, 0.06)
-CABINET_Y = 0.31
-CABINET_TURN = math.radians(20.0)
-"""The cabinet stands at the robot's left; its drawers open towards the middle."""
-
 GAP = 0.02
 """Metres between the discs of two roles, so that a hand fits."""
+
+SIGHT_LENGTH, SIGHT_HALF_WIDTH = 0.24, 0.06
+"""Metres: nothing tall stands in this strip between a thing that a goal speaks of and the camera.
+A 20 cm bottle hides what is up to 24 cm behind it."""
+
+TALL = frozenset({"manipulated", "standing"})
+"""Roles that tall things may play."""
 
 JOINTS = 7
 JOINT_NOISE = 0.02
 """Radians by which each joint may start away from home."""
+
+Streams = Callable[[str], np.random.Generator]
 
 
 def nominal_factors(task: Task, seed: int, index: int) -> dict[str, Json]:
@@ -54,29 +57,67 @@ def nominal_factors(task: Task, seed: int, index: int) -> dict[str, Json]:
         "embodiment": EMBODIMENT,
         "robot": _joint_offsets(rng("robot")),
         "table": str(rng("table").choice(sorted(TABLE_TOPS))),
+        background.FACTOR: dict(background.NOMINAL),
         lighting.FACTOR: dict(lighting.NOMINAL),
+        camera.FACTOR: dict(camera.NOMINAL),
+        physics.FACTOR: dict(physics.NOMINAL),
+        "noise": None,
+        "events": [],
+        "cast": {name: str(rng(name).choice(names)) for name, names in task.choices.items()},
         "phrase": asdict(draw_phrase(task.name, "seen", rng("phrase"))),
     }
-    if task.cabinet:
-        factors |= _cabinet_factors(task, rng)
+    if task.chain:
+        factors["chain"] = task.chain[0]
+    for name in task.fixtures:
+        factors |= _fixture_factors(fixture(name), task, factors["cast"], rng)
     for role in task.roles:
         draw = rng(f"{role.name}.category")
-        factors[f"{role.name}.category"] = draw_category(role, factors, draw)
+        factors[f"{role.name}.category"] = draw_category(task, role, factors, draw)
         factors[f"{role.name}.shape"] = draw_shape(rng(f"{role.name}.shape"))
         factors[f"{role.name}.color"] = draw_color(role.name, factors, rng(f"{role.name}.color"))
+        if role.lying:
+            factors[f"{role.name}.lying"] = True
+        if role.on is not None:
+            factors[f"{role.name}.on"] = role.on
     factors |= _places(task, rng("places"))
+    for role in task.roles:
+        if role.on is not None:
+            yaw = uniform(rng(f"{role.name}.yaw"), -math.pi, math.pi)
+            factors[f"{role.name}.pose"] = [*factors[f"{role.on}.pose"][:2], yaw]
     return factors
 
 
 def draw_category(
-    role: Role, factors: Mapping[str, Json], rng: np.random.Generator, *, unseen: bool = False
+    task: Task,
+    role: Role,
+    factors: Mapping[str, Json],
+    rng: np.random.Generator,
+    *,
+    unseen: bool = False,
+    apart: bool = False,
 ) -> str:
-    """A category that may play `role`; a distractor is of no category that is in the scene."""
-    choices = categories(role.kind, "unseen" if unseen else "seen")
-    if role is DISTRACTOR:
-        taken = {v for key, v in factors.items() if key.endswith(".category")}
-        choices = [name for name in choices if name not in taken]
-    return str(rng.choice(choices))
+    """A category that may play `role` and, while there is one, is not yet in the scene.
+
+    Args:
+        task: Whose role it is.
+        role: What it will be.
+        factors: What is in the scene already.
+        rng: Takes one number.
+        unseen: From the held-out categories.
+        apart: From those that training never shows in this task, though it shows both.
+    """
+    choices = [
+        name
+        for name in categories(role.kind, "unseen" if unseen else "seen")
+        if role.super_category in {None, category(name).super_category}
+    ]
+    if not unseen and role in task.goal_roles:
+        choices = [name for name in choices if held_apart(task.name, role.kind, name) == apart]
+    taken = {
+        v for k, v in factors.items() if k.endswith(".category") and k != f"{role.name}.category"
+    }
+    free = [name for name in choices if name not in taken]
+    return str(rng.choice(free or choices))
 
 
 def draw_color(role: str, factors: Mapping[str, Json], rng: np.random.Generator) -> str:
@@ -90,58 +131,130 @@ def draw_color(role: str, factors: Mapping[str, Json], rng: np.random.Generator)
     return str(rng.choice([c for c in category(name).colors if c not in taken]))
 
 
-def free_place(
-    around: Mapping[str, tuple[float, float]],
-    clearances: Mapping[str, float],
-    role: str,
+# --- places -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Disc:
+    """What a thing occupies on the table, whatever its shape will be.
+
+    Attributes:
+        clearance: Its radius in metres.
+        tall: Whether it may hide what is behind it.
+        shown: Whether nothing may hide it.
+    """
+
+    clearance: float
+    tall: bool
+    shown: bool
+
+
+def discs(task: Task) -> dict[str, Disc]:
+    """What is placed among the objects of `task`, by name."""
+    placed = {
+        role.name: Disc(role.clearance, role.kind in TALL, role in task.goal_roles)
+        for role in task.roles
+        if role.on is None
+    }
+    for name in task.fixtures:
+        if fixture(name).stand is None:
+            placed[name] = Disc(fixture(name).clearance, False, True)
+    return placed
+
+
+def fits(
     place: tuple[float, float],
+    disc: Disc,
+    others: Sequence[tuple[tuple[float, float], Disc]],
 ) -> bool:
-    """Whether the disc of `role` at `place` keeps its distance from all discs in `around`."""
-    return all(
-        math.dist(place, other) >= clearances[role] + clearances[name] + GAP
-        for name, other in around.items()
-        if name != role
-    )
+    """Whether a disc at `place` keeps its distance, hides nothing and is not hidden."""
+    for at, other in others:
+        if math.dist(place, at) < disc.clearance + other.clearance + GAP:
+            return False
+        if (disc.tall and other.shown and _hides(place, at)) or (
+            other.tall and disc.shown and _hides(at, place)
+        ):
+            return False
+    return True
+
+
+def standing(
+    factors: Mapping[str, Json], known: Mapping[str, Disc], without: str = ""
+) -> list[tuple[tuple[float, float], Disc]]:
+    """Places and discs of all that `factors` put on the table, but for `without`."""
+    return [
+        ((factors[f"{name}.pose"][0], factors[f"{name}.pose"][1]), disc)
+        for name, disc in known.items()
+        if name != without
+    ]
 
 
 def reach(task: Task) -> tuple[tuple[float, float], tuple[float, float]]:
     """The ranges of x and y in which the task's objects stand."""
-    return REACH_BESIDE_CABINET if task.cabinet else REACH
+    stands = [kind.stand for kind in map(fixture, task.fixtures) if kind.stand is not None]
+    areas = [stand.objects for stand in stands] or [REACH]
+    return _common([area[0] for area in areas]), _common([area[1] for area in areas])
+
+
+def _common(intervals: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return max(low for low, _ in intervals), min(high for _, high in intervals)
+
+
+def _hides(front: tuple[float, float], behind: tuple[float, float]) -> bool:
+    """Whether what stands at `front` is in the camera's line of sight to `behind`."""
+    eye = VIEWS["agentview"][0]
+    dx, dy = eye[0] - behind[0], eye[1] - behind[1]
+    length = math.hypot(dx, dy)
+    px, py = front[0] - behind[0], front[1] - behind[1]
+    along = (px * dx + py * dy) / length
+    return 0 < along < SIGHT_LENGTH and abs(px * dy - py * dx) / length < SIGHT_HALF_WIDTH
 
 
 def _places(task: Task, rng: np.random.Generator) -> dict[str, Json]:
-    """A pose (x, y, yaw) for every role; starts over when the last one finds no room."""
-    clearances = {role.name: role.clearance for role in task.roles}
+    """A pose (x, y, yaw) for all that is placed freely; starts over when there is no room left."""
+    wanted = discs(task)
     (left, right), (near, far) = reach(task)
-    while True:
+    for _ in range(2000):
         placed: dict[str, tuple[float, float]] = {}
-        for role in task.roles:
-            for _ in range(50):
+        for name, disc in wanted.items():
+            around = [(placed[other], wanted[other]) for other in placed]
+            for _ in range(60):
                 place = (uniform(rng, left, right), uniform(rng, near, far))
-                if free_place(placed, clearances, role.name, place):
-                    placed[role.name] = place
+                if fits(place, disc, around):
+                    placed[name] = place
                     break
-        if len(placed) == len(task.roles):
-            break
-    return {
-        f"{name}.pose": [x, y, uniform(rng, -math.pi, math.pi)] for name, (x, y) in placed.items()
-    }
+            else:
+                break
+        if len(placed) == len(wanted):
+            return {
+                f"{name}.pose": [x, y, uniform(rng, -math.pi, math.pi)]
+                for name, (x, y) in placed.items()
+            }
+    raise AssertionError(f"the table is too small for the task {task.name}")
+
+
+# --- what stands around -----------------------------------------------------------------------
 
 
 def _joint_offsets(rng: np.random.Generator) -> list[float]:
     return [uniform(rng, -JOINT_NOISE, JOINT_NOISE) for _ in range(JOINTS)]
 
 
-def _cabinet_factors(task: Task, rng: Callable[[str], np.random.Generator]) -> dict[str, Json]:
-    place = rng("cabinet.pose")
-    top_only = len(task.stages) > 1
-    return {
-        "cabinet.shape": draw_shape(rng("cabinet.shape")),
-        "cabinet.color": str(rng("cabinet.color").choice(sorted(cabinet.COLORS))),
-        "cabinet.pose": [
-            uniform(place, *CABINET_X),
-            CABINET_Y,
-            uniform(place, -math.pi / 2 - CABINET_TURN, -math.pi / 2 + CABINET_TURN),
-        ],
-        "cabinet.drawer": 0 if top_only else int(rng("cabinet.drawer").integers(2)),
+def _fixture_factors(
+    kind: Fixture, task: Task, cast: Mapping[str, str], rng: Streams
+) -> dict[str, Json]:
+    name = kind.name
+    factors: dict[str, Json] = {
+        f"{name}.shape": draw_shape(rng(f"{name}.shape")),
+        f"{name}.color": str(rng(f"{name}.color").choice(sorted(kind.colors))),
     }
+    starts = {cast.get(argument, argument): share for argument, share in task.starts.items()}
+    draw = rng(f"{name}.parts")
+    factors[f"{name}.parts"] = {
+        part.name: uniform(draw, *starts.get(part.name, (0.0, 0.0))) for part in kind.parts
+    }
+    if kind.stand is not None:
+        place = rng(f"{name}.pose")
+        stand = kind.stand
+        factors[f"{name}.pose"] = [uniform(place, *r) for r in (stand.x, stand.y, stand.yaw)]
+    return factors

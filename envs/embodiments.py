@@ -1,23 +1,26 @@
 """Robots: robosuite's arms, grippers and table, as a MuJoCo spec that scenes are built on.
 
-`base_spec` composes the robot and thins out its visual meshes: the Panda's have
-182,000 faces, which cost more to draw than everything else together. Collision meshes, inertias,
-actuators and solver options stay robosuite's own.
+All embodiments take the same actions, and their hands start in the same place. What a scene, a
+controller or a planner must know of one is in its `Embodiment`; `base_spec` composes it.
+Collision meshes, inertias, motors and solver options are robosuite's own; `robotiq85` says what is
+mended in the Robotiq gripper.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.envs.thinning import KEPT_FACES as KEPT_FACES
+from vlabench.envs.thinning import thin_visual_meshes
 from vlabench.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -28,41 +31,205 @@ TABLE_SIZE = (0.8, 0.8, 0.05)
 
 TABLE_HEIGHT = 0.8
 
-KEPT_FACES = 0.08
-"""Share of the faces of a large visual mesh that is kept."""
+ARM_PREFIX = "robot0_"
+GRIPPER_PREFIX = "gripper0_right_"
+"""robosuite's, of the names of whatever belongs to the arm and to the gripper."""
 
-SMALL_MESH = 240
-"""Meshes with fewer faces are kept whole."""
+GRIPPER_CLOSED_M = -0.02
+"""Metres from the middle that a closed finger of the Panda aims for.
+
+robosuite aims for 0. The finger is a servo, so it would press in proportion to the thickness of
+what it holds: a 4 mm rim would get 2 N, and slip. Aiming 2 cm past the middle gives every object
+the full 20 N of the motor.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Gripper:
+    """A gripper of two fingers; names are without prefix.
+
+    Attributes:
+        robosuite: robosuite's name of it.
+        joints: All that move, and `home`, where they start (metres or radians).
+        opened: What its actuators aim for when it is open, in their order in the model.
+        closed: The same when it is closed; beyond what they can reach, so that whatever is held
+            gets the full force.
+        pads: Collision geoms that touch what is held.
+        pad_gap: Metres between the middles of the pads when they touch.
+        max_opening: Metres between the pads when the gripper is open.
+        fingertip_reach: Metres that the fingertips reach beyond the grip site, along the fingers,
+            at most: those of a linkage move as it closes.
+        palm_clearance: Metres behind the grip site that what is held can fill.
+        followers: Joint to the joint that it follows, and how many times as far it turns.
+        force: Largest force or torque of an actuator; None where robosuite limits it.
+    """
+
+    robosuite: str
+    joints: tuple[str, ...]
+    home: tuple[float, ...]
+    opened: tuple[float, float]
+    closed: tuple[float, float]
+    pads: tuple[str, str]
+    pad_gap: float
+    max_opening: float
+    fingertip_reach: float
+    palm_clearance: float
+    followers: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    force: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WristCamera:
+    """A camera on `body`: metres and a quaternion wxyz in its frame, degrees of view."""
+
+    body: str
+    position: tuple[float, float, float]
+    quaternion: tuple[float, float, float, float]
+    degrees: float
 
 
 @dataclass(frozen=True, slots=True)
 class Embodiment:
-    """A robosuite arm with its default gripper, and the names of its parts.
+    """An arm and its gripper; names are without prefix.
 
     Attributes:
         robot: robosuite's name of the arm.
+        joints: Of the arm, from the base to the hand; 6 or 7.
+        home: Radians in which they start: the hand is where the Panda's is, and turned like it.
+        wrist_camera: Where it looks from.
         prefix: Of the arm's bodies, joints and actuators.
         gripper_prefix: Of the gripper's.
-        finger_joints: Slides of the fingers.
-        finger_home: Where they start, in metres.
-        max_opening: Metres between the pads when the gripper is open.
     """
 
     name: str
     robot: str
-    prefix: str = "robot0_"
-    gripper_prefix: str = "gripper0_right_"
-    finger_joints: tuple[str, str] = ("finger_joint1", "finger_joint2")
-    finger_home: tuple[float, float] = (0.020833, -0.020833)
-    max_opening: float = 0.08
+    joints: tuple[str, ...]
+    home: tuple[float, ...]
+    gripper: Gripper
+    wrist_camera: WristCamera
+    prefix: str = ARM_PREFIX
+    gripper_prefix: str = GRIPPER_PREFIX
+
+    @property
+    def base_body(self) -> str:
+        """The body whose frame the state and the actions are given in, with its prefix."""
+        return f"{self.prefix}base"
 
     @property
     def grip_site(self) -> str:
-        """The site between the fingertips."""
+        """The site between the fingertips: z along the fingers, x the direction of closing."""
         return f"{self.gripper_prefix}grip_site"
 
+    @property
+    def finger_joints(self) -> tuple[str, ...]:
+        """All joints of the gripper."""
+        return self.gripper.joints
 
-EMBODIMENTS = {"panda": Embodiment(name="panda", robot="Panda")}
+    @property
+    def finger_home(self) -> tuple[float, ...]:
+        """Where they start, in metres or radians."""
+        return self.gripper.home
+
+    @property
+    def max_opening(self) -> float:
+        """Metres between the pads when the gripper is open."""
+        return self.gripper.max_opening
+
+
+# --- the table of them ------------------------------------------------------------------------
+
+PANDA_GRIPPER = Gripper(
+    robosuite="PandaGripper",
+    joints=("finger_joint1", "finger_joint2"),
+    home=(0.020833, -0.020833),
+    opened=(0.04, -0.04),
+    closed=(GRIPPER_CLOSED_M, -GRIPPER_CLOSED_M),
+    pads=("finger1_pad_collision", "finger2_pad_collision"),
+    pad_gap=0.007,
+    max_opening=0.08,
+    fingertip_reach=0.0092,
+    palm_clearance=0.031,
+)
+
+ROBOTIQ85 = Gripper(
+    robosuite="Robotiq85Gripper",
+    joints=(
+        "finger_joint",
+        "left_inner_finger_joint",
+        "left_inner_knuckle_joint",
+        "right_outer_knuckle_joint",
+        "right_inner_finger_joint",
+        "right_inner_knuckle_joint",
+    ),
+    home=(0.4, -0.4, 0.4, 0.4, -0.4, 0.4),
+    opened=(0.0, 0.0),
+    closed=(1.2, 1.2),
+    pads=("left_fingerpad_collision", "right_fingerpad_collision"),
+    pad_gap=0.002,
+    max_opening=0.085,
+    fingertip_reach=0.018,
+    palm_clearance=0.021,
+    followers={
+        "left_inner_finger_joint": ("finger_joint", -1.0),
+        "left_inner_knuckle_joint": ("finger_joint", 1.0),
+        "right_inner_finger_joint": ("right_outer_knuckle_joint", -1.0),
+        "right_inner_knuckle_joint": ("right_outer_knuckle_joint", 1.0),
+    },
+    force=1.5,
+)
+"""Its fingers are parallelograms, in which two joints follow the motor's, as the maker's own model
+has them. robosuite ties them with a spring instead, so that the pads tilt and the motors work
+against it. The torque of 1.5 N·m presses with 26 to 35 N, whatever the opening."""
+
+_EYE_IN_HAND = WristCamera("right_hand", (0.05, 0.0, 0.0), (0.0, 0.707108, 0.707108, 0.0), 75.0)
+"""robosuite's: on the hand, looking along the fingers."""
+
+_ARM_JOINTS = {
+    "Panda": tuple(f"joint{k}" for k in range(1, 8)),
+    "UR5e": tuple(
+        f"{name}_joint"
+        for name in ("shoulder_pan", "shoulder_lift", "elbow", "wrist_1", "wrist_2", "wrist_3")
+    ),
+    "Sawyer": tuple(f"right_j{k}" for k in range(7)),
+}
+
+
+def _embodiment(name: str, robot: str, gripper: Gripper, *home: float) -> Embodiment:
+    return Embodiment(name, robot, _ARM_JOINTS[robot], home, gripper, _EYE_IN_HAND)
+
+
+_PI = np.pi
+
+EMBODIMENTS: Mapping[str, Embodiment] = {
+    kind.name: kind
+    for kind in (
+        # robosuite's own home; the others are where its hand is, by inverse kinematics
+        _embodiment(
+            *("panda", "Panda", PANDA_GRIPPER),
+            *(0.0, _PI / 16, 0.0, -_PI / 2 - _PI / 3, 0.0, _PI - 0.2, _PI / 4),
+        ),
+        _embodiment(
+            *("panda-robotiq85", "Panda", ROBOTIQ85),
+            *(0.0, 0.0385, 0.0, -2.6463, 0.0, 2.8121, 0.7854),
+        ),
+        _embodiment(
+            *("ur5e-panda", "UR5e", PANDA_GRIPPER),
+            *(-0.315, -1.4218, 2.3049, -2.5749, -1.5315, -1.8839),
+        ),
+        _embodiment(
+            *("ur5e-robotiq85", "UR5e", ROBOTIQ85),
+            *(-0.3197, -1.5426, 2.2671, -2.4162, -1.5309, -1.8886),
+        ),
+        _embodiment(
+            *("sawyer-panda", "Sawyer", PANDA_GRIPPER),
+            *(-0.4082, -1.2098, 0.0369, 2.3846, 0.1214, 0.2797, -1.886),
+        ),
+        _embodiment(
+            *("sawyer-robotiq85", "Sawyer", ROBOTIQ85),
+            *(-0.374, -1.3493, -0.0178, 2.367, 0.1234, 0.4381, -1.8966),
+        ),
+    )
+}
 
 
 def embodiment(name: str) -> Embodiment:
@@ -74,6 +241,9 @@ def embodiment(name: str) -> Embodiment:
     if name not in EMBODIMENTS:
         raise UnknownNameError("embodiment", name, EMBODIMENTS)
     return EMBODIMENTS[name]
+
+
+# --- how they are composed --------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -91,17 +261,21 @@ class Base:
 
 def base_spec(name: str) -> Base:
     """The robot called `name` at its table; takes a second or two."""
-    task, home = _robosuite_task(embodiment(name))
-    spec = mujoco.MjSpec.from_string(task.get_xml())
+    kind = embodiment(name)
+    spec = mujoco.MjSpec.from_string(_robosuite_task(kind).get_xml())
     spec.modelname = "vlabench"
     # robosuite asks for 5000 of each, which makes a 1.3 GB arena for every MjData
     spec.njmax, spec.nconmax = -1, -1
     _remove_decoration(spec)
-    _thin_visual_meshes(spec)
-    return Base(spec, np.array(home, dtype=np.float64))
+    thin_visual_meshes(spec)
+    _let_fingers_squeeze(spec, kind)
+    if kind.gripper.followers:
+        _make_linkage(spec, kind)
+    _ignore_built_in_contacts(spec, kind)
+    return Base(spec, np.array(kind.home, dtype=np.float64))
 
 
-def _robosuite_task(kind: Embodiment) -> tuple[ManipulationTask, npt.NDArray[np.float64]]:
+def _robosuite_task(kind: Embodiment) -> ManipulationTask:
     with _robosuite_imported_quietly():
         from robosuite.models.arenas import TableArena
         from robosuite.models.bases import robot_base_factory
@@ -111,12 +285,12 @@ def _robosuite_task(kind: Embodiment) -> tuple[ManipulationTask, npt.NDArray[np.
 
     robot = create_robot(kind.robot, idn=0)
     robot.add_base(robot_base_factory(robot.default_base, idn=0))
-    gripper = gripper_factory(robot.default_gripper["right"], idn="0_right")
+    gripper = gripper_factory(kind.gripper.robosuite, idn="0_right")
     robot.add_gripper(gripper, robot.eef_name["right"])
     robot.set_base_xpos(robot.base_xpos_offset["table"](TABLE_SIZE[0]))
     arena = TableArena(table_full_size=TABLE_SIZE, table_offset=(0, 0, TABLE_HEIGHT))
     arena.set_origin([0, 0, 0])
-    return ManipulationTask(arena, [robot], []), robot.init_qpos
+    return ManipulationTask(arena, [robot], [])
 
 
 @contextmanager
@@ -153,52 +327,53 @@ def _remove_decoration(spec: mujoco.MjSpec) -> None:
         spec.delete(texture)
 
 
-def _thin_visual_meshes(spec: mujoco.MjSpec) -> None:
+def _let_fingers_squeeze(spec: mujoco.MjSpec, kind: Embodiment) -> None:
+    """Widens the range of the finger actuators to where they aim, and limits their force."""
+    gripper = kind.gripper
+    fingers = [a for a in spec.actuators if a.name.startswith(kind.gripper_prefix)]
+    for actuator, opened, closed in zip(fingers, gripper.opened, gripper.closed, strict=True):
+        actuator.ctrlrange = [min(opened, closed), max(opened, closed)]
+        if gripper.force is not None:
+            actuator.forcelimited = mujoco.mjtLimited.mjLIMITED_TRUE
+            actuator.forcerange = [-gripper.force, gripper.force]
+
+
+def _make_linkage(spec: mujoco.MjSpec, kind: Embodiment) -> None:
+    """Ties followers to their leaders, and gives joints and pads what robosuite's lack.
+
+    Inertia and damping are those of the Panda's motors at the length of a finger; the pads are
+    as soft and as rough as the Panda's.
+    """
+    for tendon in list(spec.tendons):
+        if tendon.name.startswith(kind.gripper_prefix):
+            spec.delete(tendon)
+    for name in kind.gripper.joints:
+        joint = spec.joint(kind.gripper_prefix + name)
+        joint.armature = 0.0025
+        joint.damping = [0.25, 0.0, 0.0]
+    for follower, (leader, ratio) in kind.gripper.followers.items():
+        spec.add_equality(
+            type=mujoco.mjtEq.mjEQ_JOINT,
+            name1=kind.gripper_prefix + follower,
+            name2=kind.gripper_prefix + leader,
+            data=[0.0, ratio, *[0.0] * 9],
+            solref=[0.005, 1.0],
+        )
+    for name in kind.gripper.pads:
+        pad = spec.geom(kind.gripper_prefix + name)
+        pad.friction = [2.0, 0.05, 0.0001]
+        pad.solref = [0.01, 0.5]
+
+
+def _ignore_built_in_contacts(spec: mujoco.MjSpec, kind: Embodiment) -> None:
+    """Excludes contacts of the robot with itself at home: there, its collision meshes overlap."""
     model = spec.copy().compile()
-    shown = {geom.meshname for geom in spec.geoms if geom.contype == 0 and geom.conaffinity == 0}
-    for mesh in spec.meshes:
-        if mesh.name not in shown:
-            continue
-        index = model.mesh(mesh.name).id
-        if model.mesh_facenum[index] < SMALL_MESH:
-            continue
-        vertices, faces = _decimated(*_welded(*_mesh_as_written(model, index)))
-        mesh.file = ""
-        mesh.scale = [1.0, 1.0, 1.0]
-        mesh.uservert = vertices.astype(np.float32).ravel()
-        mesh.userface = faces.astype(np.int32).ravel()
-
-
-def _mesh_as_written(
-    model: mujoco.MjModel, index: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
-    """A mesh in the frame of its file: the compiler has moved it to its inertial frame."""
-    first, count = model.mesh_vertadr[index], model.mesh_vertnum[index]
-    rotation = np.zeros(9)
-    mujoco.mju_quat2Mat(rotation, model.mesh_quat[index])
-    local = model.mesh_vert[first : first + count].astype(np.float64)
-    vertices = local @ rotation.reshape(3, 3).T + model.mesh_pos[index]
-    first, count = model.mesh_faceadr[index], model.mesh_facenum[index]
-    return vertices, model.mesh_face[first : first + count]
-
-
-def _welded(
-    vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
-    """Joins vertices that share a place: files repeat them where normals differ."""
-    places, inverse = np.unique(np.round(vertices, 5), axis=0, return_inverse=True)
-    joined = inverse.reshape(-1)[faces].astype(np.int32)
-    a, b, c = joined.T
-    return places, joined[(a != b) & (b != c) & (a != c)]
-
-
-def _decimated(
-    vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
-    import fast_simplification
-
-    target = max(SMALL_MESH, int(len(faces) * KEPT_FACES))
-    points, triangles = fast_simplification.simplify(
-        vertices.astype(np.float32), faces, target_count=target
-    )
-    return np.round(points.astype(np.float64), 5), triangles
+    data = mujoco.MjData(model)
+    for name, position in zip(kind.joints, kind.home, strict=True):
+        data.joint(kind.prefix + name).qpos = position
+    for name, position in zip(kind.gripper.joints, kind.gripper.home, strict=True):
+        data.joint(kind.gripper_prefix + name).qpos = position
+    mujoco.mj_forward(model, data)
+    pairs = {tuple(sorted(model.geom_bodyid[pair].tolist())) for pair in data.contact.geom}
+    for first, second in sorted(pairs):
+        spec.add_exclude(bodyname1=model.body(first).name, bodyname2=model.body(second).name)

@@ -168,8 +168,20 @@ def _plaster() -> npt.NDArray[np.uint8]:
     )
 
 
-_IMAGES = {"grain": _grain, "tiles": _tiles, "plaster": _plaster}
-_ON_CUBES = {"grain"}
+def _wicker() -> npt.NDArray[np.uint8]:
+    """Withies along x that go over and under upright stakes; it fills a wall of 4 to 1."""
+    size, stakes, rows = TEXTURE_SIZE, 24, 7
+    across = np.arange(size)[None, :] * stakes / size
+    along = np.arange(size)[:, None] * rows / size
+    row, up = np.floor(along), along % 1.0
+    swing = (across + row) % 2.0  # 0 to 2: once over and once under
+    over = np.where(swing < 1.0, 4 * swing * (1 - swing), -4 * (swing - 1) * (2 - swing))
+    bulge = 4 * up * (1 - up)
+    return _image(0.3 + 0.5 * bulge * (0.72 + 0.28 * over) + 0.2 * over * bulge)
+
+
+_IMAGES = {"wicker": _wicker, "grain": _grain, "tiles": _tiles, "plaster": _plaster}
+_ON_CUBES = {"grain", "wicker"}
 
 
 def warm(color: Color, kelvin_shift: float) -> Color:

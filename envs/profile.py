@@ -12,7 +12,7 @@ from vlabench.envs.embodiments import KEPT_FACES
 from vlabench.envs.scene import CAMERAS, MULTISAMPLES, SHADOW_MAP, VIEWS
 from vlabench.hashing import content_hash
 
-VERSION = "1"
+VERSION = "2"
 """Version of the world: raised whenever a draw, a shape, a predicate or the physics changes."""
 
 CONTROL_HZ = 20.0

@@ -1,12 +1,14 @@
-"""How far an episode has come: stages in order, each held for a while before it counts."""
+"""How far an episode has come: stages, each held for a while before it counts."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import mujoco
 
 from vlabench.envs.predicates import holds
 from vlabench.envs.scene import Scene
-from vlabench.envs.tasks.base import Stage, Task
+from vlabench.envs.tasks.base import Stage
 from vlabench.types import StageResult
 
 HOLD_STEPS = 10
@@ -16,29 +18,59 @@ HOLD_STEPS = 10
 class Progress:
     """Watches one episode.
 
-    A stage is reached when its goals have held for `HOLD_STEPS` and every stage before it has
-    been reached. The last stage carries the whole goal, so reaching it is success.
+    A stage is reached when its goals have held for `HOLD_STEPS`. Where stages have an order, only
+    the first that has not been reached can be; the last one carries the whole goal, so reaching
+    it is success. Without an order each is watched by itself, and it is success when the goals of
+    all have held together.
+
+    Args:
+        stages: What is asked, in names of the scene.
+        scene: Where.
+        ordered: Whether the stages have an order.
     """
 
-    def __init__(self, task: Task, scene: Scene) -> None:
-        self._stages = task.stages
-        self._scene = scene
-        self._reached: list[int | None] = [None] * len(task.stages)
-        self._held = 0
+    def __init__(self, stages: Sequence[Stage], scene: Scene, *, ordered: bool = True) -> None:
+        self._scene, self._ordered = scene, ordered
         self._once = False
+        self.ask(stages)
+
+    def ask(self, stages: Sequence[Stage]) -> None:
+        """Begins anew with other stages: what was asked before does not count any more."""
+        self.asked = tuple(stages)
+        self._reached: list[int | None] = [None] * len(self.asked)
+        self._held = [0] * len(self.asked)
+        self._held_together = 0
+        self._done = False
 
     def update(self, data: mujoco.MjData, step: int) -> None:
         """Looks at the scene after control step `step` (counted from 1)."""
-        if self.success:
+        if self._done:
             return
+        if self._ordered:
+            self._update_in_order(data, step)
+        else:
+            self._update_in_any_order(data, step)
+
+    def _update_in_order(self, data: mujoco.MjData, step: int) -> None:
         current = self._reached.index(None)
-        true_now = self.true_now(self._stages[current], data)
-        self._held = self._held + 1 if true_now else 0
-        last = current == len(self._stages) - 1
+        last = current == len(self.asked) - 1
+        true_now = self._hold(current, data, step)
         self._once = self._once or (true_now and last)
-        if self._held >= HOLD_STEPS:
-            self._reached[current] = step
-            self._held = 0
+        self._done = last and self._reached[current] is not None
+
+    def _update_in_any_order(self, data: mujoco.MjData, step: int) -> None:
+        true_now = [self._hold(k, data, step) for k in range(len(self.asked))]
+        self._once = self._once or all(true_now)
+        self._held_together = self._held_together + 1 if all(true_now) else 0
+        self._done = self._held_together >= HOLD_STEPS
+
+    def _hold(self, k: int, data: mujoco.MjData, step: int) -> bool:
+        """Whether stage `k` is true now; notes when it has been so for long enough."""
+        true_now = self.true_now(self.asked[k], data)
+        self._held[k] = self._held[k] + 1 if true_now else 0
+        if self._held[k] >= HOLD_STEPS and self._reached[k] is None:
+            self._reached[k] = step
+        return true_now
 
     def true_now(self, stage: Stage, data: mujoco.MjData) -> bool:
         """Whether all goals of `stage` are true at this instant."""
@@ -47,7 +79,7 @@ class Progress:
     @property
     def success(self) -> bool:
         """Whether the whole goal has been reached and held."""
-        return self._reached[-1] is not None
+        return self._done
 
     @property
     def success_once(self) -> bool:
@@ -59,5 +91,12 @@ class Progress:
         """One result a stage, in order."""
         return tuple(
             StageResult(stage.name, step is not None, step)
-            for stage, step in zip(self._stages, self._reached, strict=True)
+            for stage, step in zip(self.asked, self._reached, strict=True)
         )
+
+    @property
+    def chain_length(self) -> int:
+        """Stages reached before the first that was not; without an order, how many were."""
+        if self._ordered:
+            return [*(step is not None for step in self._reached), False].index(False)
+        return sum(step is not None for step in self._reached)

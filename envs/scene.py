@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from vlabench.envs.axes import lighting
 from vlabench.envs.embodiments import TABLE_HEIGHT, Base, Embodiment, base_spec, embodiment
-from vlabench.envs.fixtures import cabinet
+from vlabench.envs.fixtures.base import Part, fixture
 from vlabench.envs.materials import FINISHES, TABLE_TOPS, add_material
 from vlabench.envs.objects.catalog import Category, category
-from vlabench.envs.objects.geometry import Piece, Shape, about_z, steady
+from vlabench.envs.objects.geometry import Piece, Shape, about_y, about_z, multiply, steady
 from vlabench.types import Json
 
 CAMERAS: Mapping[str, str] = {
@@ -73,15 +73,30 @@ class SceneObject:
 
 
 @dataclass(frozen=True)
-class SceneDrawer:
-    """The drawer that a task is about, in a compiled model."""
+class ScenePart:
+    """A part of a fixture in a compiled model; see `vlabench.envs.fixtures.base`.
+
+    Attributes:
+        name: Of the part and of its body.
+        part: What it is.
+        fixture: Name of the body that it belongs to.
+        body: Id.
+        geoms: Its collision geoms.
+        joint: Id of the joint that opens it; None for a part that does not move.
+        qpos: Where that joint's position is; None for a part that does not move.
+        handle_site: Id; None where there is nothing to hold or press.
+        floor_site: Id; None where nothing can be put.
+    """
 
     name: str
+    part: Part
+    fixture: str
     body: int
     geoms: frozenset[int]
-    qpos: int
-    handle_site: int
-    floor_site: int
+    joint: int | None
+    qpos: int | None
+    handle_site: int | None
+    floor_site: int | None
 
 
 @dataclass(frozen=True)
@@ -93,7 +108,8 @@ class Scene:
         embodiment: Which robot.
         home: Joint positions at the start, in radians.
         objects: Role to object.
-        drawers: Role (``"drawer"``) to drawer.
+        parts: Name to part of a fixture.
+        starts: Address of a position to what it is at the start, for parts that move.
         robot_geoms: Collision geoms of the arm and the gripper.
         table_geom: Collision geom of the table.
     """
@@ -102,7 +118,8 @@ class Scene:
     embodiment: Embodiment
     home: npt.NDArray[np.float64]
     objects: Mapping[str, SceneObject]
-    drawers: Mapping[str, SceneDrawer]
+    parts: Mapping[str, ScenePart]
+    starts: Mapping[int, float]
     robot_geoms: frozenset[int]
     table_geom: int
 
@@ -115,22 +132,25 @@ def compose(factors: Mapping[str, Json]) -> Scene:
     spec.material(_TABLE_TOP).rgba = [*TABLE_TOPS[factors["table"]], 1.0]
     lighting.apply(spec, factors[lighting.FACTOR])
     roles = roles_in(factors)
-    shapes = {role: _add_object(spec, role, factors) for role in roles}
-    if "cabinet.pose" in factors:
-        cabinet.add_cabinet(
-            spec,
-            cabinet.shape(factors["cabinet.shape"]),
-            factors["cabinet.color"],
-            tuple(factors["cabinet.pose"]),
-            TABLE_HEIGHT,
-        )
+    shapes = {role: _shape(role, factors) for role in roles}
+    for role in roles:
+        _add_object(spec, role, shapes, factors)
+    for name in fixtures_in(factors):
+        shape, color, pose = (factors[f"{name}.{key}"] for key in ("shape", "color", "pose"))
+        fixture(name).add(spec, shape, color, pose, TABLE_HEIGHT)
     model = spec.compile()
+    parts = {part.name: part for name in fixtures_in(factors) for part in _find_parts(model, name)}
     return Scene(
         model=model,
         embodiment=kind,
-        home=room.home + np.array(factors["robot"], dtype=np.float64),
+        home=room.home + np.array(factors["robot"][: len(room.home)], dtype=np.float64),
         objects={role: _find_object(model, role, shapes[role], factors) for role in roles},
-        drawers=_find_drawers(model, factors),
+        parts=parts,
+        starts={
+            part.qpos: factors[f"{part.fixture}.parts"][part.name] * part.part.travel
+            for part in parts.values()
+            if part.qpos is not None
+        },
         robot_geoms=_geoms_of(model, (kind.prefix, kind.gripper_prefix)),
         table_geom=model.geom("table_collision").id,
     )
@@ -139,6 +159,11 @@ def compose(factors: Mapping[str, Json]) -> Scene:
 def roles_in(factors: Mapping[str, Json]) -> list[str]:
     """Names of the free objects that these factors describe, sorted."""
     return sorted(key.removesuffix(".category") for key in factors if key.endswith(".category"))
+
+
+def fixtures_in(factors: Mapping[str, Json]) -> list[str]:
+    """Names of the fixtures that these factors describe, sorted."""
+    return sorted(key.removesuffix(".parts") for key in factors if key.endswith(".parts"))
 
 
 # --- what stands around -----------------------------------------------------------------------
@@ -190,9 +215,12 @@ def _add_cameras(spec: mujoco.MjSpec, kind: Embodiment) -> None:
         spec.worldbody.add_camera(
             name=name, pos=list(position), quat=_looking_at(position, target), fovy=degrees
         )
-    # robosuite's eye in hand: on the hand, looking along the fingers
-    spec.body(f"{kind.prefix}right_hand").add_camera(
-        name="wrist", pos=[0.05, 0.0, 0.0], quat=[0.0, 0.707108, 0.707108, 0.0], fovy=75.0
+    wrist = kind.wrist_camera
+    spec.body(kind.prefix + wrist.body).add_camera(
+        name="wrist",
+        pos=list(wrist.position),
+        quat=list(wrist.quaternion),
+        fovy=wrist.degrees,
     )
 
 
@@ -212,16 +240,17 @@ def _looking_at(
 # --- objects ----------------------------------------------------------------------------------
 
 
-def _add_object(spec: mujoco.MjSpec, role: str, factors: Mapping[str, Json]) -> Shape:
+def _shape(role: str, factors: Mapping[str, Json]) -> Shape:
     kind = category(factors[f"{role}.category"])
+    return kind.shape(factors[f"{role}.shape"], factors.get(f"{role}.scale", 1.0))
+
+
+def _add_object(
+    spec: mujoco.MjSpec, role: str, shapes: Mapping[str, Shape], factors: Mapping[str, Json]
+) -> None:
+    kind, shape = category(factors[f"{role}.category"]), shapes[role]
     color = factors[f"{role}.color"]
-    shape = kind.shape(factors[f"{role}.shape"])
-    x, y, yaw = factors[f"{role}.pose"]
-    body = spec.worldbody.add_body(
-        name=role,
-        pos=[x, y, TABLE_HEIGHT - REST_DEPTH],
-        quat=steady(about_z(yaw)),
-    )
+    body = spec.worldbody.add_body(name=role, **_resting(role, shapes, factors))
     body.add_freejoint(name=f"{role} joint")
     materials: dict[str, str] = {}
     for index, visual in enumerate(shape.visuals):
@@ -248,7 +277,26 @@ def _add_object(spec: mujoco.MjSpec, role: str, factors: Mapping[str, Json]) -> 
     volume = sum(piece.volume for piece in shape.pieces)
     for piece in shape.pieces:
         _add_piece(body, piece, shape, round(shape.mass * piece.volume / volume, 9))
-    return shape
+
+
+def _resting(
+    role: str, shapes: Mapping[str, Shape], factors: Mapping[str, Json]
+) -> dict[str, list[float]]:
+    """Position and quaternion of a thing at its start: upright on what carries it, or lying."""
+    shape = shapes[role]
+    x, y, yaw = factors[f"{role}.pose"]
+    level = TABLE_HEIGHT - REST_DEPTH
+    if f"{role}.on" in factors:
+        level += shapes[factors[f"{role}.on"]].surface_height - REST_DEPTH
+    if not factors.get(f"{role}.lying", False):
+        return {"pos": [x, y, level], "quat": steady(about_z(yaw))}
+    # its axis lies along the yaw, and its middle stays where it would stand
+    half = shape.height / 2
+    lying = [x - half * math.cos(yaw), y - half * math.sin(yaw), level + shape.lying]
+    return {
+        "pos": steady(lying),
+        "quat": steady(multiply(about_z(yaw), about_y(math.pi / 2))),
+    }
 
 
 def _add_piece(body: mujoco.MjsBody, piece: Piece, shape: Shape, mass: float) -> None:
@@ -278,21 +326,30 @@ def _find_object(
     )
 
 
-def _find_drawers(model: mujoco.MjModel, factors: Mapping[str, Json]) -> Mapping[str, SceneDrawer]:
-    if "cabinet.drawer" not in factors:
-        return {}
-    name = cabinet.DRAWERS[factors["cabinet.drawer"]]
-    body = model.body(name).id
-    return {
-        "drawer": SceneDrawer(
-            name=name,
-            body=body,
-            geoms=_solid_geoms(model, body),
-            qpos=int(model.joint(f"{name} slide").qposadr[0]),
-            handle_site=model.site(f"{name} handle").id,
-            floor_site=model.site(f"{name} floor").id,
+def _find_parts(model: mujoco.MjModel, name: str) -> list[ScenePart]:
+    found = []
+    for part in fixture(name).parts:
+        body = model.body(part.name).id
+        joint = _id(model, mujoco.mjtObj.mjOBJ_JOINT, f"{part.name} joint")
+        found.append(
+            ScenePart(
+                name=part.name,
+                part=part,
+                fixture=name,
+                body=body,
+                geoms=_solid_geoms(model, body),
+                joint=joint,
+                qpos=None if joint is None else int(model.jnt_qposadr[joint]),
+                handle_site=_id(model, mujoco.mjtObj.mjOBJ_SITE, f"{part.name} handle"),
+                floor_site=_id(model, mujoco.mjtObj.mjOBJ_SITE, f"{part.name} floor"),
+            )
         )
-    }
+    return found
+
+
+def _id(model: mujoco.MjModel, kind: mujoco.mjtObj, name: str) -> int | None:
+    index = mujoco.mj_name2id(model, kind, name)
+    return None if index < 0 else int(index)
 
 
 def _solid_geoms(model: mujoco.MjModel, body: int) -> frozenset[int]:

@@ -63,7 +63,8 @@ class Simulation:
         self._controller = OscPoseController(self.model, ArmModel.find(self.model))
         self._view = Viewpoint(self.scene)
         self._settle()
-        self.progress = Progress(self.task, self.scene)
+        asked = self.task.asked(episode.factors)
+        self.progress = Progress(asked, self.scene, ordered=self.task.ordered)
         self.steps = 0
         self._path = 0.0
         self._hand: list[float] = self._view.hand_position(self.data).tolist()
@@ -80,9 +81,7 @@ class Simulation:
             instruction=self.episode.instruction,
             images=self._renderer.render(self.model, self.data, cameras),
             proprio=self._view.proprio(self.data),
-            privileged=self._view.privileged(self.data, self.task, self.progress)
-            if privileged
-            else None,
+            privileged=self._view.privileged(self.data, self.progress) if privileged else None,
         )
 
     def advance(self, action: npt.NDArray[np.float32]) -> bool:
@@ -112,6 +111,7 @@ class Simulation:
             path_length_m=round(self._path, 6),
             init_state_hash=self._first_hash,
             final_state_hash=self._state_hash(),
+            chain_length=self.progress.chain_length,
         )
 
     def checksum(self) -> int:
@@ -124,7 +124,7 @@ class Simulation:
 
     def _settle(self) -> None:
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
-        self._view.place_robot(self.data)
+        self._view.place(self.data)
         mujoco.mj_forward(self.model, self.data)
         self._controller.reset(self.data)
         hold = np.zeros(7, dtype=np.float32)

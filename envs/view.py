@@ -11,11 +11,18 @@ import mujoco
 import numpy as np
 
 from vlabench.envs.embodiments import TABLE_HEIGHT
-from vlabench.envs.fixtures.cabinet import TRAVEL
+from vlabench.envs.predicates import holds
 from vlabench.envs.progress import Progress
-from vlabench.envs.scene import Scene, SceneDrawer, SceneObject
-from vlabench.envs.tasks.base import Task
-from vlabench.types import DrawerState, Floats, ObjectState, PrivilegedState, StageState
+from vlabench.envs.scene import Scene, SceneObject, ScenePart
+from vlabench.types import (
+    Floats,
+    GoalState,
+    HandShape,
+    ObjectState,
+    PartState,
+    PrivilegedState,
+    StageState,
+)
 
 
 class Viewpoint:
@@ -25,21 +32,25 @@ class Viewpoint:
         kind, model = scene.embodiment, scene.model
         self._scene = scene
         self._site = model.site(kind.grip_site).id
-        self._base = model.body(f"{kind.prefix}base").id
-        self._joints = np.array(
-            [int(model.joint(f"{kind.prefix}joint{k + 1}").qposadr[0]) for k in range(7)]
-        )
-        self._speeds = np.array(
-            [int(model.joint(f"{kind.prefix}joint{k + 1}").dofadr[0]) for k in range(7)]
-        )
+        self._base = model.body(kind.base_body).id
+        arm = [model.joint(kind.prefix + name) for name in kind.joints]
+        self._joints = np.array([int(joint.qposadr[0]) for joint in arm])
+        self._speeds = np.array([int(joint.dofadr[0]) for joint in arm])
         self._fingers = [
             int(model.joint(kind.gripper_prefix + name).qposadr[0]) for name in kind.finger_joints
         ]
+        self._pads = [model.geom(kind.gripper_prefix + name).id for name in kind.gripper.pads]
+        self._pad_gap = kind.gripper.pad_gap
+        self._hand = HandShape(
+            kind.max_opening, kind.gripper.fingertip_reach, kind.gripper.palm_clearance
+        )
 
-    def place_robot(self, data: mujoco.MjData) -> None:
-        """Puts the arm and the fingers where episodes start."""
+    def place(self, data: mujoco.MjData) -> None:
+        """Puts the arm, the fingers and the parts of fixtures where the episode starts."""
         data.qpos[self._joints] = self._scene.home
         data.qpos[self._fingers] = self._scene.embodiment.finger_home
+        for address, start in self._scene.starts.items():
+            data.qpos[address] = start
 
     def hand_position(self, data: mujoco.MjData) -> Floats:
         """``(3,)`` metres, of the grip site."""
@@ -60,30 +71,36 @@ class Viewpoint:
             "joint_velocities": data.qvel[self._speeds].copy(),
         }
 
-    def privileged(self, data: mujoco.MjData, task: Task, progress: Progress) -> PrivilegedState:
+    def privileged(self, data: mujoco.MjData, progress: Progress) -> PrivilegedState:
         """The state of the scene as the simulator knows it."""
         return PrivilegedState(
             hand_position=self.hand_position(data),
             hand_rotation=self._hand_rotation(data),
             gripper_opening_m=self._opening(data),
+            hand=self._hand,
             table_height=TABLE_HEIGHT - float(data.xpos[self._base][2]),
             objects={
                 name: self._object(data, thing) for name, thing in self._scene.objects.items()
             },
-            drawers={
-                role: self._drawer(data, role, drawer)
-                for role, drawer in self._scene.drawers.items()
-            },
+            parts={name: self._part(data, part) for name, part in self._scene.parts.items()},
             stages=tuple(
-                StageState(stage.name, goal.predicate, goal.arguments, result.success)
-                for stage, result in zip(task.stages, progress.stages, strict=True)
-                for goal in stage.goals[:1]
+                StageState(
+                    stage.name,
+                    tuple(
+                        GoalState(g.predicate, g.arguments, holds(g, self._scene, data))
+                        for g in stage.goals
+                    ),
+                    result.success,
+                )
+                for stage, result in zip(progress.asked, progress.stages, strict=True)
             ),
         )
 
     def _opening(self, data: mujoco.MjData) -> float:
-        left, right = (float(data.qpos[address]) for address in self._fingers)
-        return abs(left) + abs(right)
+        """Metres between the pads, along the direction of closing."""
+        (ax, ay, az), (bx, by, bz) = data.geom_xpos[self._pads].tolist()
+        x, _, _, y, _, _, z, _, _ = data.site_xmat[self._site].tolist()
+        return abs((ax - bx) * x + (ay - by) * y + (az - bz) * z) - self._pad_gap
 
     def _hand_rotation(self, data: mujoco.MjData) -> Floats:
         # robosuite's grip site closes along its x
@@ -104,16 +121,21 @@ class Viewpoint:
             surface_radius=shape.surface_radius,
         )
 
-    def _drawer(self, data: mujoco.MjData, role: str, drawer: SceneDrawer) -> DrawerState:
-        origin = data.xpos[self._base]
-        frame = data.site_xmat[drawer.handle_site].reshape(3, 3)
-        depth, width, _ = self._scene.model.site_size[drawer.floor_site]
-        return DrawerState(
-            name=role,
-            handle=data.site_xpos[drawer.handle_site] - origin,
-            outward=frame[:, 0].copy(),
-            opening=float(data.qpos[drawer.qpos]),
-            travel=TRAVEL,
-            interior=data.site_xpos[drawer.floor_site] - origin,
-            interior_size=np.array([2 * depth, 2 * width]),
+    def _part(self, data: mujoco.MjData, part: ScenePart) -> PartState:
+        model, origin = self._scene.model, data.xpos[self._base]
+        handle, floor, joint = part.handle_site, part.floor_site, part.joint
+        at, turned = data.xpos[part.body], data.xmat[part.body]
+        if handle is not None:
+            at, turned = data.site_xpos[handle], data.site_xmat[handle]
+        return PartState(
+            name=part.name,
+            kind=part.part.kind,
+            handle=at - origin,
+            handle_rotation=turned.reshape(3, 3).copy(),
+            opening=0.0 if part.qpos is None else float(data.qpos[part.qpos]),
+            travel=part.part.travel,
+            axis=np.zeros(3) if joint is None else data.xaxis[joint].copy(),
+            pivot=np.zeros(3) if joint is None else data.xanchor[joint] - origin,
+            interior=np.zeros(3) if floor is None else data.site_xpos[floor] - origin,
+            interior_size=np.zeros(3) if floor is None else 2 * model.site_size[floor],
         )

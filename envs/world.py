@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from vlabench.contract.environment import DrawnEpisode
 from vlabench.contract.specs import EnvSpec
-from vlabench.envs.axes.base import Axis
-from vlabench.envs.draw import EMBODIMENT, nominal_factors
-from vlabench.envs.fixtures.cabinet import DRAWERS
-from vlabench.envs.language import Phrase, Referent, realise
+from vlabench.envs.axes.base import ORDER, Axis
+from vlabench.envs.draw import nominal_factors
+from vlabench.envs.fixtures.base import fixture
+from vlabench.envs.language import WORDS, Phrase, Referent, realise
 from vlabench.envs.objects.catalog import category
 from vlabench.envs.profile import VERSION, env_spec
-from vlabench.envs.scene import roles_in
+from vlabench.envs.scene import fixtures_in, roles_in
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.tasks.base import Task, task
 from vlabench.errors import UsageError
@@ -22,7 +22,7 @@ from vlabench.types import Change, Json
 
 
 class TabletopWorld:
-    """A Panda at a table with objects and a cabinet."""
+    """A robot at a table with objects and fixtures."""
 
     version = VERSION
 
@@ -32,15 +32,15 @@ class TabletopWorld:
         """Every factor of one episode; see `vlabench.contract.environment.World`."""
         kind = task(task_name)
         factors = nominal_factors(kind, seed, index)
-        for change in changes:
-            axis = _axis(change, kind)
+        for axis, change in _in_order(changes, kind):
             rng = stream("axis", seed, kind.name, index, change.axis, change.level)
             factors |= axis.draw(kind, factors, change.level, rng)
         return DrawnEpisode(
             factors=dict(sorted(factors.items())),
             instruction=instruction(factors),
             horizon=kind.horizon,
-            embodiment=EMBODIMENT,
+            embodiment=factors["embodiment"],
+            diagnostic=any(axis.kind == "diagnostic" for axis, _ in _in_order(changes, kind)),
         )
 
     def spec(self) -> EnvSpec:
@@ -58,16 +58,40 @@ def instruction(factors: Mapping[str, Json]) -> str:
 
 
 def referents(factors: Mapping[str, Json]) -> dict[str, Referent]:
-    """Role to what language can call it by."""
-    named = {}
-    for role in roles_in(factors):
-        kind = category(factors[f"{role}.category"])
-        named[role] = Referent(kind.name, kind.synonyms, factors[f"{role}.color"], kind.use)
-    if "cabinet.drawer" in factors:
-        name = DRAWERS[factors["cabinet.drawer"]]
-        other = {"top drawer": "upper drawer", "bottom drawer": "lower drawer"}[name]
-        named["drawer"] = Referent(name, (other,), "", "somewhere to keep things")
-    return named
+    """What a sentence can call things: roles and choices by what they stand for."""
+    words = {role: _object_words(role, factors) for role in roles_in(factors)}
+    for name in fixtures_in(factors):
+        for part in fixture(name).parts:
+            words[part.name] = Referent(part.name, part.synonyms, "", part.use)
+    cast: Mapping[str, str] = factors["cast"]
+    spoken_of = {argument: words.get(name) or WORDS[name] for argument, name in cast.items()}
+    unspoken = {name: said for name, said in words.items() if name not in cast.values()}
+    return {f"other {name}" if name in cast else name: said for name, said in unspoken.items()} | (
+        spoken_of
+    )
+
+
+def _object_words(role: str, factors: Mapping[str, Json]) -> Referent:
+    kind = category(factors[f"{role}.category"])
+    return Referent(kind.name, kind.synonyms, factors[f"{role}.color"], kind.use)
+
+
+def _in_order(changes: Sequence[Change], kind: Task) -> list[tuple[Axis, Change]]:
+    """The axes of `changes`, words last.
+
+    Raises:
+        UsageError: If two of them change the same factor.
+    """
+    found = [(_axis(change, kind), change) for change in changes]
+    owners: dict[str, Change] = {}
+    for axis, change in found:
+        for factor in axis.factors(kind):
+            if factor in owners:
+                raise UsageError(
+                    f"{owners[factor]} and {change} both change {factor!r}; leave one out."
+                )
+            owners[factor] = change
+    return sorted(found, key=lambda pair: (ORDER.index(pair[0].kind), pair[1]))
 
 
 def _axis(change: Change, kind: Task) -> Axis:

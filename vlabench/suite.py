@@ -266,6 +266,7 @@ def _draw(
         horizon=drawn.horizon,
         embodiment=drawn.embodiment,
         control_id=control_id,
+        diagnostic=drawn.diagnostic,
     )
 
 

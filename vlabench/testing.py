@@ -24,12 +24,14 @@ from vlabench.hashing import canonical_json
 from vlabench.seeding import seed_of, stream
 from vlabench.types import (
     ActionChunk,
-    DrawerState,
     EpisodeStart,
     Floats,
+    GoalState,
     Grasp,
+    HandShape,
     ObjectState,
     Observation,
+    PartState,
     PrivilegedState,
     StageState,
 )
@@ -240,13 +242,18 @@ def _example_scene() -> PrivilegedState:
         hand_position=np.array([0.45, 0.0, 0.3]),
         hand_rotation=_DOWN,
         gripper_opening_m=0.08,
+        hand=HandShape(max_opening=0.08, fingertip_reach=0.01, palm_clearance=0.03),
         table_height=0.0,
         objects={
             "object": _example_object("object", "block", 0.0, height=0.04, radius=0.03),
             "target": _example_object("target", "plate", 0.2, height=0.02, radius=0.09),
         },
-        drawers={"drawer": _example_drawer()},
-        stages=(StageState("place", "on", ("object", "target"), achieved=False),),
+        parts={"top drawer": _example_drawer()},
+        stages=(
+            StageState(
+                "place", (GoalState("on", ("object", "target"), holds=False),), achieved=False
+            ),
+        ),
     )
 
 
@@ -266,13 +273,16 @@ def _example_object(
     )
 
 
-def _example_drawer() -> DrawerState:
-    return DrawerState(
-        name="drawer",
+def _example_drawer() -> PartState:
+    return PartState(
+        name="top drawer",
+        kind="drawer",
         handle=np.array([0.6, -0.3, 0.1]),
-        outward=np.array([-1.0, 0.0, 0.0]),
+        handle_rotation=np.diag([-1.0, -1.0, 1.0]),
         opening=0.0,
         travel=0.15,
+        axis=np.array([-1.0, 0.0, 0.0]),
+        pivot=np.zeros(3),
         interior=np.array([0.7, -0.3, 0.08]),
-        interior_size=np.array([0.2, 0.2]),
+        interior_size=np.array([0.2, 0.2, 0.08]),
     )

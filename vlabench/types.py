@@ -58,6 +58,8 @@ class EpisodeSpec:
         horizon: Most control steps.
         embodiment: The robot and its gripper.
         control_id: Name of the nominal twin; None for a nominal episode.
+        diagnostic: Whether it tries if the policy listens: it is scored as compliance, and
+            stands outside every success rate.
     """
 
     task: str
@@ -70,6 +72,7 @@ class EpisodeSpec:
     horizon: int
     embodiment: str
     control_id: str | None = None
+    diagnostic: bool = False
 
     @property
     def episode_id(self) -> str:
@@ -185,48 +188,94 @@ class ObjectState:
 
 
 @dataclass(frozen=True, slots=True)
-class DrawerState:
-    """One drawer of a cabinet.
+class PartState:
+    """One part of a fixture that a goal can speak of: a drawer, a door, a knob, a shelf's level.
 
     Attributes:
-        name: For example ``"drawer"``.
-        handle: ``(3,)`` metres, middle of the handle, in the robot's base frame.
-        outward: ``(3,)`` unit vector along which it opens, in the robot's base frame.
-        opening: Metres it is open now.
-        travel: Metres it can open.
-        interior: ``(3,)`` metres, middle of its floor, in the robot's base frame.
-        interior_size: ``(2,)`` metres, inside depth and width.
+        name: For example ``"top drawer"``.
+        kind: One of `vlabench.envs.fixtures.base.PartKind`.
+        handle: ``(3,)`` metres, where a hand takes hold of it or presses, in the robot's base
+            frame.
+        handle_rotation: ``(3, 3)`` in the robot's base frame: x points away from the fixture, z
+            along the bar of a handle, the axle of a knob, or out of a button.
+        opening: How far its joint is from closed: metres, or radians of a hinge; 0 for a part
+            that does not move.
+        travel: The largest opening.
+        axis: ``(3,)`` unit vector of the joint that opens it: the direction of a slide, the axle
+            of a hinge (right-handed); zeros for a part that does not move.
+        pivot: ``(3,)`` metres, a point on the axle of a hinge.
+        interior: ``(3,)`` metres, middle of its floor or surface, in the robot's base frame.
+        interior_size: ``(3,)`` metres along its own x, y and z; zeros where nothing can be put.
     """
 
     name: str
+    kind: str
     handle: Floats
-    outward: Floats
+    handle_rotation: Floats
     opening: float
     travel: float
+    axis: Floats
+    pivot: Floats
     interior: Floats
     interior_size: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class StageState:
-    """One stage of the task: a goal such as ``("on", ("object", "target"))``."""
+class GoalState:
+    """One goal such as ``("on", ("object", "target"))``, and whether it is true now."""
 
-    name: str
     predicate: str
     arguments: tuple[str, ...]
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    """One stage of the task: goals that must hold together, and whether it has been reached."""
+
+    name: str
+    goals: tuple[GoalState, ...]
     achieved: bool
 
 
 @dataclass(frozen=True, slots=True)
+class HandShape:
+    """What a planner must know of the gripper, in metres.
+
+    Attributes:
+        max_opening: Between the pads when the gripper is open.
+        fingertip_reach: How far the fingertips reach beyond the point between them, along the
+            fingers, at most: a linkage's move as it closes.
+        palm_clearance: How far behind that point there is room for what is held.
+    """
+
+    max_opening: float
+    fingertip_reach: float
+    palm_clearance: float
+
+
+@dataclass(frozen=True, slots=True)
 class PrivilegedState:
-    """The state of the scene as the simulator knows it, in the robot's base frame."""
+    """The state of the scene as the simulator knows it, in the robot's base frame.
+
+    Attributes:
+        hand_position: ``(3,)`` metres, of the point between the fingertips.
+        hand_rotation: ``(3, 3)``; z along the fingers, y along the direction of closing.
+        gripper_opening_m: Metres between the fingers.
+        hand: What the gripper is like.
+        table_height: Metres, of the table's top.
+        objects: Name to free object.
+        parts: Name to part of a fixture.
+        stages: What is to be done.
+    """
 
     hand_position: Floats
     hand_rotation: Floats
     gripper_opening_m: float
+    hand: HandShape
     table_height: float
     objects: Mapping[str, ObjectState]
-    drawers: Mapping[str, DrawerState]
+    parts: Mapping[str, PartState]
     stages: tuple[StageState, ...]
 
 
@@ -243,6 +292,35 @@ class StageResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to the scene in the middle of an episode, after `step` steps."""
+
+    step: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """How roughly the robot went about it.
+
+    Attributes:
+        n_collisions: How often the robot began to touch something that the goal does not speak
+            of, the table and the fixtures included.
+        max_contact_force_n: Largest normal force in newtons of one contact of the robot, looked
+            at once a control step.
+        n_drops: How often a thing that the robot held fell.
+        n_joint_limit_steps: Control steps that ended with a joint of the arm at its limit.
+        n_workspace_steps: Control steps that ended with the hand outside its workspace.
+    """
+
+    n_collisions: int = 0
+    max_contact_force_n: float = 0.0
+    n_drops: int = 0
+    n_joint_limit_steps: int = 0
+    n_workspace_steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What the environment says of an episode that has ended.
 
@@ -254,6 +332,12 @@ class Outcome:
         path_length_m: Length of the hand's path.
         init_state_hash: Of the state before the first action.
         final_state_hash: Of the state after the last action.
+        chain_length: Stages reached before the first that was not; of stages that may be done in
+            any order, how many were reached.
+        safety: How roughly the robot went about it.
+        events: What happened to the scene on the way.
+        compliance: Of a diagnostic episode, whether the robot did what the instruction asks for;
+            None of every other episode.
     """
 
     success: bool
@@ -263,6 +347,10 @@ class Outcome:
     path_length_m: float
     init_state_hash: str
     final_state_hash: str
+    chain_length: int
+    safety: Safety = Safety()
+    events: tuple[Event, ...] = ()
+    compliance: bool | None = None
 
 
 SCHEMA_VERSION = "1.0"

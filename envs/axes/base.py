@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -17,18 +17,34 @@ from vlabench.envs.tasks.base import Task
 from vlabench.seeding import uniform
 from vlabench.types import Json
 
+Kind: TypeAlias = Literal[
+    "visual", "behaviour", "dynamic", "horizon", "semantic", "diagnostic", "combination"
+]
+
+ORDER: tuple[Kind, ...] = (
+    "combination",
+    "visual",
+    "behaviour",
+    "horizon",
+    "dynamic",
+    "semantic",
+    "diagnostic",
+)
+"""Where an episode has several changes, they are made in this order: words are found for the scene
+as it will be."""
+
 
 class Axis(abc.ABC):
     """One way in which an episode can differ from nominal.
 
     Attributes:
         name: What it is called in suites and tables.
-        kind: What it tries: sight, meaning, or behaviour.
+        kind: What it tries. A diagnostic axis is scored as compliance, outside every rate.
         levels: Its levels, mildest first; a level is a ring, so levels do not overlap.
     """
 
     name: ClassVar[str]
-    kind: ClassVar[Literal["visual", "semantic", "behaviour"]]
+    kind: ClassVar[Kind]
     levels: ClassVar[tuple[str, ...]]
 
     def applies(self, task: Task) -> bool:

@@ -10,7 +10,7 @@ L2     6-12 cm       15-45 degrees
 L3     12-20 cm      45-180 degrees
 ====== ============= =================
 
-Where a task moves no object, its cabinet is moved instead: along its row, and turned less (by up
+Where a task moves no object, its fixture is moved instead: along its row, and turned less (by up
 to 5, 10 and 15 degrees), because it must still face the robot's reach.
 """
 
@@ -23,7 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlabench.envs.axes.base import Axis, Ring
-from vlabench.envs.draw import free_place, reach
+from vlabench.envs.draw import discs, fits, reach, standing
+from vlabench.envs.fixtures.base import Fixture, fixture
 from vlabench.envs.tasks.base import Task
 from vlabench.seeding import DECIMALS, uniform
 from vlabench.types import Json
@@ -33,15 +34,15 @@ from vlabench.types import Json
 class _Level:
     shift: Ring
     turn: Ring
-    cabinet_shift: Ring
-    cabinet_turn: Ring
+    fixture_shift: Ring
+    fixture_turn: Ring
 
 
-def _level(shift: Ring, turn_deg: Ring, cabinet_shift: Ring, cabinet_deg: Ring) -> _Level:
-    turn, cabinet_turn = (
-        Ring(math.radians(r.low), math.radians(r.high)) for r in (turn_deg, cabinet_deg)
+def _level(shift: Ring, turn_deg: Ring, fixture_shift: Ring, fixture_deg: Ring) -> _Level:
+    turn, fixture_turn = (
+        Ring(math.radians(r.low), math.radians(r.high)) for r in (turn_deg, fixture_deg)
     )
-    return _Level(shift, turn, cabinet_shift, cabinet_turn)
+    return _Level(shift, turn, fixture_shift, fixture_turn)
 
 
 _LEVELS: Mapping[str, _Level] = {
@@ -52,7 +53,7 @@ _LEVELS: Mapping[str, _Level] = {
 
 
 class ObjectPose(Axis):
-    """Where the object (or the cabinet) starts and how it is turned, in three rings."""
+    """Where the object (or the fixture) starts and how it is turned, in three rings."""
 
     name = "object-pose"
     kind = "behaviour"
@@ -60,7 +61,7 @@ class ObjectPose(Axis):
 
     def factors(self, task: Task) -> frozenset[str]:
         """One pose."""
-        return frozenset({"object.pose" if _moves_object(task) else "cabinet.pose"})
+        return frozenset({"object.pose" if _moves_object(task) else f"{_fixture(task)}.pose"})
 
     def draw(
         self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
@@ -68,15 +69,13 @@ class ObjectPose(Axis):
         """A pose from the ring of `level`, within reach and free of the other objects."""
         rings = _LEVELS[level]
         if not _moves_object(task):
-            return {"cabinet.pose": _moved_cabinet(nominal["cabinet.pose"], rings, rng)}
+            kind = fixture(_fixture(task))
+            name = f"{kind.name}.pose"
+            return {name: _moved_fixture(kind, nominal[name], rings, rng)}
         x, y, yaw = nominal["object.pose"]
         turn = rings.turn.draw(rng) * _sign(rng)
-        clearances = {role.name: role.clearance for role in task.roles}
-        others = {
-            role.name: tuple(nominal[f"{role.name}.pose"][:2])
-            for role in task.roles
-            if role.name != "object"
-        }
+        known = discs(task)
+        others = standing(nominal, known, without="object")
         (left, right), (near, far) = reach(task)
         for slack in _SLACKS:
             for _ in range(200):
@@ -86,7 +85,7 @@ class ObjectPose(Axis):
                     left - slack <= place[0] <= right + slack
                     and near - slack <= place[1] <= far + slack
                 )
-                if inside and free_place(others, clearances, "object", place):
+                if inside and fits(place, known["object"], others):
                     return {"object.pose": [round(v, DECIMALS) for v in (*place, yaw + turn)]}
         raise AssertionError(f"no room to move the object of {task.name}")
 
@@ -99,10 +98,19 @@ def _moves_object(task: Task) -> bool:
     return any(role.name == "object" for role in task.roles)
 
 
-def _moved_cabinet(pose: list[float], rings: _Level, rng: np.random.Generator) -> list[float]:
+def _fixture(task: Task) -> str:
+    return next(name for name in task.fixtures if fixture(name).stand is not None)
+
+
+def _moved_fixture(
+    kind: Fixture, pose: list[float], rings: _Level, rng: np.random.Generator
+) -> list[float]:
+    """Along its row and turned, both towards the middle of where it may stand."""
     x, y, yaw = pose
-    shift = rings.cabinet_shift.draw(rng) * (-1 if x > 0 else 1)
-    turn = rings.cabinet_turn.draw(rng) * (-1 if yaw > -math.pi / 2 else 1)
+    if kind.stand is None:
+        return pose
+    shift = rings.fixture_shift.draw(rng) * (-1 if x > sum(kind.stand.x) / 2 else 1)
+    turn = rings.fixture_turn.draw(rng) * (-1 if yaw > sum(kind.stand.yaw) / 2 else 1)
     return [round(v, DECIMALS) for v in (x + shift, y, yaw + turn)]
 
 

@@ -40,6 +40,6 @@ class UnseenCategories(Axis):
         """A held-out category that can play the object's role, in one of its colours."""
         role = next(role for role in task.roles if role.name == _MOVED)
         name = f"{_MOVED}.category"
-        drawn = {name: draw_category(role, nominal, rng, unseen=True)}
+        drawn = {name: draw_category(task, role, nominal, rng, unseen=True)}
         drawn[f"{_MOVED}.color"] = draw_color(_MOVED, {**nominal, **drawn}, rng)
         return drawn

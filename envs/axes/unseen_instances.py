@@ -25,8 +25,8 @@ class UnseenInstances(Axis):
 
     def factors(self, task: Task) -> frozenset[str]:
         """All shapes."""
-        fixture = {"cabinet.shape"} if task.cabinet else set()
-        return frozenset({f"{role.name}.shape" for role in task.roles} | fixture)
+        things = [*(role.name for role in task.roles), *task.fixtures]
+        return frozenset(f"{name}.shape" for name in things)
 
     def draw(
         self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator

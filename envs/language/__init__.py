@@ -13,7 +13,25 @@ import numpy as np
 from vlabench.envs.language.grammar import KINDS, Phrase, Referent, load_bank, realise, tasks
 from vlabench.errors import UnknownNameError
 
-__all__ = ["KINDS", "Phrase", "Referent", "draw_phrase", "phrases", "realise", "tasks"]
+__all__ = [
+    "KINDS",
+    "WORDS",
+    "Phrase",
+    "Referent",
+    "draw_phrase",
+    "phrases",
+    "realise",
+    "tasks",
+]
+
+WORDS: Mapping[str, Referent] = {
+    "left": Referent("to the left of", ("on the left of", "left of")),
+    "right": Referent("to the right of", ("on the right of", "right of")),
+    "front": Referent("in front of", ("before",)),
+    "behind": Referent("behind", ("at the back of",)),
+}
+"""Words for what a task may choose that is no thing. Directions are the robot's own: left is its
+left, in front of a thing is between the thing and the robot."""
 
 _SYNONYM_DRAWS = 1_000_000
 """A draw that picks a synonym is a multiple of one over this: six decimals, on every machine."""

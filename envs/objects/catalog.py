@@ -21,7 +21,18 @@ from vlabench.seeding import uniform
 
 Split: TypeAlias = Literal["seen", "unseen"]
 Lengths: TypeAlias = Mapping[str, float]
-Role: TypeAlias = Literal["manipulated", "support", "receptacle", "stackable", "small"]
+Role: TypeAlias = Literal[
+    "manipulated",
+    "support",
+    "receptacle",
+    "stackable",
+    "small",
+    "standing",
+    "pushable",
+    "utensil",
+    "cookware",
+    "plate-like",
+]
 
 SHAPE_COORDINATES = 4
 GRID = 3
@@ -61,10 +72,10 @@ class Category:
     tints: Mapping[str, Color] = field(default_factory=dict)
     trim: Mapping[str, Color] = field(default_factory=dict)
 
-    def shape(self, coordinates: Sequence[float]) -> Shape:
-        """The instance at these coordinates of the unit cube."""
+    def shape(self, coordinates: Sequence[float], scale: float = 1.0) -> Shape:
+        """The instance at these coordinates of the unit cube, with all lengths times `scale`."""
         lengths = {
-            name: round(low + (high - low) * u, 6)
+            name: round((low + (high - low) * u) * scale, 6)
             for (name, (low, high)), u in zip(self.lengths.items(), coordinates, strict=False)
         }
         return self.build(lengths)

@@ -78,7 +78,8 @@ class Shape:
     """Everything about one object that its parameters decide; see `ObjectState` for the terms.
 
     `surface_half` gives half the length and width of a surface that is a rectangle, not a circle;
-    `rolling` marks shapes that touch along lines and need rolling friction to stay in the hand.
+    `rolling` marks shapes that touch along lines and need rolling friction to stay in the hand;
+    `lying` is the height of the axis above the table when the thing lies on its side.
     """
 
     visuals: tuple[Visual, ...]
@@ -91,6 +92,7 @@ class Shape:
     surface_radius: float = 0.0
     surface_half: tuple[float, float] | None = None
     rolling: bool = False
+    lying: float = 0.0
 
 
 # --- meshes -----------------------------------------------------------------------------------
@@ -248,7 +250,7 @@ def wall(
                 "box",
                 (thickness / 2, half_chord, slant / 2),
                 (middle * math.cos(angle), middle * math.sin(angle), level),
-                _multiply(about_z(angle), about_y(lean)),
+                multiply(about_z(angle), about_y(lean)),
             )
         )
     return boxes
@@ -315,7 +317,8 @@ def steady(values: Sequence[float]) -> list[float]:
     return [round(value, 9) for value in values]
 
 
-def _multiply(p: Quaternion, q: Quaternion) -> Quaternion:
+def multiply(p: Quaternion, q: Quaternion) -> Quaternion:
+    """The quaternion wxyz of `q` followed by `p`."""
     a, b, c, d = p
     e, f, g, h = q
     return (

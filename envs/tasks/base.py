@@ -7,30 +7,55 @@ its sentences come from the phrase bank of the same name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from vlabench.envs import language
+from vlabench.envs.objects import catalog
 from vlabench.errors import UsageError
 from vlabench.registry import TASKS
+from vlabench.types import Json
 
-Predicate = Literal["on", "in", "open", "closed"]
+Predicate = Literal[
+    "on",
+    "in",
+    "beside",
+    "lifted",
+    "upright",
+    "in-region",
+    "open",
+    "closed",
+    "turned",
+    "pressed",
+    "away-from",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One thing that must be true, for example ``Goal("on", ("object", "target"))``."""
+    """One thing that must be true, for example ``Goal("on", ("object", "target"))``.
+
+    An argument is a role, a part of a fixture, or a name in the task's `choices`.
+    """
 
     predicate: Predicate
     arguments: tuple[str, ...]
 
+    def cast(self, cast: Mapping[str, str]) -> Goal:
+        """The goal with the names of the scene in place of its arguments."""
+        return replace(self, arguments=tuple(cast.get(a, a) for a in self.arguments))
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Goals that must hold together; a stage counts once the ones before it have been reached."""
+    """Goals that must hold together; where the stages have an order, only after those before."""
 
     name: str
     goals: tuple[Goal, ...]
+
+    def cast(self, cast: Mapping[str, str]) -> Stage:
+        """The stage with the names of the scene in place of arguments."""
+        return replace(self, goals=tuple(goal.cast(cast) for goal in self.goals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +67,17 @@ class Role:
         kind: Which categories may play it, see `vlabench.envs.objects.catalog.Role`.
         clearance: Metres around it that other roles keep free: the radius of the largest thing
             that may play it.
+        super_category: Only categories of this kind of thing may play it; None for all.
+        lying: Whether it starts on its side.
+        on: The role on which it starts; None for the table.
     """
 
     name: str
-    kind: Literal["manipulated", "support", "receptacle", "stackable", "small"]
+    kind: catalog.Role
     clearance: float
+    super_category: str | None = None
+    lying: bool = False
+    on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +88,17 @@ class Task:
         name: What it is called in suites and tables.
         description: Three parts: what is done, what varies, when it counts; with units.
         roles: The objects that take part; `DISTRACTOR` is one that does not.
-        stages: What must become true, in this order.
+        stages: What must become true; the last of ordered stages carries the whole goal.
         horizon: Most control steps, twice what the expert needs.
-        cabinet: Whether a cabinet stands on the table.
+        fixtures: What stands on the table.
+        choices: Argument to what it may stand for: one of them is drawn.
+        starts: Argument to the range, in shares of its travel, in which that part starts; parts
+            that are not named start closed.
+        ordered: Whether a stage counts only after those before it. Stages in any order must all
+            hold together in the end.
+        others: Casts that make another goal of the same scene: argument to name.
+        chain: The numbers of stages that may be asked for; the first of them in a nominal
+            episode. Empty for a task that always asks for all of them.
     """
 
     name: str
@@ -67,7 +106,23 @@ class Task:
     roles: tuple[Role, ...]
     stages: tuple[Stage, ...]
     horizon: int
-    cabinet: bool = False
+    fixtures: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    starts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    ordered: bool = True
+    others: tuple[Mapping[str, str], ...] = ()
+    chain: tuple[int, ...] = ()
+
+    @property
+    def goal_roles(self) -> tuple[Role, ...]:
+        """The roles that a goal speaks of."""
+        spoken_of = {a for stage in self.stages for goal in stage.goals for a in goal.arguments}
+        return tuple(role for role in self.roles if role.name in spoken_of)
+
+    def asked(self, factors: Mapping[str, Json]) -> tuple[Stage, ...]:
+        """The stages of the episode with these factors, in names of its scene."""
+        stages = self.stages[: factors.get("chain", len(self.stages))]
+        return tuple(stage.cast(factors["cast"]) for stage in stages)
 
     def phrases(self) -> Mapping[str, tuple[str, ...]]:
         """Kind to the templates of what the policy may be told."""

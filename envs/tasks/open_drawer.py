@@ -20,5 +20,7 @@ TASK = Task(
     roles=(DISTRACTOR,),
     stages=(Stage("open", (Goal("open", ("drawer",)),)),),
     horizon=170,
-    cabinet=True,
+    fixtures=("cabinet",),
+    choices={"drawer": ("top drawer", "bottom drawer")},
+    others=({"drawer": "top drawer"}, {"drawer": "bottom drawer"}),
 )

@@ -21,4 +21,5 @@ TASK = Task(
     roles=(Role("object", "manipulated", 0.078), Role("target", "receptacle", 0.122), DISTRACTOR),
     stages=(Stage("in", (Goal("in", ("object", "target")),)),),
     horizon=230,
+    others=({"object": "distractor"},),
 )

@@ -21,4 +21,5 @@ TASK = Task(
     roles=(Role("object", "manipulated", 0.078), Role("target", "support", 0.125), DISTRACTOR),
     stages=(Stage("on", (Goal("on", ("object", "target")),)),),
     horizon=230,
+    others=({"object": "distractor"},),
 )

@@ -21,4 +21,5 @@ TASK = Task(
     roles=(Role("object", "stackable", 0.058), Role("target", "stackable", 0.058), DISTRACTOR),
     stages=(Stage("on", (Goal("on", ("object", "target")),)),),
     horizon=230,
+    others=({"object": "target", "target": "object"},),
 )

@@ -28,5 +28,7 @@ TASK = Task(
         Stage("closed", (Goal("closed", ("drawer",)), _INSIDE)),
     ),
     horizon=790,
-    cabinet=True,
+    fixtures=("cabinet",),
+    choices={"drawer": ("top drawer",)},
+    others=({"object": "distractor"},),
 )

@@ -9,8 +9,8 @@ import numpy as np
 
 from vlabench.contract.specs import PolicySpec
 from vlabench.errors import UsageError
+from vlabench.policies.expert.motion import Action
 from vlabench.policies.expert.planner import pursue
-from vlabench.policies.expert.skills import Action
 from vlabench.types import ActionChunk, EpisodeStart, Observation, PrivilegedState
 
 Plan = Generator[Action, PrivilegedState, None]

@@ -21,6 +21,7 @@ class DrawnEpisode:
     instruction: str
     horizon: int
     embodiment: str
+    diagnostic: bool = False
 
 
 class World(Protocol):

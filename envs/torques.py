@@ -1,16 +1,21 @@
-"""The arithmetic of operational-space control, compiled to run inside MuJoCo's control callback.
+"""The arithmetic of the controllers, compiled to run inside MuJoCo's control callback.
 
-This is robosuite's `OperationalSpaceController` (robosuite 1.5.2, `controllers/parts/arm/osc.py`
-and `utils/control_utils.py`; after Khatib, 1987) with fixed impedance, delta input, goals from the
-achieved pose, uncoupled position and orientation, and a nullspace that pulls the joints to their
-rest. `vlabench.envs.control` is its interface; nothing else should use this module.
+There are three laws, all robosuite's (1.5.2, `controllers/parts`) with its own gains:
+
+- `OSC_POSE`: `OperationalSpaceController` (after Khatib, 1987) with fixed impedance, delta input,
+  goals from the achieved pose, uncoupled position and orientation, and a nullspace that pulls the
+  joints to their rest.
+- `JOINT_POSITION`: `JointPositionController` with fixed impedance and delta input.
+- `JOINT_VELOCITY`: `JointVelocityController`, a PID on the velocity of each joint.
+
+`vlabench.envs.control` is their interface; nothing else should use this module.
 
 MuJoCo calls `callback` with a model and a data address. What it needs to know about them is in one
 record of `RECORD`, which the controller owns; `ACTIVE` holds the address of the record whose turn
 it is. All matrices are 7 × 7 or smaller and the algebra is written out, so that the same bits come
 from every x86-64 machine: LAPACK's differ from one CPU to another, and so do sine and cosine.
 
-Two things differ from robosuite, both far below what a motor can do: the rotation of a goal is
+Two things differ in OSC_POSE, both far below what a motor can do: the rotation of a goal is
 computed in float64, where robosuite rounds it to float32 (6e-8 rad); and matrices are inverted by
 Cholesky where they can be, where robosuite takes a pseudo-inverse by singular values. Where
 Cholesky cannot, `solve_symmetric` is that pseudo-inverse, with robosuite's cut-off.
@@ -36,16 +41,35 @@ R = TypeVar("R")
 Record: TypeAlias = Any
 
 MAX_JOINTS = 7
+
+OSC_POSE, JOINT_POSITION, JOINT_VELOCITY = 0, 1, 2
+"""The laws: `law` of a record."""
+
 KP = 150.0
 KD = 2.0 * 150.0**0.5
 REST_KP = 10.0
 REST_KD = 2.0 * 10.0**0.5
+"""Of OSC_POSE: of the hand, and of the joints towards their rest."""
+
 SINGULAR = 1e-15
 """Eigenvalues below this share of the largest count as zero, as in robosuite's numba `pinv`."""
+
+JOINT_KP = 50.0
+JOINT_KD = 2.0 * 50.0**0.5
+"""Of JOINT_POSITION, in accelerations."""
+
+VELOCITY_KP = 3.0
+VELOCITY_KI = 0.005
+VELOCITY_KD = 0.001
+"""Of JOINT_VELOCITY: the first as a share of the motor's range, the others of the first."""
+
+CHANGES = 5
+"""Changes of the velocity error that JOINT_VELOCITY averages over."""
 
 RECORD = np.dtype(
     [
         ("data", np.intp),
+        ("law", np.intp),
         ("joints", np.intp),
         # addresses inside the MjData: one number each, or the first of a row
         ("qpos", np.intp, MAX_JOINTS),
@@ -62,10 +86,17 @@ RECORD = np.dtype(
         ("torque_low", np.float64, MAX_JOINTS),
         ("torque_high", np.float64, MAX_JOINTS),
         ("rest", np.float64, MAX_JOINTS),
-        ("delta", np.float64, 6),
+        ("told", np.float64, MAX_JOINTS),
         ("goal_is_new", np.intp),
         ("goal_position", np.float64, 3),
         ("goal_rotation", np.float64, (3, 3)),
+        ("goal_joints", np.float64, MAX_JOINTS),
+        # what JOINT_VELOCITY remembers
+        ("last_error", np.float64, MAX_JOINTS),
+        ("error_sum", np.float64, MAX_JOINTS),
+        ("changes", np.float64, (CHANGES, MAX_JOINTS)),
+        ("changes_seen", np.intp),
+        ("saturated", np.intp),
         # scratch: allocating in every physics step would cost as much as the arithmetic
         ("jacobian", np.float64, (6, MAX_JOINTS)),
         ("mass", np.float64, (MAX_JOINTS, MAX_JOINTS)),
@@ -86,14 +117,15 @@ RECORD = np.dtype(
 )
 """One controller: addresses of what it reads and writes, its limits, its rest and its goal.
 
-`delta` is metres and radians in the base frame; `goal_is_new` asks for a goal to be set from it;
-the goal itself is in the world frame.
+`told` is the action, scaled: metres and radians in the base frame, or radians or radians a second
+of each joint. `goal_is_new` asks for a goal to be set from it; the goal of the hand is in the world
+frame.
 """
 
 ACTIVE = np.zeros(1, np.intp)
 """Address of the record in control, or 0. Only the holder of the controllers' lock may write it."""
 
-_SYMBOL = "vlabench_active_osc_record"
+_SYMBOL = "vlabench_active_record"
 
 
 @cache
@@ -133,12 +165,72 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 @compiled
 def _control(record: Record) -> None:
     """Writes the torques of the arm; MuJoCo has just computed everything but the forces."""
+    if record.law == OSC_POSE:
+        _osc_pose(record)
+    elif record.law == JOINT_POSITION:
+        _joint_position(record)
+    else:
+        _joint_velocity(record)
+    for i in range(record.joints):
+        torque = min(max(record.torques[i], record.torque_low[i]), record.torque_high[i])
+        _write(record.ctrl[i], torque)
+
+
+# --- joint position and joint velocity --------------------------------------------------------
+
+
+@compiled
+def _joint_position(record: Record) -> None:
+    """A critically damped spring on each joint, through the inertia of the arm."""
+    n = record.joints
+    for i in range(n):
+        position, velocity = _read(record.qpos[i]), _read(record.qvel[i])
+        if record.goal_is_new:
+            record.goal_joints[i] = position + record.told[i]
+        record.pull[i] = (record.goal_joints[i] - position) * JOINT_KP - velocity * JOINT_KD
+    record.goal_is_new = 0
+    _read_inertia(record)
+    _multiply(record.mass, n, record.pull, n, record.torques)
+    for i in range(n):
+        record.torques[i] += _read(record.bias_at[i])
+
+
+@compiled
+def _joint_velocity(record: Record) -> None:
+    """A PID on the velocity of each joint; its integral waits while any motor is at its limit."""
+    row, seen = record.changes_seen % CHANGES, min(record.changes_seen + 1, CHANGES)
+    saturated = 0
+    for i in range(record.joints):
+        low, high = record.torque_low[i], record.torque_high[i]
+        error = record.told[i] - _read(record.qvel[i])
+        record.changes[row, i] = error - record.last_error[i]
+        record.last_error[i] = error
+        if not record.saturated:
+            record.error_sum[i] += error
+        change = 0.0
+        for k in range(seen):
+            change += record.changes[k, i]
+        kp = VELOCITY_KP * (high - low)
+        torque = kp * error + kp * VELOCITY_KI * record.error_sum[i]
+        torque += kp * VELOCITY_KD * (change / seen) + _read(record.bias_at[i])
+        record.torques[i] = torque
+        if torque < low or torque > high:
+            saturated = 1
+    record.saturated = saturated
+    record.changes_seen += 1
+
+
+# --- operational space ------------------------------------------------------------------------
+
+
+@compiled
+def _osc_pose(record: Record) -> None:
     position = carray(_pointer(record.grip_position), 3, np.float64)
     rotation = carray(_pointer(record.grip_rotation), (3, 3), np.float64)
     goal_position, goal_rotation = record.goal_position, record.goal_rotation
     if record.goal_is_new:
         base = carray(_pointer(record.base_rotation), (3, 3), np.float64)
-        set_goal(record.delta, base, position, rotation, goal_position, goal_rotation)
+        set_goal(record.told, base, position, rotation, goal_position, goal_rotation)
         record.goal_is_new = 0
     _read_joints(record, position)
     _multiply(record.jacobian, 6, record.velocity, record.joints, record.hand_velocity)
@@ -146,15 +238,13 @@ def _control(record: Record) -> None:
         goal_position, goal_rotation, position, rotation, record.hand_velocity, record.wrench
     )
     osc_torques(record)
-    for i in range(record.joints):
-        torque = min(max(record.torques[i], record.torque_low[i]), record.torque_high[i])
-        _write(record.ctrl[i], torque)
 
 
 @compiled
 def _read_joints(record: Record, position: Floats) -> None:
     """Copies what MuJoCo knows of the arm's joints into the record."""
     centre = carray(_pointer(record.centre), 3, np.float64)
+    _read_inertia(record)
     for i in range(record.joints):
         velocity = _read(record.qvel[i])
         record.velocity[i] = velocity
@@ -162,6 +252,11 @@ def _read_joints(record: Record, position: Floats) -> None:
         record.bias[i] = _read(record.bias_at[i])
         motion = carray(_pointer(record.cdof[i]), 6, np.float64)
         _jacobian_column(motion, position, centre, record.jacobian, i)
+
+
+@compiled
+def _read_inertia(record: Record) -> None:
+    for i in range(record.joints):
         for j in range(i + 1):
             record.mass[i, j] = record.mass[j, i] = _read(record.mass_at[i, j])
 
@@ -181,20 +276,20 @@ def _jacobian_column(
 
 @compiled
 def set_goal(
-    delta: Floats,
+    told: Floats,
     base: Floats,
     position: Floats,
     rotation: Floats,
     goal_position: Floats,
     goal_rotation: Floats,
 ) -> None:
-    """Moves the achieved pose by `delta` ``(6,)``, metres and radians along the axes of the base.
+    """Moves the achieved pose by ``told[:6]``, metres and radians along the axes of the base.
 
     `base`, `rotation` and `goal_rotation` are ``(3, 3)`` in the world; the goal is written.
     """
     move, axis, turn = np.empty(3), np.empty(3), np.empty((3, 3))
-    _multiply(base, 3, delta[:3], 3, move)
-    _multiply(base, 3, delta[3:], 3, axis)
+    _multiply(base, 3, told[:3], 3, move)
+    _multiply(base, 3, told[3:6], 3, axis)
     rotation_from_axis_angle(axis[0], axis[1], axis[2], turn)
     for i in range(3):
         goal_position[i] = position[i] + move[i]

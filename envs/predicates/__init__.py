@@ -1,0 +1,28 @@
+"""What it means that a goal is true: physics checks on one instant of a scene.
+
+How long a goal must hold is not decided here but in `vlabench.envs.progress`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import mujoco
+
+from vlabench.envs.predicates.parts import is_closed, is_open
+from vlabench.envs.predicates.placed import inside, on
+from vlabench.envs.scene import Scene
+from vlabench.envs.tasks.base import Goal
+
+PREDICATES: Mapping[str, Callable[..., bool]] = {
+    "on": on,
+    "in": inside,
+    "open": is_open,
+    "closed": is_closed,
+}
+"""Name to the check, which takes the scene, its data and the goal's arguments."""
+
+
+def holds(goal: Goal, scene: Scene, data: mujoco.MjData) -> bool:
+    """Whether `goal` is true now; contacts and kinematics must be up to date."""
+    return bool(PREDICATES[goal.predicate](scene, data, *goal.arguments))

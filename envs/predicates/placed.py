@@ -1,0 +1,56 @@
+"""On and in: a thing has been put down.
+
+Lengths are metres. A thing that is held or in mid-air is placed nowhere: `on` and `inside` need
+contact with the support and none with the robot or the table.
+"""
+
+from __future__ import annotations
+
+import mujoco
+
+from vlabench.envs.predicates.geometry import in_frame_of, lowest, middle, over, rests_on, stands
+from vlabench.envs.scene import Scene, SceneObject, ScenePart
+
+HEIGHT_TOLERANCE = 0.012
+"""How far the underside of a thing may be from the surface that it stands on, and how far below
+the rim of a hollow thing it must at least be to lie inside."""
+
+
+def on(scene: Scene, data: mujoco.MjData, name: str, support: str) -> bool:
+    """Whether a thing stands or lies on an object or on a part of a fixture."""
+    if support in scene.parts:
+        return _within(scene, data, scene.objects[name], scene.parts[support])
+    thing, below = scene.objects[name], scene.objects[support]
+    if not over(below, *in_frame_of(data, below.body, middle(data, thing))[:2]):
+        return False
+    low, high = below.shape.surface_height, below.shape.height  # a long thing may lie on a rim
+    low_point = lowest(scene, data, thing, below.body)
+    return (
+        low - HEIGHT_TOLERANCE < low_point < high + HEIGHT_TOLERANCE
+        and stands(scene, data, below)
+        and rests_on(scene, data, thing, below.geoms)
+    )
+
+
+def inside(scene: Scene, data: mujoco.MjData, name: str, container: str) -> bool:
+    """Whether a thing is inside a hollow object or a part of a fixture."""
+    if container in scene.parts:
+        return _within(scene, data, scene.objects[name], scene.parts[container])
+    thing, around = scene.objects[name], scene.objects[container]
+    if not over(around, *in_frame_of(data, around.body, middle(data, thing))[:2]):
+        return False
+    low_point = lowest(scene, data, thing, around.body)
+    return (
+        -HEIGHT_TOLERANCE < low_point < around.shape.height - HEIGHT_TOLERANCE
+        and stands(scene, data, around)
+        and rests_on(scene, data, thing, around.geoms)
+    )
+
+
+def _within(scene: Scene, data: mujoco.MjData, thing: SceneObject, part: ScenePart) -> bool:
+    """Whether a thing is in the space of a part, and rests on it."""
+    offset = middle(data, thing) - data.site_xpos[part.floor_site]
+    x, y, z = data.site_xmat[part.floor_site].reshape(3, 3).T @ offset
+    depth, width, height = scene.model.site_size[part.floor_site]
+    inside = abs(x) < depth and abs(y) < width and -HEIGHT_TOLERANCE < z < 2 * height
+    return bool(inside) and rests_on(scene, data, thing, part.geoms)

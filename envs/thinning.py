@@ -1,0 +1,70 @@
+"""Thins out the visual meshes of a robot.
+
+The Panda's have 182,000 faces, which cost more to draw than everything else together. Collision
+meshes and inertias stay as they are.
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+KEPT_FACES = 0.08
+"""Share of the faces of a large visual mesh that is kept."""
+
+SMALL_MESH = 240
+"""Meshes with fewer faces are kept whole."""
+
+
+def thin_visual_meshes(spec: mujoco.MjSpec) -> None:
+    """Replaces the large meshes that are only seen by ones of fewer faces."""
+    model = spec.copy().compile()
+    shown = {geom.meshname for geom in spec.geoms if geom.contype == 0 and geom.conaffinity == 0}
+    solid = {geom.meshname for geom in spec.geoms if geom.contype != 0 or geom.conaffinity != 0}
+    for mesh in spec.meshes:
+        if mesh.name not in shown - solid:
+            continue
+        index = model.mesh(mesh.name).id
+        if model.mesh_facenum[index] < SMALL_MESH:
+            continue
+        vertices, faces = _decimated(*_welded(*_mesh_as_written(model, index)))
+        mesh.file = ""
+        mesh.scale = [1.0, 1.0, 1.0]
+        mesh.uservert = vertices.astype(np.float32).ravel()
+        mesh.userface = faces.astype(np.int32).ravel()
+
+
+def _mesh_as_written(
+    model: mujoco.MjModel, index: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
+    """A mesh in the frame of its file: the compiler has moved it to its inertial frame."""
+    first, count = model.mesh_vertadr[index], model.mesh_vertnum[index]
+    rotation = np.zeros(9)
+    mujoco.mju_quat2Mat(rotation, model.mesh_quat[index])
+    local = model.mesh_vert[first : first + count].astype(np.float64)
+    vertices = local @ rotation.reshape(3, 3).T + model.mesh_pos[index]
+    first, count = model.mesh_faceadr[index], model.mesh_facenum[index]
+    return vertices, model.mesh_face[first : first + count]
+
+
+def _welded(
+    vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
+    """Joins vertices that share a place: files repeat them where normals differ."""
+    places, inverse = np.unique(np.round(vertices, 5), axis=0, return_inverse=True)
+    joined = inverse.reshape(-1)[faces].astype(np.int32)
+    a, b, c = joined.T
+    return places, joined[(a != b) & (b != c) & (a != c)]
+
+
+def _decimated(
+    vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
+    import fast_simplification
+
+    target = max(SMALL_MESH, int(len(faces) * KEPT_FACES))
+    points, triangles = fast_simplification.simplify(
+        vertices.astype(np.float32), faces, target_count=target
+    )
+    return np.round(points.astype(np.float64), 5), triangles
