@@ -8,22 +8,29 @@ changed. ``docs/objects.png``: every category of object.
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from textwrap import fill
 
 import matplotlib.pyplot as plt
+import mujoco
 import numpy as np
 import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.draw import EMBODIMENT
-from vlabench.envs.objects.catalog import category
+from vlabench.envs.materials import FINISHES, add_material
+from vlabench.envs.objects.catalog import Category, category
+from vlabench.envs.objects.geometry import about_z, steady
+from vlabench.envs.rendering import Renderer
+from vlabench.envs.scene import CAMERAS
 from vlabench.envs.world import TabletopWorld, instruction
 from vlabench.registry import OBJECTS
 from vlabench.types import Change, EpisodeSpec, Json
 
 HERE = Path(__file__).parent
 PIXELS = 512
+PORTRAIT = 256
 SCENES = [
     ("place-on", 4, Change("unseen-instances", "L1")),
     ("place-in", 6, Change("unseen-categories", "L1")),
@@ -57,31 +64,80 @@ def scenes() -> None:
 
 
 def objects() -> None:
-    """One instance of every category; the held-out ones are marked."""
-    names = OBJECTS.names()
-    columns = 7
-    rows = -(-len(names) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(14, 2.25 * rows))
-    for panel in axes.flat:
-        panel.axis("off")
-    for panel, name in zip(axes.flat, names, strict=False):
-        kind = category(name)
-        factors = dict(TabletopWorld().draw("place-on", (), seed=0, index=0).factors)
-        for role in ("target", "distractor"):
-            for key in ("category", "shape", "color", "pose"):
-                del factors[f"{role}.{key}"]
-        factors |= {
-            "object.category": name,
-            "object.color": kind.colors[0],
-            "object.shape": [0.5] * 4,
-            "object.pose": [0.1, -0.04, 0.6],
-            "phrase": {"kind": "seen", "template": "look at the {object}", "synonym": 0.0},
-        }
-        frame = look("place-on", factors)
-        panel.imshow(frame[250:400, 190:390])
-        panel.set_title(f"{name}{' (held out)' if kind.split == 'unseen' else ''}", fontsize=11)
+    """One instance of every category, family by family; the held-out ones are marked."""
+    kinds = sorted(map(category, OBJECTS.names()), key=lambda kind: (kind.family, kind.split))
+    columns = 10
+    rows = -(-len(kinds) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.6 * columns, 1.9 * rows))
+    with Renderer() as renderer:
+        for panel, kind in zip_longest(axes.flat, kinds):
+            panel.set_axis_off()
+            if kind is not None:
+                panel.imshow(portrait(renderer, kind))
+                held_out = kind.split == "unseen"
+                panel.set_title(
+                    f"{kind.name}{' *' if held_out else ''}",
+                    fontsize=10,
+                    color="firebrick" if held_out else "black",
+                )
     figure.tight_layout()
-    figure.savefig(HERE / "objects.png", dpi=90)
+    figure.savefig(HERE / "objects.png", dpi=100)
+
+
+def portrait(renderer: Renderer, kind: Category) -> npt.NDArray[np.uint8]:
+    """A category by itself on a wooden top, seen from close by."""
+    spec = mujoco.MjSpec()
+    shape = kind.shape([0.5] * 4)
+    size = max(0.68 * shape.height, 1.05 * shape.radius, 0.036)
+    away, level = 3.4 * size, shape.height * 0.45
+    spec.worldbody.add_light(
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+        pos=[0.3, -0.4, 1.0],
+        dir=[-0.35, 0.4, -1.0],
+        diffuse=[0.5] * 3,
+        specular=[0.3] * 3,
+    )
+    spec.worldbody.add_camera(
+        name=CAMERAS["exterior/0"],
+        pos=[0.0, -away * 0.78, level + away * 0.62],
+        xyaxes=[1.0, 0.0, 0.0, 0.0, 0.62, 0.78],
+        fovy=40.0,
+    )
+    spec.visual.headlight.ambient = [0.34] * 3
+    spec.visual.headlight.diffuse = [0.22] * 3
+    spec.visual.map.znear, spec.visual.map.zfar, spec.stat.extent = 0.01, 20.0, 1.0
+    spec.visual.map.shadowclip, spec.visual.quality.shadowsize = 0.4, 2048
+    top = add_material(spec, "top", (0.72, 0.6, 0.46), FINISHES["wood"], texture="grain")
+    spec.worldbody.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=[1.0, 1.0, 0.05],
+        pos=[0.0, 0.0, -0.05],
+        material=top,
+        group=1,
+    )
+    body = spec.worldbody.add_body(quat=steady(about_z(-0.6)))
+    for index, visual in enumerate(shape.visuals):
+        color = kind.rgb(kind.colors[0]) if visual.slot == "main" else kind.trim[visual.slot]
+        material = add_material(spec, f"paint {index}", color, FINISHES[kind.material])
+        spec.add_mesh(
+            name=f"mesh {index}",
+            uservert=visual.mesh.vertices.ravel(),
+            userface=visual.mesh.faces.ravel(),
+            inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
+        )
+        body.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_MESH,
+            meshname=f"mesh {index}",
+            material=material,
+            group=1,
+        )
+    model = spec.compile()
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    camera = CameraSpec("exterior/0", 2 * PORTRAIT, 2 * PORTRAIT)
+    frame = renderer.render(model, data, (camera,))["exterior/0"]
+    halved = frame.reshape(PORTRAIT, 2, PORTRAIT, 2, 3).mean(axis=(1, 3))
+    return halved.astype(np.uint8)
 
 
 def look(task: str, factors: dict[str, Json]) -> npt.NDArray[np.uint8]:

@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.envs import torques
-from vlabench.envs.embodiments import EMBODIMENTS, Embodiment
-from vlabench.envs.embodiments import GRIPPER_CLOSED_M as GRIPPER_CLOSED_M
+from vlabench.envs.embodiments import Embodiment
 from vlabench.errors import UnknownNameError, UsageError
 from vlabench.types import Floats
 
@@ -66,7 +65,7 @@ class ArmModel:
     base_site: int
 
     @staticmethod
-    def find(model: mujoco.MjModel, kind: Embodiment = EMBODIMENTS["panda"]) -> ArmModel:
+    def find(model: mujoco.MjModel, kind: Embodiment) -> ArmModel:
         """The arm and the gripper of that kind, as robosuite composes them.
 
         Raises:

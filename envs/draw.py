@@ -13,20 +13,20 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from vlabench.envs.axes import background, camera, lighting, physics
+from vlabench.envs import views
+from vlabench.envs.axes import background, lighting, physics, table_texture
 from vlabench.envs.fixtures.base import Fixture, fixture
 from vlabench.envs.language import draw_phrase
-from vlabench.envs.materials import TABLE_TOPS
 from vlabench.envs.objects.catalog import categories, category, draw_shape
-from vlabench.envs.scene import VIEWS, roles_in
+from vlabench.envs.scene import roles_in
 from vlabench.envs.splits import held_apart
-from vlabench.envs.tasks.base import Role, Task
-from vlabench.seeding import stream, uniform
+from vlabench.envs.tasks.base import SIDES, Area, Role, Room, Task
+from vlabench.seeding import DECIMALS, stream, uniform
 from vlabench.types import Json
 
 EMBODIMENT = "panda"
 
-REACH = ((-0.14, 0.13), (-0.25, 0.25))
+REACH: Area = ((-0.14, 0.13), (-0.25, 0.25))
 """Where objects are put: the range of x and of y. Nearer to the robot its elbow meets its limit,
 further away its arm is stretched."""
 
@@ -36,6 +36,9 @@ GAP = 0.02
 SIGHT_LENGTH, SIGHT_HALF_WIDTH = 0.24, 0.06
 """Metres: nothing tall stands in this strip between a thing that a goal speaks of and the camera.
 A 20 cm bottle hides what is up to 24 cm behind it."""
+
+TALL_HEIGHT = 0.09
+"""Metres: what is lower hides nothing that a goal speaks of."""
 
 TALL = frozenset({"manipulated", "standing"})
 """Roles that tall things may play."""
@@ -56,10 +59,10 @@ def nominal_factors(task: Task, seed: int, index: int) -> dict[str, Json]:
     factors: dict[str, Json] = {
         "embodiment": EMBODIMENT,
         "robot": _joint_offsets(rng("robot")),
-        "table": str(rng("table").choice(sorted(TABLE_TOPS))),
-        background.FACTOR: dict(background.NOMINAL),
+        table_texture.FACTOR: table_texture.draw_table("seen", rng("table")),
+        background.FACTOR: background.draw_room("seen", rng("room")),
         lighting.FACTOR: dict(lighting.NOMINAL),
-        camera.FACTOR: dict(camera.NOMINAL),
+        views.FACTOR: dict(views.NOMINAL),
         physics.FACTOR: dict(physics.NOMINAL),
         "noise": None,
         "events": [],
@@ -79,7 +82,7 @@ def nominal_factors(task: Task, seed: int, index: int) -> dict[str, Json]:
             factors[f"{role.name}.lying"] = True
         if role.on is not None:
             factors[f"{role.name}.on"] = role.on
-    factors |= _places(task, rng("places"))
+    factors |= _places(task, factors["cast"], rng("places"))
     for role in task.roles:
         if role.on is not None:
             yaw = uniform(rng(f"{role.name}.yaw"), -math.pi, math.pi)
@@ -150,16 +153,21 @@ class Disc:
 
 
 def discs(task: Task) -> dict[str, Disc]:
-    """What is placed among the objects of `task`, by name."""
+    """What is placed among the objects of `task`, by name; what is kept free comes last."""
+    carried = {role.on for role in task.roles if role.kind in TALL}
     placed = {
-        role.name: Disc(role.clearance, role.kind in TALL, role in task.goal_roles)
+        role.name: Disc(
+            role.clearance,
+            role.name in carried or (role.kind in TALL and not role.lying),
+            role in task.goal_roles,
+        )
         for role in task.roles
         if role.on is None
     }
     for name in task.fixtures:
         if fixture(name).stand is None:
             placed[name] = Disc(fixture(name).clearance, False, True)
-    return placed
+    return placed | {room.name: Disc(room.clearance, False, False) for room in task.rooms}
 
 
 def fits(
@@ -168,11 +176,12 @@ def fits(
     others: Sequence[tuple[tuple[float, float], Disc]],
 ) -> bool:
     """Whether a disc at `place` keeps its distance, hides nothing and is not hidden."""
+    eye = views.VIEWS[views.MAIN][0]
     for at, other in others:
         if math.dist(place, at) < disc.clearance + other.clearance + GAP:
             return False
-        if (disc.tall and other.shown and _hides(place, at)) or (
-            other.tall and disc.shown and _hides(at, place)
+        if (disc.tall and other.shown and hides(place, at, eye)) or (
+            other.tall and disc.shown and hides(at, place, eye)
         ):
             return False
     return True
@@ -181,16 +190,40 @@ def fits(
 def standing(
     factors: Mapping[str, Json], known: Mapping[str, Disc], without: str = ""
 ) -> list[tuple[tuple[float, float], Disc]]:
-    """Places and discs of all that `factors` put on the table, but for `without`."""
+    """Places and discs of all that `factors` put on the table, but for `without`.
+
+    What an axis has added besides the `known` counts as wide as it is.
+    """
+    added = {role: measured(role, factors) for role in roles_in(factors) if _is_extra(role)}
     return [
         ((factors[f"{name}.pose"][0], factors[f"{name}.pose"][1]), disc)
-        for name, disc in known.items()
+        for name, disc in (*known.items(), *added.items())
         if name != without
     ]
 
 
-def reach(task: Task) -> tuple[tuple[float, float], tuple[float, float]]:
+def extra_role(number: int) -> str:
+    """The name of something that an axis adds to a scene, counted from 1."""
+    return f"{_EXTRA}{number}"
+
+
+_EXTRA = "extra"
+
+
+def _is_extra(role: str) -> bool:
+    return role.removeprefix(_EXTRA).isdecimal()
+
+
+def measured(role: str, factors: Mapping[str, Json]) -> Disc:
+    """What one thing occupies of the table, as it is and not as its role may be."""
+    shape = category(factors[f"{role}.category"]).shape(factors[f"{role}.shape"])
+    return Disc(shape.radius, shape.height > TALL_HEIGHT, False)
+
+
+def reach(task: Task) -> Area:
     """The ranges of x and y in which the task's objects stand."""
+    if task.area is not None:
+        return task.area
     stands = [kind.stand for kind in map(fixture, task.fixtures) if kind.stand is not None]
     areas = [stand.objects for stand in stands] or [REACH]
     return _common([area[0] for area in areas]), _common([area[1] for area in areas])
@@ -200,9 +233,10 @@ def _common(intervals: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return max(low for low, _ in intervals), min(high for _, high in intervals)
 
 
-def _hides(front: tuple[float, float], behind: tuple[float, float]) -> bool:
-    """Whether what stands at `front` is in the camera's line of sight to `behind`."""
-    eye = VIEWS["agentview"][0]
+def hides(
+    front: tuple[float, float], behind: tuple[float, float], eye: Sequence[float]
+) -> bool:
+    """Whether what stands at `front` is in the line of sight from `eye` to `behind`."""
     dx, dy = eye[0] - behind[0], eye[1] - behind[1]
     length = math.hypot(dx, dy)
     px, py = front[0] - behind[0], front[1] - behind[1]
@@ -210,27 +244,52 @@ def _hides(front: tuple[float, float], behind: tuple[float, float]) -> bool:
     return 0 < along < SIGHT_LENGTH and abs(px * dy - py * dx) / length < SIGHT_HALF_WIDTH
 
 
-def _places(task: Task, rng: np.random.Generator) -> dict[str, Json]:
+def _places(task: Task, cast: Mapping[str, str], rng: np.random.Generator) -> dict[str, Json]:
     """A pose (x, y, yaw) for all that is placed freely; starts over when there is no room left."""
-    wanted = discs(task)
-    (left, right), (near, far) = reach(task)
+    wanted, rooms = discs(task), {room.name: room for room in task.rooms}
+    (near, far), (right, left) = reach(task)
     for _ in range(2000):
         placed: dict[str, tuple[float, float]] = {}
-        for name, disc in wanted.items():
+        for name, disc in _largest_first(wanted, rooms):
             around = [(placed[other], wanted[other]) for other in placed]
-            for _ in range(60):
-                place = (uniform(rng, left, right), uniform(rng, near, far))
-                if fits(place, disc, around):
+            for _ in range(1 if name in rooms else 60):
+                if name in rooms:
+                    place = _beside(rooms[name], cast, placed, wanted)
+                else:
+                    place = (uniform(rng, near, far), uniform(rng, right, left))
+                inside = near <= place[0] <= far and right <= place[1] <= left
+                if inside and fits(place, disc, around):
                     placed[name] = place
                     break
             else:
                 break
         if len(placed) == len(wanted):
             return {
-                f"{name}.pose": [x, y, uniform(rng, -math.pi, math.pi)]
-                for name, (x, y) in placed.items()
+                f"{name}.pose": [*placed[name], uniform(rng, -math.pi, math.pi)] for name in wanted
             }
     raise AssertionError(f"the table is too small for the task {task.name}")
+
+
+def _largest_first(
+    wanted: Mapping[str, Disc], rooms: Mapping[str, Room]
+) -> list[tuple[str, Disc]]:
+    """What needs much room comes early: first what has room beside it, then that room."""
+    first = {name for room in rooms.values() for name in (room.of, room.name)}
+    return sorted(
+        wanted.items(),
+        key=lambda item: (item[0] not in first, item[0] in rooms, -item[1].clearance),
+    )
+
+
+def _beside(
+    room: Room,
+    cast: Mapping[str, str],
+    placed: Mapping[str, tuple[float, float]],
+    wanted: Mapping[str, Disc],
+) -> tuple[float, float]:
+    (x, y), (dx, dy) = placed[room.of], SIDES[cast.get(room.side, room.side)]
+    far = room.clearance + wanted[room.of].clearance + GAP
+    return (round(x + far * dx, DECIMALS), round(y + far * dy, DECIMALS))
 
 
 # --- what stands around -----------------------------------------------------------------------

@@ -19,7 +19,6 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.envs.thinning import KEPT_FACES as KEPT_FACES
 from vlabench.envs.thinning import thin_visual_meshes
 from vlabench.errors import UnknownNameError
 
@@ -181,8 +180,14 @@ ROBOTIQ85 = Gripper(
 has them. robosuite ties them with a spring instead, so that the pads tilt and the motors work
 against it. The torque of 1.5 N·m presses with 26 to 35 N, whatever the opening."""
 
-_EYE_IN_HAND = WristCamera("right_hand", (0.05, 0.0, 0.0), (0.0, 0.707108, 0.707108, 0.0), 75.0)
-"""robosuite's: on the hand, looking along the fingers."""
+_ALONG_THE_FINGERS = (0.0, 0.707108, 0.707108, 0.0)
+
+_EYES = {
+    # robosuite's own
+    "PandaGripper": WristCamera("right_hand", (0.05, 0.0, 0.0), _ALONG_THE_FINGERS, 75.0),
+    # further out, to look past the gripper's body
+    "Robotiq85Gripper": WristCamera("right_hand", (0.08, 0.0, 0.03), _ALONG_THE_FINGERS, 75.0),
+}
 
 _ARM_JOINTS = {
     "Panda": tuple(f"joint{k}" for k in range(1, 8)),
@@ -195,7 +200,7 @@ _ARM_JOINTS = {
 
 
 def _embodiment(name: str, robot: str, gripper: Gripper, *home: float) -> Embodiment:
-    return Embodiment(name, robot, _ARM_JOINTS[robot], home, gripper, _EYE_IN_HAND)
+    return Embodiment(name, robot, _ARM_JOINTS[robot], home, gripper, _EYES[gripper.robosuite])
 
 
 _PI = np.pi

@@ -17,7 +17,10 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from vlabench.contract.specs import CameraSpec
-from vlabench.envs.profile import CONTROL_HZ
+from vlabench.envs.control import action_size
+from vlabench.envs.draw import EMBODIMENT
+from vlabench.envs.embodiments import embodiment as embodiment_called
+from vlabench.envs.profile import CONTROL_HZ, OSC_POSE
 from vlabench.envs.scene import CAMERAS
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.world import TabletopWorld
@@ -31,14 +34,6 @@ _ROLES = {name: role for role, name in CAMERAS.items()}
 
 _OPTIONS = ("episode", "index")
 
-_PROPRIO_SPACES = {
-    "ee_position": (3, 3.0),
-    "ee_quaternion": (4, 1.0),
-    "gripper_opening": (1, 2.0),
-    "joint_positions": (7, 2 * np.pi),
-    "joint_velocities": (7, 50.0),
-}
-
 
 class TabletopEnv(gymnasium.Env[GymObservation, Array]):
     """One task of the tabletop world.
@@ -48,7 +43,9 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
 
     Action: ``(7,) float32`` in [-1, 1]: robosuite's OSC_POSE, three translations (1 is 5 cm) and
     three rotations (axis-angle, 1 is 0.5 rad) in the robot's base frame, and the gripper (-1
-    opens, +1 closes), at 20 Hz.
+    opens, +1 closes), at 20 Hz. Other values of `control` take one number for each joint of the
+    arm instead of the six: ``"joint_position"`` a change (1 is 0.05 rad), ``"joint_velocity"`` a
+    speed (1 is 0.5 rad/s).
 
     Reward: 1 on the step in which success is established, else 0. The episode terminates on
     success and is truncated at the horizon.
@@ -58,6 +55,10 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
         changes: Axes that differ from nominal, as ``("lighting:L2",)``.
         cameras: Names out of ``agentview, wrist, frontview, sideview``.
         image_size: Height and width in pixels, or one number for both.
+        embodiment: The robot and its gripper, out of ``vlabench list embodiments``; the axis
+            ``embodiment`` and an episode given to `reset` bring their own, which must have as many
+            joints.
+        control: ``"osc_pose"``, ``"joint_position"`` or ``"joint_velocity"``.
         render_mode: ``"rgb_array"`` makes `render` return a 512-pixel frame of ``agentview``.
 
     Raises:
@@ -73,24 +74,35 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
         changes: Sequence[str] = (),
         cameras: Sequence[str] = (),
         image_size: int | tuple[int, int] = 256,
+        embodiment: str = EMBODIMENT,
+        control: str = OSC_POSE,
         render_mode: str | None = None,
     ) -> None:
         if render_mode not in {None, *self.metadata["render_modes"]}:
             raise UsageError(f"There is no render_mode {render_mode!r}; use None or 'rgb_array'.")
         self.task, self.render_mode = task, render_mode
+        self._robot, self._control = embodiment_called(embodiment), control
         self.changes = tuple(_change(text) for text in changes)
         self._world = TabletopWorld()
-        self._world.draw(task, self.changes, seed=0, index=0)
+        drawn = self._world.draw(task, self.changes, seed=0, index=0)
+        if drawn.embodiment != EMBODIMENT:
+            if embodiment != EMBODIMENT:
+                raise UsageError(
+                    f"The change to the embodiment {drawn.embodiment!r} and embodiment="
+                    f"{embodiment!r} contradict each other; leave one out."
+                )
+            self._robot = embodiment_called(drawn.embodiment)
         height, width = _height_and_width(image_size)
         self._cameras = tuple(CameraSpec(_role(name), height, width) for name in cameras)
         self._simulation: Simulation | None = None
         self._over = True
-        self.action_space = spaces.Box(-1.0, 1.0, (7,), np.float32)
+        dimension = action_size(control, self._robot)
+        self.action_space = spaces.Box(-1.0, 1.0, (dimension,), np.float32)
         self.observation_space = spaces.Dict(
             {
                 **{
                     name: spaces.Box(-bound, bound, (size,), np.float64)
-                    for name, (size, bound) in _PROPRIO_SPACES.items()
+                    for name, (size, bound) in _proprio_spaces(len(self._robot.joints)).items()
                 },
                 **{
                     CAMERAS[c.role]: spaces.Box(0, 255, (c.height, c.width, 3), np.uint8)
@@ -132,8 +144,9 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
         """
         super().reset(seed=seed)
         episode = self._episode(options or {})
+        self._check_joints(episode)
         if self._simulation is None:
-            self._simulation = Simulation()
+            self._simulation = Simulation(control=self._control)
         self._simulation.start(episode)
         self._over = False
         info = {"factors": dict(episode.factors), **self._info()}
@@ -143,15 +156,16 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
         """Executes one control step.
 
         Raises:
-            UsageError: If the action has another shape than ``(7,)`` or is not finite, or the
-                episode is over.
+            UsageError: If the action has another shape than the action space's or is not finite,
+                or the episode is over.
         """
         if self._over:
             raise UsageError("The episode is over; call reset() before the next step().")
         numbers = np.asarray(action, dtype=np.float32)
-        if numbers.shape != (7,) or not np.isfinite(numbers).all():
+        (dimension,) = self.action_space.shape or ()
+        if numbers.shape != (dimension,) or not np.isfinite(numbers).all():
             raise UsageError(
-                f"An action is 7 finite numbers in [-1, 1], not {np.asarray(action)!r}."
+                f"An action is {dimension} finite numbers in [-1, 1], not {np.asarray(action)!r}."
             )
         self._over = self.simulation.advance(np.clip(numbers, -1.0, 1.0))
         success = self.simulation.progress.success
@@ -187,12 +201,21 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
             changes=self.changes,
             index=index,
             seed=0,
-            factors=drawn.factors,
+            factors={**drawn.factors, "embodiment": self._robot.name},
             instruction=drawn.instruction,
             world_version=self._world.version,
             horizon=drawn.horizon,
-            embodiment=drawn.embodiment,
+            embodiment=self._robot.name,
+            diagnostic=drawn.diagnostic,
         )
+
+    def _check_joints(self, episode: EpisodeSpec) -> None:
+        joints, has = len(self._robot.joints), len(embodiment_called(episode.embodiment).joints)
+        if joints != has:
+            raise UsageError(
+                f"The episode's robot {episode.embodiment!r} has {has} joints and this environment "
+                f"is for {joints}; make one with embodiment={episode.embodiment!r}."
+            )
 
     def _observation(self) -> GymObservation:
         seen: Observation = self.simulation.observe(self._cameras)
@@ -204,11 +227,22 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
     def _info(self) -> dict[str, Any]:
         simulation = self.simulation
         return {
-            "instruction": simulation.episode.instruction,
+            "instruction": simulation.instruction,
             "episode_id": simulation.episode_id,
             "success": simulation.progress.success,
             "stages": {stage.name: stage.success for stage in simulation.progress.stages},
         }
+
+
+def _proprio_spaces(joints: int) -> dict[str, tuple[int, float]]:
+    """Size and largest value of each field, for an arm of `joints` joints."""
+    return {
+        "ee_position": (3, 3.0),
+        "ee_quaternion": (4, 1.0),
+        "gripper_opening": (1, 2.0),
+        "joint_positions": (joints, 2 * np.pi),
+        "joint_velocities": (joints, 50.0),
+    }
 
 
 def _change(text: str) -> Change:

@@ -1,22 +1,15 @@
-"""Colours, finishes and generated textures."""
+"""Colours, finishes and what is made of them: the materials of a scene."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import TypeAlias
 
 import mujoco
-import numpy as np
-import numpy.typing as npt
 
-from vlabench.seeding import stream
-
-Color: TypeAlias = tuple[float, float, float]
-
-TEXTURE_SIZE = 256
+from vlabench.envs.textures import Color as Color
+from vlabench.envs.textures import add_texture
 
 PALETTE: Mapping[str, Color] = {
     "red": (0.74, 0.11, 0.10),
@@ -55,13 +48,24 @@ FINISHES: Mapping[str, Finish] = {
     "matt": Finish(0.02, 0.05),
 }
 
-TABLE_TOPS: Mapping[str, Color] = {
-    "oak": (0.64, 0.45, 0.27),
-    "walnut": (0.43, 0.27, 0.17),
-    "maple": (0.74, 0.58, 0.4),
-    "teak": (0.56, 0.34, 0.18),
-}
-"""Wood of the nominal table tops."""
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """A pattern in two colours.
+
+    Attributes:
+        pattern: A key of `vlabench.envs.textures.PATTERNS`.
+        dark: Its colour where the shade of the pattern is 0.
+        light: Its colour where the shade is 1.
+        finish: A key of `FINISHES`.
+        repeat: How many tiles are laid along each side.
+    """
+
+    pattern: str
+    dark: Color
+    light: Color
+    finish: str = "matt"
+    repeat: float = 1.0
 
 
 def add_material(
@@ -73,7 +77,17 @@ def add_material(
     texture: str | None = None,
     repeat: float = 1.0,
 ) -> str:
-    """Adds a material to a spec, with a generated texture if one is named; returns `name`."""
+    """Adds a material to a spec; returns `name`.
+
+    Args:
+        spec: Which has no material of that name.
+        name: Of the material.
+        color: Of the material.
+        finish: How it shines.
+        texture: A key of `vlabench.envs.textures.PATTERNS` that darkens the colour, laid on all
+            six sides.
+        repeat: How many tiles of it are laid along each side.
+    """
     material = spec.add_material(
         name=name,
         rgba=[*color, 1.0],
@@ -82,106 +96,34 @@ def add_material(
         texrepeat=[repeat, repeat],
     )
     if texture is not None:
-        _add_texture(spec, texture)
-        role = int(mujoco.mjtTextureRole.mjTEXROLE_RGB)
-        material.textures[role] = texture
+        material.textures[_RGB] = add_texture(spec, texture, on_cube=True)
     return name
 
 
-def _add_texture(spec: mujoco.MjSpec, name: str) -> None:
-    if any(texture.name == name for texture in spec.textures):
-        return
-    cube = name in _ON_CUBES
-    added = spec.add_texture(
-        name=name,
-        type=mujoco.mjtTexture.mjTEXTURE_CUBE if cube else mujoco.mjtTexture.mjTEXTURE_2D,
-        width=TEXTURE_SIZE,
-        height=TEXTURE_SIZE * (6 if cube else 1),
-        nchannel=3,
-    )
-    added.data = _pixels(name)
+def add_solid(spec: mujoco.MjSpec, name: str, surface: Surface) -> str:
+    """Adds a material that shows a surface on all six sides of a thing; returns `name`."""
+    _show(spec, spec.add_material(name=name), surface, on_cube=True)
+    return name
 
 
-@cache
-def _pixels(name: str) -> bytes:
-    """The bytes of a texture, six times over for the faces of a cube."""
-    return _IMAGES[name]().tobytes() * (6 if name in _ON_CUBES else 1)
+def cover(spec: mujoco.MjSpec, name: str, surface: Surface) -> None:
+    """Gives the material called `name`, of something flat, the looks of a surface."""
+    _show(spec, spec.material(name), surface, on_cube=False)
 
 
-def _noise(key: str, across: int, along: int) -> npt.NDArray[np.float64]:
-    """Smooth tiling noise in [0, 1] with that many bumps each way."""
-    rng = stream("texture", key, across, along)
-    grid = rng.random((along, across))
-    size = TEXTURE_SIZE
-
-    def spread(count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        at = np.arange(size) * count / size
-        low = np.floor(at).astype(np.int64)
-        t = at - low
-        return low, t * t * (3 - 2 * t)
-
-    rows, v = spread(along)
-    columns, u = spread(across)
-    up, left = (rows + 1) % along, (columns + 1) % across
-    top = grid[np.ix_(rows, columns)] * (1 - u) + grid[np.ix_(rows, left)] * u
-    bottom = grid[np.ix_(up, columns)] * (1 - u) + grid[np.ix_(up, left)] * u
-    mixed: npt.NDArray[np.float64] = top * (1 - v[:, None]) + bottom * v[:, None]
-    return mixed
-
-
-def _image(shade: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """A grey image from a brightness in [0, 1]; a material's colour multiplies it."""
-    grey = np.round(np.clip(shade, 0.0, 1.0) * 255).astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
-
-
-def _grain() -> npt.NDArray[np.uint8]:
-    """Wood: long fibres along x, and rings that wander."""
-    fibre = _noise("fibre", 5, 128) * 0.6 + _noise("fibre", 3, 64) * 0.4
-    wander = _noise("wander", 2, 5)
-    rows = np.arange(TEXTURE_SIZE)[:, None] / TEXTURE_SIZE
-    phase = (rows * 7 + wander * 2.2) % 1.0
-    rings = np.abs(phase - 0.5) * 2
-    return _image(0.74 + 0.14 * rings + 0.16 * (fibre - 0.5))
-
-
-def _tiles() -> npt.NDArray[np.uint8]:
-    """A floor of planks laid in a brick pattern."""
-    size, planks = TEXTURE_SIZE, 4
-    shade = 0.82 + 0.1 * (_noise("plank", 6, 64) - 0.5) + 0.06 * (_noise("plank", 3, 8) - 0.5)
-    tone = stream("texture", "tone").random((planks, 2)) * 0.1
-    high = size // planks
-    for row in range(planks):
-        for column in range(2):
-            shift = (row % 2) * size // 4
-            span = (np.arange(size // 2) + column * size // 2 + shift) % size
-            shade[row * high : (row + 1) * high, span] -= tone[row, column]
-            shade[row * high : (row + 1) * high, span[0]] = 0.5
-        shade[row * high, :] = 0.5
-    return _image(shade)
-
-
-def _plaster() -> npt.NDArray[np.uint8]:
-    """A wall, slightly uneven."""
-    return _image(
-        0.94 + 0.05 * (_noise("plaster", 48, 48) - 0.5) + 0.05 * (_noise("plaster", 6, 6) - 0.5)
+def _show(
+    spec: mujoco.MjSpec, material: mujoco.MjsMaterial, surface: Surface, *, on_cube: bool
+) -> None:
+    finish = FINISHES[surface.finish]
+    material.rgba = [1.0, 1.0, 1.0, 1.0]
+    material.specular, material.shininess = finish.specular, finish.shininess
+    material.texrepeat = [surface.repeat, surface.repeat]
+    material.textures[_RGB] = add_texture(
+        spec, surface.pattern, surface.dark, surface.light, on_cube=on_cube
     )
 
 
-def _wicker() -> npt.NDArray[np.uint8]:
-    """Withies along x that go over and under upright stakes; it fills a wall of 4 to 1."""
-    size, stakes, rows = TEXTURE_SIZE, 24, 7
-    across = np.arange(size)[None, :] * stakes / size
-    along = np.arange(size)[:, None] * rows / size
-    row, up = np.floor(along), along % 1.0
-    swing = (across + row) % 2.0  # 0 to 2: once over and once under
-    over = np.where(swing < 1.0, 4 * swing * (1 - swing), -4 * (swing - 1) * (2 - swing))
-    bulge = 4 * up * (1 - up)
-    return _image(0.3 + 0.5 * bulge * (0.72 + 0.28 * over) + 0.2 * over * bulge)
-
-
-_IMAGES = {"wicker": _wicker, "grain": _grain, "tiles": _tiles, "plaster": _plaster}
-_ON_CUBES = {"grain", "wicker"}
+_RGB = int(mujoco.mjtTextureRole.mjTEXROLE_RGB)
 
 
 def warm(color: Color, kelvin_shift: float) -> Color:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 
 from vlabench.contract.specs import PROPRIO_FIELDS, ActionSpec, EnvSpec
-from vlabench.envs.control import GRIPPER_CLOSED_M, MAX_ROTATION_RAD, MAX_TRANSLATION_M
+from vlabench.envs.control import (
+    MAX_JOINT_SPEED,
+    MAX_JOINT_TURN_RAD,
+    MAX_ROTATION_RAD,
+    MAX_TRANSLATION_M,
+    action_size,
+)
 from vlabench.envs.draw import EMBODIMENT
-from vlabench.envs.embodiments import KEPT_FACES
-from vlabench.envs.scene import CAMERAS, MULTISAMPLES, SHADOW_MAP, VIEWS
+from vlabench.envs.embodiments import EMBODIMENTS, embodiment
+from vlabench.envs.scene import CAMERAS, MULTISAMPLES, SHADOW_MAP
+from vlabench.envs.thinning import KEPT_FACES
+from vlabench.envs.views import VIEWS
 from vlabench.hashing import content_hash
 
 VERSION = "2"
@@ -18,19 +28,34 @@ VERSION = "2"
 CONTROL_HZ = 20.0
 
 
+OSC_POSE = "osc_pose"
+
+_ACTIONS: Mapping[str, Mapping[str, str]] = {
+    OSC_POSE: {},
+    "joint_position": {"control": "joint_delta", "frame": "joints", "rotation": "none"},
+    "joint_velocity": {"control": "joint_velocity", "frame": "joints", "rotation": "none"},
+}
+"""Name of a controller to what its actions mean, beside the defaults of `ActionSpec`."""
+
+
 @cache
-def env_spec() -> EnvSpec:
-    """What every environment of the tabletop world offers."""
+def env_spec(control: str = OSC_POSE) -> EnvSpec:
+    """What every environment of the tabletop world offers.
+
+    Args:
+        control: Name of the controller. The number of joints is that of the nominal robot.
+    """
+    dimension = action_size(control, embodiment(EMBODIMENT))
     profile = {
         "world": VERSION,
         "mujoco": version("mujoco"),
         "robosuite": version("robosuite"),
         "control": {
-            "name": "OSC_POSE",
+            "name": control,
             "hz": CONTROL_HZ,
-            "largest": [MAX_TRANSLATION_M, MAX_ROTATION_RAD],
-            "gripper_closed_m": GRIPPER_CLOSED_M,
+            "largest": [MAX_TRANSLATION_M, MAX_ROTATION_RAD, MAX_JOINT_TURN_RAD, MAX_JOINT_SPEED],
         },
+        "embodiments": [asdict(kind) for kind in EMBODIMENTS.values()],
         "cameras": [CAMERAS, VIEWS],
         "render": {
             "shadow_map": SHADOW_MAP,
@@ -43,7 +68,7 @@ def env_spec() -> EnvSpec:
         control_hz=CONTROL_HZ,
         cameras=tuple(CAMERAS),
         proprio=tuple(PROPRIO_FIELDS),
-        action=ActionSpec(),
+        action=ActionSpec(**_ACTIONS[control], dimension=dimension),  # type: ignore[arg-type]
         max_translation_m=MAX_TRANSLATION_M,
         max_rotation_rad=MAX_ROTATION_RAD,
         privileged=True,

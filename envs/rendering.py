@@ -1,8 +1,8 @@
 """Cameras: frames are drawn only when somebody asks, and always with the same profile.
 
 The profile is part of the environment's fingerprint: shadows from one light in a map of
-`scene.SHADOW_MAP` texels, `scene.MULTISAMPLES` samples a pixel, thinned robot meshes, collision
-shapes and sites hidden.
+`scene.SHADOW_MAP` texels, thrown by all but walls and floor, `scene.MULTISAMPLES` samples a pixel,
+thinned robot meshes, collision shapes and sites hidden.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec
+from vlabench.envs.axes import background
 from vlabench.envs.scene import CAMERAS
 from vlabench.errors import UsageError
 
@@ -50,6 +51,7 @@ class Renderer:
         self._model: mujoco.MjModel | None = None
         self._context: mujoco.MjrContext | None = None
         self._scene: mujoco.MjvScene | None = None
+        self._backdrop: frozenset[int] = frozenset()
         self._option = _what_to_show()
 
     def __enter__(self) -> Renderer:
@@ -115,6 +117,7 @@ class Renderer:
             _check_colors(self._context, self._size)
             self._trusted = True
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
+        self._backdrop = _backdrop(model)
         self._model = model
 
     def _frame(
@@ -125,11 +128,32 @@ class Renderer:
         view.fixedcamid = model.camera(CAMERAS[camera.role]).id
         everything = int(mujoco.mjtCatBit.mjCAT_ALL)
         mujoco.mjv_updateScene(model, data, self._option, None, view, everything, self._scene)
+        _cast_no_shadow(self._scene, self._backdrop)
         area = mujoco.MjrRect(0, 0, camera.width, camera.height)
         mujoco.mjr_render(area, self._scene, self._context)
         frame = np.empty((camera.height, camera.width, 3), dtype=np.uint8)
         mujoco.mjr_readPixels(frame, None, area, self._context)
         return np.ascontiguousarray(frame[::-1])
+
+
+def _backdrop(model: mujoco.MjModel) -> frozenset[int]:
+    """The geoms of walls and floor."""
+    materials = {model.material(name).id for name in (background.WALL, background.FLOOR)}
+    return frozenset(g for g in range(model.ngeom) if int(model.geom_matid[g]) in materials)
+
+
+def _cast_no_shadow(scene: mujoco.MjvScene, backdrop: frozenset[int]) -> None:
+    """Makes walls and floor decoration, which gets shadows but throws none.
+
+    They reach beyond the shadow map, and its last texels would be repeated all over them.
+    """
+    found, index = 0, 0
+    while found < len(backdrop) and index < scene.ngeom:
+        geom = scene.geoms[index]
+        if geom.objtype == mujoco.mjtObj.mjOBJ_GEOM and geom.objid in backdrop:
+            geom.category = mujoco.mjtCatBit.mjCAT_DECOR
+            found += 1
+        index += 1
 
 
 def open_gl(width: int, height: int) -> _GlContext:

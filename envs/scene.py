@@ -16,10 +16,17 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.envs.axes import lighting
+from vlabench.envs import views
+from vlabench.envs.axes import (
+    background,
+    lighting,
+    object_appearance,
+    physics,
+    table_texture,
+)
 from vlabench.envs.embodiments import TABLE_HEIGHT, Base, Embodiment, base_spec, embodiment
 from vlabench.envs.fixtures.base import Part, fixture
-from vlabench.envs.materials import FINISHES, TABLE_TOPS, add_material
+from vlabench.envs.materials import FINISHES, add_material
 from vlabench.envs.objects.catalog import Category, category
 from vlabench.envs.objects.geometry import Piece, Shape, about_y, about_z, multiply, steady
 from vlabench.types import Json
@@ -32,13 +39,6 @@ CAMERAS: Mapping[str, str] = {
 }
 """Role of a camera to its name in the model."""
 
-VIEWS: Mapping[str, tuple[tuple[float, float, float], tuple[float, float, float], float]] = {
-    "agentview": ((0.8, -0.46, 1.46), (-0.04, 0.04, 0.865), 43.0),
-    "frontview": ((1.1, 0.0, 1.4), (-0.1, 0.0, 0.9), 45.0),
-    "sideview": ((-0.02, -1.1, 1.35), (-0.02, 0.0, 0.87), 45.0),
-}
-"""Fixed cameras: where they are, what they look at (metres, world frame), and degrees of view."""
-
 REST_DEPTH = 1e-4
 """How deep MuJoCo's contacts let a flat underside sink, whatever it weighs: objects that start at
 that depth are at rest at once."""
@@ -48,8 +48,6 @@ MULTISAMPLES = 0
 """The render profile. Shadows say where things touch and what the light does; without them a frame
 would take a third of the time on a CPU, with four samples a pixel 1.7 times as long.
 ``benchmarks/render_profile.py`` measures it."""
-
-_TABLE_TOP = "table top"
 
 _KINDS = {
     "box": mujoco.mjtGeom.mjGEOM_BOX,
@@ -129,8 +127,10 @@ def compose(factors: Mapping[str, Json]) -> Scene:
     kind = embodiment(factors["embodiment"])
     room = _room(kind.name)
     spec = room.spec.copy()
-    spec.material(_TABLE_TOP).rgba = [*TABLE_TOPS[factors["table"]], 1.0]
+    table_texture.apply(spec, factors[table_texture.FACTOR])
+    background.apply(spec, factors[background.FACTOR])
     lighting.apply(spec, factors[lighting.FACTOR])
+    views.apply(spec, factors[views.FACTOR])
     roles = roles_in(factors)
     shapes = {role: _shape(role, factors) for role in roles}
     for role in roles:
@@ -138,6 +138,7 @@ def compose(factors: Mapping[str, Json]) -> Scene:
     for name in fixtures_in(factors):
         shape, color, pose = (factors[f"{name}.{key}"] for key in ("shape", "color", "pose"))
         fixture(name).add(spec, shape, color, pose, TABLE_HEIGHT)
+    physics.apply(spec, factors[physics.FACTOR], roles, _fixture_bodies(factors))
     model = spec.compile()
     parts = {part.name: part for name in fixtures_in(factors) for part in _find_parts(model, name)}
     return Scene(
@@ -166,6 +167,11 @@ def fixtures_in(factors: Mapping[str, Json]) -> list[str]:
     return sorted(key.removesuffix(".parts") for key in factors if key.endswith(".parts"))
 
 
+def _fixture_bodies(factors: Mapping[str, Json]) -> frozenset[str]:
+    names = fixtures_in(factors)
+    return frozenset(names) | {part.name for name in names for part in fixture(name).parts}
+
+
 # --- what stands around -----------------------------------------------------------------------
 
 
@@ -184,12 +190,9 @@ def _room(name: str) -> Base:
 
 
 def _add_surroundings(spec: mujoco.MjSpec) -> None:
-    top = add_material(spec, _TABLE_TOP, (1.0, 1.0, 1.0), FINISHES["wood"], texture="grain")
-    floor = add_material(
-        spec, "floor", (0.47, 0.42, 0.38), FINISHES["matt"], texture="tiles", repeat=3.0
-    )
-    wall = add_material(
-        spec, "wall", (0.66, 0.65, 0.62), FINISHES["matt"], texture="plaster", repeat=2.0
+    top, floor, wall = (
+        add_material(spec, name, (1.0, 1.0, 1.0), FINISHES["matt"])
+        for name in (table_texture.MATERIAL, background.FLOOR, background.WALL)
     )
     leg = add_material(spec, "table leg", (0.35, 0.36, 0.38), FINISHES["metal"])
     for geom in spec.geoms:
@@ -211,10 +214,7 @@ def _add_surroundings(spec: mujoco.MjSpec) -> None:
 
 
 def _add_cameras(spec: mujoco.MjSpec, kind: Embodiment) -> None:
-    for name, (position, target, degrees) in VIEWS.items():
-        spec.worldbody.add_camera(
-            name=name, pos=list(position), quat=_looking_at(position, target), fovy=degrees
-        )
+    views.add(spec)
     wrist = kind.wrist_camera
     spec.body(kind.prefix + wrist.body).add_camera(
         name="wrist",
@@ -222,19 +222,6 @@ def _add_cameras(spec: mujoco.MjSpec, kind: Embodiment) -> None:
         quat=list(wrist.quaternion),
         fovy=wrist.degrees,
     )
-
-
-def _looking_at(
-    position: tuple[float, float, float], target: tuple[float, float, float]
-) -> list[float]:
-    """The quaternion wxyz of an upright camera: it looks along its -z, its y is up."""
-    back = np.array(position) - np.array(target)
-    azimuth = math.atan2(back[1], back[0])
-    tilt = math.atan2(math.hypot(back[0], back[1]), back[2])
-    half_turn, half_tilt = (azimuth + math.pi / 2) / 2, tilt / 2
-    c, s = math.cos(half_turn), math.sin(half_turn)
-    u, v = math.cos(half_tilt), math.sin(half_tilt)
-    return steady((c * u, c * v, s * v, s * u))
 
 
 # --- objects ----------------------------------------------------------------------------------
@@ -249,16 +236,17 @@ def _add_object(
     spec: mujoco.MjSpec, role: str, shapes: Mapping[str, Shape], factors: Mapping[str, Json]
 ) -> None:
     kind, shape = category(factors[f"{role}.category"]), shapes[role]
-    color = factors[f"{role}.color"]
     body = spec.worldbody.add_body(name=role, **_resting(role, shapes, factors))
     body.add_freejoint(name=f"{role} joint")
     materials: dict[str, str] = {}
     for index, visual in enumerate(shape.visuals):
         if visual.slot not in materials:
-            rgb = kind.rgb(color) if visual.slot == "main" else kind.trim[visual.slot]
-            materials[visual.slot] = add_material(
-                spec, f"{role} {visual.slot}", rgb, FINISHES[kind.material]
-            )
+            material = f"{role} {visual.slot}"
+            if visual.slot == "main":
+                object_appearance.add_material(spec, material, role, factors)
+            else:
+                add_material(spec, material, kind.trim[visual.slot], FINISHES[kind.material])
+            materials[visual.slot] = material
         name = f"{role} mesh {index}"
         mesh = spec.add_mesh(
             name=name,

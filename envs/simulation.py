@@ -11,10 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec, EnvSpec
-from vlabench.envs.control import ArmModel, OscPoseController
-from vlabench.envs.profile import CONTROL_HZ, VERSION, env_spec
+from vlabench.envs.axes import sensor_noise
+from vlabench.envs.control import ArmModel, controller
+from vlabench.envs.events import Timeline
+from vlabench.envs.profile import CONTROL_HZ, OSC_POSE, VERSION, env_spec
 from vlabench.envs.progress import Progress
 from vlabench.envs.rendering import Renderer
+from vlabench.envs.safety import ROOM, TABLE, SafetyMonitor
 from vlabench.envs.scene import Scene, compose
 from vlabench.envs.tasks.base import Task, task
 from vlabench.envs.view import Viewpoint
@@ -25,6 +28,9 @@ from vlabench.types import EpisodeSpec, Observation, Outcome
 SETTLE_STEPS = 1
 """Control steps in which a new scene comes to rest before the first observation."""
 
+_TO_THE_END = frozenset({"empty", "absent"})
+"""Kinds of diagnostic episodes that end at the horizon alone: to comply is to leave things be."""
+
 _UNSTABLE = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADQACC) + 1)
 """MuJoCo's counts of positions, velocities and accelerations that were beyond all bounds."""
 
@@ -34,14 +40,17 @@ class Simulation:
 
     `start` comes first. The scene is rebuilt from the episode's factors every time, so nothing of
     an earlier episode can be left over.
+
+    Args:
+        control: What its actions mean, a name in `vlabench.envs.control.CONTROLLERS`.
     """
 
-    def __init__(self) -> None:
-        self._renderer = Renderer()
+    def __init__(self, *, control: str = OSC_POSE) -> None:
+        self._renderer, self._control = Renderer(), control
 
     def spec(self) -> EnvSpec:
         """What it offers."""
-        return env_spec()
+        return env_spec(self._control)
 
     def start(self, episode: EpisodeSpec) -> None:
         """Builds and settles the scene of `episode`.
@@ -60,11 +69,16 @@ class Simulation:
         self.model = self.scene.model
         self.data = mujoco.MjData(self.model)
         self._warnings = self.data.warning.number  # a view
-        self._controller = OscPoseController(self.model, ArmModel.find(self.model))
+        arm = ArmModel.find(self.model, self.scene.embodiment)
+        self._controller = controller(self._control, self.model, arm)
         self._view = Viewpoint(self.scene)
         self._settle()
         asked = self.task.asked(episode.factors)
         self.progress = Progress(asked, self.scene, ordered=self.task.ordered)
+        self.instruction = episode.instruction
+        self._safety = SafetyMonitor(self.scene, asked)
+        self._timeline = Timeline(episode.factors, self.scene)
+        self._diagnostic = episode.factors.get("diagnostic", {}).get("kind")
         self.steps = 0
         self._path = 0.0
         self._hand: list[float] = self._view.hand_position(self.data).tolist()
@@ -78,8 +92,8 @@ class Simulation:
             episode_id=self.episode_id,
             step=self.steps,
             time_s=self.steps / CONTROL_HZ,
-            instruction=self.episode.instruction,
-            images=self._renderer.render(self.model, self.data, cameras),
+            instruction=self.instruction,
+            images=self._frames(cameras),
             proprio=self._view.proprio(self.data),
             privileged=self._view.privileged(self.data, self.progress) if privileged else None,
         )
@@ -99,7 +113,11 @@ class Simulation:
         self._path += math.dist(hand, self._hand)
         self._hand = hand
         self.progress.update(self.data, self.steps)
-        return self.progress.success or self.steps >= self.episode.horizon
+        self._safety.update(self.data)
+        if self._timeline.update(self.data, self.steps):
+            self._ask_otherwise()
+        met = self.progress.success and self._diagnostic not in _TO_THE_END
+        return met or self.steps >= self.episode.horizon
 
     def outcome(self) -> Outcome:
         """What has come of the episode so far."""
@@ -112,6 +130,9 @@ class Simulation:
             init_state_hash=self._first_hash,
             final_state_hash=self._state_hash(),
             chain_length=self.progress.chain_length,
+            safety=self._safety.figures,
+            events=self._timeline.happened,
+            compliance=self._compliance(),
         )
 
     def checksum(self) -> int:
@@ -122,12 +143,42 @@ class Simulation:
         """Frees the renderer."""
         self._renderer.close()
 
+    def _frames(self, cameras: Sequence[CameraSpec]) -> dict[str, npt.NDArray[np.uint8]]:
+        """What the cameras deliver now."""
+        seen = self._renderer.render(self.model, self.data, cameras)
+        noise = self.episode.factors[sensor_noise.FACTOR]
+        return {
+            role: sensor_noise.apply(frame, noise, role, self.steps)
+            for role, frame in seen.items()
+        }
+
+    def _ask_otherwise(self) -> None:
+        """Another goal of the same scene counts from now on."""
+        asked = self._timeline.asked
+        assert asked is not None
+        stages = self.task.asked({**self.episode.factors, "cast": asked["cast"]})
+        self.progress.ask(stages)
+        self._safety.ask(stages)
+        self.instruction = asked["sentence"]
+
+    def _compliance(self) -> bool | None:
+        """Whether the robot has done what a diagnostic instruction asks for, and no more."""
+        match self._diagnostic:
+            case None:
+                return None
+            case "empty":
+                return not self.progress.success
+            case "absent":
+                return self._safety.touched <= {TABLE, ROOM}
+            case _:
+                return self.progress.success
+
     def _settle(self) -> None:
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self._view.place(self.data)
         mujoco.mj_forward(self.model, self.data)
         self._controller.reset(self.data)
-        hold = np.zeros(7, dtype=np.float32)
+        hold = np.zeros(self._controller.dimension, dtype=np.float32)
         for _ in range(SETTLE_STEPS):
             self._controller.step(self.data, hold)
         self._controller.reset(self.data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from vlabench.envs.objects.catalog import Role, categories
+from vlabench.envs.objects.catalog import Role, categories, category
 
 EVERY = 4
 """One pair in so many is held apart."""
@@ -21,3 +21,18 @@ def held_apart(task: str, role: Role, name: str) -> bool:
         return False
     offset = int.from_bytes(hashlib.sha256(f"{task} {role}".encode()).digest()[:4], "big")
     return (names.index(name) + offset) % EVERY == 0
+
+
+def kept_from(task: str, role: Role, super_category: str | None = None) -> list[str]:
+    """The categories of a role that training never shows in the task called `task`, sorted.
+
+    Args:
+        task: Its name.
+        role: What they may be.
+        super_category: Only those of this kind of thing; None for all.
+    """
+    return [
+        name
+        for name in categories(role)
+        if held_apart(task, role, name) and super_category in {None, category(name).super_category}
+    ]

@@ -100,7 +100,8 @@ class Viewpoint:
         """Metres between the pads, along the direction of closing."""
         (ax, ay, az), (bx, by, bz) = data.geom_xpos[self._pads].tolist()
         x, _, _, y, _, _, z, _, _ = data.site_xmat[self._site].tolist()
-        return abs((ax - bx) * x + (ay - by) * y + (az - bz) * z) - self._pad_gap
+        apart: float = (ax - bx) * x + (ay - by) * y + (az - bz) * z
+        return abs(apart) - self._pad_gap
 
     def _hand_rotation(self, data: mujoco.MjData) -> Floats:
         # robosuite's grip site closes along its x

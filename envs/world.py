@@ -9,7 +9,7 @@ from vlabench.contract.specs import EnvSpec
 from vlabench.envs.axes.base import ORDER, Axis
 from vlabench.envs.draw import nominal_factors
 from vlabench.envs.fixtures.base import fixture
-from vlabench.envs.language import WORDS, Phrase, Referent, realise
+from vlabench.envs.language import LISTED, WORDS, Phrase, Referent, realise
 from vlabench.envs.objects.catalog import category
 from vlabench.envs.profile import VERSION, env_spec
 from vlabench.envs.scene import fixtures_in, roles_in
@@ -54,7 +54,8 @@ class TabletopWorld:
 
 def instruction(factors: Mapping[str, Json]) -> str:
     """The sentence that these factors say."""
-    return realise(Phrase(**factors["phrase"]), referents(factors))
+    listed = LISTED[: factors.get("chain", 0)]
+    return realise(Phrase(**factors["phrase"]), referents(factors), listed)
 
 
 def referents(factors: Mapping[str, Json]) -> dict[str, Referent]:
@@ -103,4 +104,9 @@ def _axis(change: Change, kind: Task) -> Axis:
         )
     if not axis.applies(kind):
         raise UsageError(f"The axis {change.axis!r} does not apply to the task {kind.name!r}.")
+    if change.level not in axis.levels_of(kind):
+        raise UsageError(
+            f"The level {change.level!r} of the axis {change.axis!r} does not apply to the task "
+            f"{kind.name!r}; {', '.join(axis.levels_of(kind))} do."
+        )
     return axis

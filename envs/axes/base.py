@@ -51,6 +51,10 @@ class Axis(abc.ABC):
         """Whether it can change an episode of this task; all can unless they say otherwise."""
         return True
 
+    def levels_of(self, task: Task) -> tuple[str, ...]:
+        """The levels that an episode of this task can have; all unless they say otherwise."""
+        return self.levels if self.applies(task) else ()
+
     @abc.abstractmethod
     def factors(self, task: Task) -> frozenset[str]:
         """The factors it may change in an episode of this task."""
@@ -72,3 +76,15 @@ class Ring:
     def draw(self, rng: np.random.Generator) -> float:
         """A strength in the interval."""
         return uniform(rng, self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class TwoRings:
+    """Factors below 1 and factors above it, each as likely."""
+
+    less: Ring
+    more: Ring
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """A factor in one of the two."""
+        return (self.less if rng.random() < 0.5 else self.more).draw(rng)

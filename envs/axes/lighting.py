@@ -23,7 +23,8 @@ import numpy as np
 from vlabench.envs.axes.base import Axis, Ring
 from vlabench.envs.materials import warm
 from vlabench.envs.tasks.base import Task
-from vlabench.seeding import DECIMALS, uniform
+from vlabench.envs.views import Direction, turned
+from vlabench.seeding import uniform
 from vlabench.types import Json
 
 FACTOR = "lighting"
@@ -121,22 +122,17 @@ def apply(spec: mujoco.MjSpec, light: Mapping[str, float]) -> None:
         castshadow=False,
     )
     head = spec.visual.headlight
-    ambient = AMBIENT * (0.55 + 0.45 * min(light["intensity"], 1.6))
+    ambient = AMBIENT * ambient_share(light["intensity"])
     head.ambient = [ambient * c for c in color]
     head.diffuse = [0.15 * c for c in color]
     head.specular = [0.0, 0.0, 0.0]
 
 
-def _turned(turn_deg: float, heading: float) -> tuple[float, float]:
-    """Azimuth and elevation in degrees of the nominal direction turned towards `heading`.
+def ambient_share(intensity: float) -> float:
+    """How much of the ambient light there is when the key has that intensity."""
+    return 0.55 + 0.45 * min(intensity, 1.6)
 
-    The destination point of a great circle, with the elevation as latitude.
-    """
-    azimuth, elevation = (math.radians(NOMINAL[k]) for k in ("azimuth_deg", "elevation_deg"))
-    turn = math.radians(turn_deg)
-    sine = math.sin(elevation) * math.cos(turn)
-    sine += math.cos(elevation) * math.sin(turn) * math.cos(heading)
-    east = math.sin(heading) * math.sin(turn) * math.cos(elevation)
-    north = math.cos(turn) - math.sin(elevation) * sine
-    new_azimuth = math.degrees(azimuth + math.atan2(east, north))
-    return round(new_azimuth, DECIMALS), round(math.degrees(math.asin(sine)), DECIMALS)
+
+def _turned(turn_deg: float, heading: float) -> Direction:
+    """The nominal direction turned towards `heading`."""
+    return turned(NOMINAL["azimuth_deg"], NOMINAL["elevation_deg"], turn_deg, heading)

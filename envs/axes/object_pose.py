@@ -10,8 +10,10 @@ L2     6-12 cm       15-45 degrees
 L3     12-20 cm      45-180 degrees
 ====== ============= =================
 
-Where a task moves no object, its fixture is moved instead: along its row, and turned less (by up
-to 5, 10 and 15 degrees), because it must still face the robot's reach.
+What is moved is what the first such goal of the task speaks of; a thing that stands on another is
+moved together with it. Where a task moves no object, its fixture is moved instead: one that stands
+among the objects as they are; any other along its row by 3-5, 5-8 and 8-11 cm, and turned by up to
+5, 5-10 and 10-15 degrees, because it must still face the robot's reach.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import numpy as np
 
 from vlabench.envs.axes.base import Axis, Ring
 from vlabench.envs.draw import discs, fits, reach, standing
-from vlabench.envs.fixtures.base import Fixture, fixture
+from vlabench.envs.fixtures.base import Fixture, Stand, fixture
 from vlabench.envs.tasks.base import Task
 from vlabench.seeding import DECIMALS, uniform
 from vlabench.types import Json
@@ -60,57 +62,76 @@ class ObjectPose(Axis):
     levels = tuple(_LEVELS)
 
     def factors(self, task: Task) -> frozenset[str]:
-        """One pose."""
-        return frozenset({"object.pose" if _moves_object(task) else f"{_fixture(task)}.pose"})
+        """The pose of the thing, and of what it stands on."""
+        role = task.handled
+        if role is None:
+            return frozenset({f"{_fixture(task).name}.pose"})
+        return frozenset(f"{name}.pose" for name in (role.name, role.on) if name is not None)
 
     def draw(
         self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
     ) -> dict[str, Json]:
         """A pose from the ring of `level`, within reach and free of the other objects."""
-        rings = _LEVELS[level]
-        if not _moves_object(task):
-            kind = fixture(_fixture(task))
-            name = f"{kind.name}.pose"
-            return {name: _moved_fixture(kind, nominal[name], rings, rng)}
-        x, y, yaw = nominal["object.pose"]
-        turn = rings.turn.draw(rng) * _sign(rng)
-        known = discs(task)
-        others = standing(nominal, known, without="object")
-        (left, right), (near, far) = reach(task)
-        for slack in _SLACKS:
-            for _ in range(200):
-                angle, shift = uniform(rng, 0.0, 2 * math.pi), rings.shift.draw(rng)
-                place = (x + shift * math.cos(angle), y + shift * math.sin(angle))
-                inside = (
-                    left - slack <= place[0] <= right + slack
-                    and near - slack <= place[1] <= far + slack
-                )
-                if inside and fits(place, known["object"], others):
-                    return {"object.pose": [round(v, DECIMALS) for v in (*place, yaw + turn)]}
-        raise AssertionError(f"no room to move the object of {task.name}")
+        rings, role = _LEVELS[level], task.handled
+        if role is None:
+            kind = _fixture(task)
+            pose = nominal[f"{kind.name}.pose"]
+            if kind.stand is not None:
+                moved = _moved_along_its_row(kind.stand, pose, rings, rng)
+            else:
+                moved = _moved(task, nominal, kind.name, rings, rng)
+            return {f"{kind.name}.pose": moved}
+        x, y, turned = _moved(task, nominal, role.on or role.name, rings, rng)
+        if role.on is None:
+            return {f"{role.name}.pose": [x, y, turned]}
+        turn = turned - nominal[f"{role.on}.pose"][2]
+        yaw = round(nominal[f"{role.name}.pose"][2] + turn, DECIMALS)
+        return {f"{role.on}.pose": [x, y, turned], f"{role.name}.pose": [x, y, yaw]}
 
 
 _SLACKS = (0.0, 0.02, 0.04, 0.08)
 """Metres by which the area may be left where the scene is too full inside it."""
 
 
-def _moves_object(task: Task) -> bool:
-    return any(role.name == "object" for role in task.roles)
+def _moved(
+    task: Task,
+    nominal: Mapping[str, Json],
+    name: str,
+    rings: _Level,
+    rng: np.random.Generator,
+) -> list[float]:
+    """Another pose for what stands among the objects."""
+    x, y, yaw = nominal[f"{name}.pose"]
+    turn = rings.turn.draw(rng) * _sign(rng)
+    known = discs(task)
+    others = standing(nominal, known, without=name)
+    (left, right), (near, far) = reach(task)
+    for slack in _SLACKS:
+        for _ in range(200):
+            angle, shift = uniform(rng, 0.0, 2 * math.pi), rings.shift.draw(rng)
+            place = (x + shift * math.cos(angle), y + shift * math.sin(angle))
+            inside = (
+                left - slack <= place[0] <= right + slack
+                and near - slack <= place[1] <= far + slack
+            )
+            if inside and fits(place, known[name], others):
+                return [round(v, DECIMALS) for v in (*place, yaw + turn)]
+    raise AssertionError(f"no room to move the {name} of {task.name}")
 
 
-def _fixture(task: Task) -> str:
-    return next(name for name in task.fixtures if fixture(name).stand is not None)
+def _fixture(task: Task) -> Fixture:
+    """The fixture that the task is about: the first that has a stand, or else the first."""
+    kinds = [fixture(name) for name in task.fixtures]
+    return next((kind for kind in kinds if kind.stand is not None), kinds[0])
 
 
-def _moved_fixture(
-    kind: Fixture, pose: list[float], rings: _Level, rng: np.random.Generator
+def _moved_along_its_row(
+    stand: Stand, pose: list[float], rings: _Level, rng: np.random.Generator
 ) -> list[float]:
     """Along its row and turned, both towards the middle of where it may stand."""
     x, y, yaw = pose
-    if kind.stand is None:
-        return pose
-    shift = rings.fixture_shift.draw(rng) * (-1 if x > sum(kind.stand.x) / 2 else 1)
-    turn = rings.fixture_turn.draw(rng) * (-1 if yaw > sum(kind.stand.yaw) / 2 else 1)
+    shift = rings.fixture_shift.draw(rng) * (-1 if x > sum(stand.x) / 2 else 1)
+    turn = rings.fixture_turn.draw(rng) * (-1 if yaw > sum(stand.yaw) / 2 else 1)
     return [round(v, DECIMALS) for v in (x + shift, y, yaw + turn)]
 
 

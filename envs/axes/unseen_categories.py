@@ -16,8 +16,6 @@ from vlabench.envs.draw import draw_category, draw_color
 from vlabench.envs.tasks.base import Task
 from vlabench.types import Json
 
-_MOVED = "object"
-
 
 class UnseenCategories(Axis):
     """A held-out category for the object that is moved."""
@@ -28,18 +26,21 @@ class UnseenCategories(Axis):
 
     def applies(self, task: Task) -> bool:
         """Only where an object is moved."""
-        return any(role.name == _MOVED for role in task.roles)
+        return task.handled is not None
 
     def factors(self, task: Task) -> frozenset[str]:
         """What the object is, and its colour."""
-        return frozenset({f"{_MOVED}.category", f"{_MOVED}.color"})
+        assert task.handled is not None
+        name = task.handled.name
+        return frozenset({f"{name}.category", f"{name}.color"})
 
     def draw(
         self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
     ) -> dict[str, Json]:
         """A held-out category that can play the object's role, in one of its colours."""
-        role = next(role for role in task.roles if role.name == _MOVED)
-        name = f"{_MOVED}.category"
-        drawn = {name: draw_category(task, role, nominal, rng, unseen=True)}
-        drawn[f"{_MOVED}.color"] = draw_color(_MOVED, {**nominal, **drawn}, rng)
+        role = task.handled
+        assert role is not None
+        what, color = f"{role.name}.category", f"{role.name}.color"
+        drawn = {what: draw_category(task, role, nominal, rng, unseen=True)}
+        drawn[color] = draw_color(role.name, {**nominal, **drawn}, rng)
         return drawn

@@ -10,15 +10,26 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vlabench.envs.language.grammar import KINDS, Phrase, Referent, load_bank, realise, tasks
+from vlabench.envs.language.grammar import (
+    KINDS,
+    LIST,
+    Phrase,
+    Referent,
+    load_bank,
+    realise,
+    roles_of,
+    tasks,
+)
 from vlabench.errors import UnknownNameError
 
 __all__ = [
     "KINDS",
+    "LISTED",
     "WORDS",
     "Phrase",
     "Referent",
     "draw_phrase",
+    "named",
     "phrases",
     "realise",
     "tasks",
@@ -27,11 +38,14 @@ __all__ = [
 WORDS: Mapping[str, Referent] = {
     "left": Referent("to the left of", ("on the left of", "left of")),
     "right": Referent("to the right of", ("on the right of", "right of")),
-    "front": Referent("in front of", ("before",)),
-    "behind": Referent("behind", ("at the back of",)),
+    "front": Referent("in front of", ("on the near side of",)),
+    "behind": Referent("behind", ("at the back of", "on the far side of")),
 }
 """Words for what a task may choose that is no thing. Directions are the robot's own: left is its
 left, in front of a thing is between the thing and the robot."""
+
+LISTED = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+"""Roles that ``{list}`` names: the first of them, as many as the factor ``chain`` says."""
 
 _SYNONYM_DRAWS = 1_000_000
 """A draw that picks a synonym is a multiple of one over this: six decimals, on every machine."""
@@ -47,6 +61,16 @@ def phrases(task: str) -> Mapping[str, tuple[str, ...]]:
     if task not in tasks():
         raise UnknownNameError("task", task, tasks(), "the phrase banks")
     return load_bank(task)
+
+
+def named(task: str) -> tuple[str, ...]:
+    """What every sentence of `task` names: roles and choices, and the first of a list.
+
+    Raises:
+        UnknownNameError: If there is no bank of phrases for `task`.
+    """
+    roles = roles_of(phrases(task)["seen"][0])
+    return tuple(LISTED[0] if role == LIST else role for role in roles)
 
 
 def draw_phrase(task: str, kind: str, rng: np.random.Generator) -> Phrase:

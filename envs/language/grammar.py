@@ -5,13 +5,16 @@ A template is a sentence in lower case with slots. For a role such as ``object``
 - ``{object}``: its colour and name, "red mug"; in a lexical phrase a synonym stands for the name;
 - ``{a_object}``: the same behind its indefinite article, "a red mug", "an orange cup";
 - ``{object_use}``: what it is good for, "something to drink from", "a fruit that monkeys like".
+
+``{list}`` stands for as many things as are asked for, each behind its article: "the red block, the
+lemon and the green sponge".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import as_file, files
 from itertools import chain
@@ -25,6 +28,9 @@ from vlabench.yamlio import load_model
 
 KINDS = ("seen", "lexical", "syntactic", "indirect")
 """The plain ways to say a task, and three kinds of paraphrase that are held out."""
+
+LIST = "list"
+"""The slot for things that are named one after another."""
 
 LEAST_SEEN, LEAST_OF_A_KIND = 4, 5
 """How many phrases a bank has at least: of the kind ``seen``, and of each kind of paraphrase."""
@@ -61,8 +67,8 @@ class Referent:
                 raise UsageError(f"The name {name!r} begins with an article; leave it out.")
 
     def called(self, name: str) -> str:
-        """`name` behind the colour."""
-        return f"{self.colour} {name}" if self.colour else name
+        """`name` behind the colour, unless it is one: no orange is an orange orange."""
+        return f"{self.colour} {name}" if self.colour not in {"", name} else name
 
 
 @dataclass(frozen=True)
@@ -73,34 +79,53 @@ class Phrase:
         kind: One of `KINDS`.
         template: The sentence with its slots.
         synonym: A draw in [0, 1) that picks among synonyms, however many there will be.
+        expressions: Role to the words that stand for its colour and name in this phrase.
     """
 
     kind: str
     template: str
     synonym: float
+    expressions: Mapping[str, str] = field(default_factory=dict)
 
 
-def realise(phrase: Phrase, referents: Mapping[str, Referent]) -> str:
+def realise(phrase: Phrase, referents: Mapping[str, Referent], listed: Sequence[str] = ()) -> str:
     """The sentence that the policy hears.
 
     Args:
         phrase: What was drawn.
         referents: Role to its words, for everything in the scene that has words: the roles of the
             phrase's slots, and whatever else they must be told apart from.
+        listed: The roles that ``{list}`` names, in their order.
 
     Raises:
-        UsageError: If a role has no words, a use is needed and empty, or a role would be called
-            what something else is called too.
+        UsageError: If a role has no words, a use is needed and empty, nothing is listed, or a role
+            would be called what something else is called too.
     """
-    roles = {slot: _role(slot) for slot in _slots(phrase.template)}
-    missing = sorted(set(roles.values()) - referents.keys())
+    slots = _slots(phrase.template)
+    roles = {slot: _role(slot) for slot in slots if slot != LIST}
+    spoken_of = dict.fromkeys([*roles.values(), *(listed if LIST in slots else ())])
+    missing = sorted(spoken_of.keys() - referents.keys())
     if missing:
         raise UsageError(f"No words for {missing[0]!r} in {phrase.template!r}; give its Referent.")
-    named = {role: _expression(phrase, role, referents) for role in dict.fromkeys(roles.values())}
+    named = {role: _expression(phrase, role, referents) for role in spoken_of}
     _check_unambiguous(phrase, named, referents)
-    return phrase.template.format_map(
-        {slot: _fill(slot, named[role], referents[role]) for slot, role in roles.items()}
-    )
+    words = {slot: _fill(slot, named[role], referents[role]) for slot, role in roles.items()}
+    if LIST in slots:
+        if not listed:
+            raise UsageError(f"{phrase.template!r} lists things, but none is listed; name one.")
+        words[LIST] = joined([f"the {named[role]}" for role in listed], "and")
+    return phrase.template.format_map(words)
+
+
+def joined(words: Sequence[str], conjunction: str) -> str:
+    """One after another, as in "a, b and c"."""
+    *most, last = words
+    return f"{', '.join(most)} {conjunction} {last}" if most else last
+
+
+def roles_of(template: str) -> tuple[str, ...]:
+    """The roles that `template` speaks of, each once."""
+    return tuple(dict.fromkeys(map(_role, _slots(template))))
 
 
 def article(words: str) -> str:
@@ -118,6 +143,8 @@ _WORDS = re.compile(r"[a-z0-9][a-z0-9'-]*( [a-z0-9][a-z0-9'-]*)*")
 
 def _expression(phrase: Phrase, role: str, referents: Mapping[str, Referent]) -> str:
     """What the thing in `role` is called: in a lexical phrase by a synonym that is only its own."""
+    if role in phrase.expressions:
+        return phrase.expressions[role]
     referent = referents[role]
     others = [other for name, other in referents.items() if name != role]
     taken = {other.called(name) for other in others for name in (other.name, *other.synonyms)}

@@ -8,19 +8,20 @@ training never sees them, and the axis ``unseen-instances`` shows nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from vlabench.envs.materials import PALETTE, Color
-from vlabench.envs.objects.geometry import Shape
+from vlabench.envs.objects.geometry import Shape, scaled
 from vlabench.errors import UsageError
 from vlabench.registry import OBJECTS
 from vlabench.seeding import uniform
 
 Split: TypeAlias = Literal["seen", "unseen"]
 Lengths: TypeAlias = Mapping[str, float]
+
 Role: TypeAlias = Literal[
     "manipulated",
     "support",
@@ -33,6 +34,39 @@ Role: TypeAlias = Literal[
     "cookware",
     "plate-like",
 ]
+"""What a thing may be in a task.
+
+- ``manipulated``: taken and put elsewhere; within a radius of 75 mm.
+- ``support``: others are put on it; ``plate-like``: one that a table is set with.
+- ``receptacle``: others are put into it.
+- ``stackable``: flat below and above; within 55 mm.
+- ``small``: fits into a drawer; within 55 mm.
+- ``standing``: tall; can be laid on its side, taken across its body and stood up again.
+- ``pushable``: low and flat below; slides upright when it is pushed along the table.
+- ``utensil``: long, thin and flat; taken across its handle.
+- ``cookware``: stands on a stove; within 120 mm, at most 400 g.
+"""
+
+SuperCategory: TypeAlias = Literal[
+    "baked good",
+    "cleaning item",
+    "container",
+    "cooking vessel",
+    "dish",
+    "drinking vessel",
+    "fruit",
+    "mat",
+    "office item",
+    "package",
+    "tool",
+    "toy",
+    "utensil",
+    "vegetable",
+]
+"""The plainest noun for a kind of category: "the fruit", "the cooking vessel"."""
+
+Form: TypeAlias = Literal["boxy", "flat", "hollow", "long", "pointed", "round", "tall"]
+"""The word for how a thing is shaped as it stands: "the round one", "the long thing"."""
 
 SHAPE_COORDINATES = 4
 GRID = 3
@@ -44,16 +78,21 @@ class Category:
 
     Attributes:
         name: What it is called.
-        family: The module that builds it.
+        family: What it belongs to; one module each.
         split: ``"unseen"`` categories never occur in training or in a nominal episode.
         super_category: For language, for example ``"fruit"``.
+        form: For language, for example ``"round"``.
         use: For language, for example ``"something to drink from"``.
+        knowledge: What one may know of it, as noun phrases that say neither its name nor a
+            synonym: ``"fruit that monkeys like"``.
         material: A key of `FINISHES`.
+        density: Kilograms for a cubic metre of its collision pieces, as it is with what is in it.
         colors: Names of the colours it comes in.
-        lengths: Name to the smallest and largest value, in metres; at most four.
+        lengths: Name to the smallest and largest value, in metres (or a ratio); at most four.
         roles: What it may be in a task.
         build: Lengths to shape.
         synonyms: Other words for it.
+        fits: Other categories that `use` or a phrase of `knowledge` may also mean.
         tints: Colours that mean something else on this category, such as a lemon's yellow.
         trim: Colours of the parts that do not take the instance's colour.
     """
@@ -61,24 +100,33 @@ class Category:
     name: str
     family: str
     split: Split
-    super_category: str
+    super_category: SuperCategory
+    form: Form
     use: str
+    knowledge: tuple[str, ...]
     material: str
+    density: float
     colors: tuple[str, ...]
     lengths: Mapping[str, tuple[float, float]]
     roles: frozenset[Role]
     build: Callable[[Lengths], Shape]
     synonyms: tuple[str, ...] = ()
+    fits: frozenset[str] = frozenset()
     tints: Mapping[str, Color] = field(default_factory=dict)
     trim: Mapping[str, Color] = field(default_factory=dict)
 
     def shape(self, coordinates: Sequence[float], scale: float = 1.0) -> Shape:
-        """The instance at these coordinates of the unit cube, with all lengths times `scale`."""
+        """The instance at these coordinates of the unit cube, all its lengths times `scale`."""
         lengths = {
-            name: round((low + (high - low) * u) * scale, 6)
+            name: round(low + (high - low) * u, 6)
             for (name, (low, high)), u in zip(self.lengths.items(), coordinates, strict=False)
         }
-        return self.build(lengths)
+        shape = scaled(self.build(lengths), scale)
+        return replace(shape, mass=round(self.density * shape.volume, 6))
+
+    def graspable(self, coordinates: Sequence[float], scale: float = 1.0) -> bool:
+        """Whether a hand can still take the instance at that scale."""
+        return bool(self.shape(coordinates, scale).grasps)
 
     def rgb(self, color: str) -> Color:
         """Red, green and blue in [0, 1] of one of its colours."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 
 import mujoco
 
-from vlabench.envs.predicates.parts import is_closed, is_open
+from vlabench.envs.predicates.moved import away_from, beside, in_region, lifted, upright
+from vlabench.envs.predicates.parts import is_closed, is_open, is_pressed, is_turned
 from vlabench.envs.predicates.placed import inside, on
 from vlabench.envs.scene import Scene
 from vlabench.envs.tasks.base import Goal
@@ -17,8 +18,15 @@ from vlabench.envs.tasks.base import Goal
 PREDICATES: Mapping[str, Callable[..., bool]] = {
     "on": on,
     "in": inside,
+    "lifted": lifted,
+    "beside": beside,
+    "upright": upright,
+    "in-region": in_region,
+    "away-from": away_from,
     "open": is_open,
     "closed": is_closed,
+    "turned": is_turned,
+    "pressed": is_pressed,
 }
 """Name to the check, which takes the scene, its data and the goal's arguments."""
 

@@ -27,12 +27,32 @@ def rests_on(
     return bool(touched & support)
 
 
-def stands(scene: Scene, data: mujoco.MjData, support: SceneObject) -> bool:
-    """Whether `support` stands upright on the table by itself: what is held carries nothing."""
+def rests_on_table(scene: Scene, data: mujoco.MjData, thing: SceneObject) -> bool:
+    """Whether `thing` touches the table and not the robot."""
+    touched = touching(data, thing.geoms)
+    return scene.table_geom in touched and not touched & scene.robot_geoms
+
+
+def stands(
+    scene: Scene, data: mujoco.MjData, support: SceneObject, seen: frozenset[str] = frozenset()
+) -> bool:
+    """Whether `support` stands upright by itself: what is held carries nothing.
+
+    It stands on the table, on a part of a fixture, or on something that stands.
+    """
     if data.xmat[support.body][8] < UPRIGHT:
         return False
     touched = touching(data, support.geoms)
-    return scene.table_geom in touched and not touched & scene.robot_geoms
+    if touched & scene.robot_geoms:
+        return False
+    if scene.table_geom in touched or any(touched & p.geoms for p in scene.parts.values()):
+        return True
+    seen = seen | {support.name}
+    return any(
+        stands(scene, data, other, seen)
+        for name, other in scene.objects.items()
+        if name not in seen and touched & other.geoms
+    )
 
 
 def touching(data: mujoco.MjData, geoms: frozenset[int]) -> set[int]:
@@ -49,11 +69,21 @@ def touching(data: mujoco.MjData, geoms: frozenset[int]) -> set[int]:
 def lowest(scene: Scene, data: mujoco.MjData, thing: SceneObject, body: int) -> float:
     """Height of the lowest point of a thing above the origin of `body`, along the body's up."""
     up = data.xmat[body].reshape(3, 3)[:, 2]
-    heights = [
-        float(up @ (data.geom_xpos[geom] - data.xpos[body])) - _reach(scene.model, data, geom, up)
+    return -extent(scene, data, thing, data.xpos[body], -up)
+
+
+def extent(
+    scene: Scene,
+    data: mujoco.MjData,
+    thing: SceneObject,
+    origin: npt.NDArray[np.float64],
+    along: npt.NDArray[np.float64],
+) -> float:
+    """How far a thing extends from the point `origin` in the direction of a unit vector."""
+    return max(
+        float(along @ (data.geom_xpos[geom] - origin)) + _reach(scene.model, data, geom, along)
         for geom in thing.geoms
-    ]
-    return min(heights)
+    )
 
 
 def _reach(

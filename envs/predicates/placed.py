@@ -19,7 +19,8 @@ the rim of a hollow thing it must at least be to lie inside."""
 def on(scene: Scene, data: mujoco.MjData, name: str, support: str) -> bool:
     """Whether a thing stands or lies on an object or on a part of a fixture."""
     if support in scene.parts:
-        return _within(scene, data, scene.objects[name], scene.parts[support])
+        part, thing = scene.parts[support], scene.objects[name]
+        return _in_space(scene, data, thing, part) and rests_on(scene, data, thing, part.geoms)
     thing, below = scene.objects[name], scene.objects[support]
     if not over(below, *in_frame_of(data, below.body, middle(data, thing))[:2]):
         return False
@@ -32,25 +33,50 @@ def on(scene: Scene, data: mujoco.MjData, name: str, support: str) -> bool:
     )
 
 
-def inside(scene: Scene, data: mujoco.MjData, name: str, container: str) -> bool:
-    """Whether a thing is inside a hollow object or a part of a fixture."""
+def inside(
+    scene: Scene,
+    data: mujoco.MjData,
+    name: str,
+    container: str,
+    seen: frozenset[str] = frozenset(),
+) -> bool:
+    """Whether a thing is inside a hollow object or a part of a fixture.
+
+    It lies on the container, or on something that is inside itself.
+    """
+    thing = scene.objects[name]
     if container in scene.parts:
-        return _within(scene, data, scene.objects[name], scene.parts[container])
-    thing, around = scene.objects[name], scene.objects[container]
-    if not over(around, *in_frame_of(data, around.body, middle(data, thing))[:2]):
+        around = scene.parts[container].geoms
+        contained = _in_space(scene, data, thing, scene.parts[container])
+    else:
+        around = scene.objects[container].geoms
+        contained = _in_hollow(scene, data, thing, scene.objects[container])
+    if not contained:
         return False
-    low_point = lowest(scene, data, thing, around.body)
-    return (
-        -HEIGHT_TOLERANCE < low_point < around.shape.height - HEIGHT_TOLERANCE
-        and stands(scene, data, around)
-        and rests_on(scene, data, thing, around.geoms)
+    if rests_on(scene, data, thing, around):
+        return True
+    seen = seen | {name, container}
+    return any(
+        rests_on(scene, data, thing, other.geoms) and inside(scene, data, key, container, seen)
+        for key, other in scene.objects.items()
+        if key not in seen
     )
 
 
-def _within(scene: Scene, data: mujoco.MjData, thing: SceneObject, part: ScenePart) -> bool:
-    """Whether a thing is in the space of a part, and rests on it."""
+def _in_hollow(
+    scene: Scene, data: mujoco.MjData, thing: SceneObject, around: SceneObject
+) -> bool:
+    """Whether a thing is between the walls of one that stands, and reaches below its rim."""
+    if not over(around, *in_frame_of(data, around.body, middle(data, thing))[:2]):
+        return False
+    low_point = lowest(scene, data, thing, around.body)
+    deep_enough = -HEIGHT_TOLERANCE < low_point < around.shape.height - HEIGHT_TOLERANCE
+    return deep_enough and stands(scene, data, around)
+
+
+def _in_space(scene: Scene, data: mujoco.MjData, thing: SceneObject, part: ScenePart) -> bool:
+    """Whether the middle of a thing is in the space of a part."""
     offset = middle(data, thing) - data.site_xpos[part.floor_site]
     x, y, z = data.site_xmat[part.floor_site].reshape(3, 3).T @ offset
     depth, width, height = scene.model.site_size[part.floor_site]
-    inside = abs(x) < depth and abs(y) < width and -HEIGHT_TOLERANCE < z < 2 * height
-    return bool(inside) and rests_on(scene, data, thing, part.geoms)
+    return bool(abs(x) < depth and abs(y) < width and -HEIGHT_TOLERANCE < z < 2 * height)

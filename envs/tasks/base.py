@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from vlabench.envs import language
 from vlabench.envs.objects import catalog
@@ -29,6 +29,20 @@ Predicate = Literal[
     "pressed",
     "away-from",
 ]
+
+SIDES: Mapping[str, tuple[float, float]] = {
+    "left": (0.0, 1.0),
+    "right": (0.0, -1.0),
+    "front": (-1.0, 0.0),
+    "behind": (1.0, 0.0),
+}
+"""Side of a thing to its direction (x, y) on the table, as the robot sees it."""
+
+Area: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
+"""Ranges of x and y on the table, in metres."""
+
+WIDE: Area = ((-0.17, 0.12), (-0.34, 0.34))
+"""All that the arm can reach from above with something in its hand: for scenes with many things."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,24 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """A disc of the table that stays free, so that a thing can be put down there.
+
+    Attributes:
+        name: Of its factor.
+        side: On which side, ``"left"``, ``"right"``, ``"front"`` or ``"behind"``, or an argument
+            of the task's `choices`.
+        of: The role that it is beside.
+        clearance: Its radius in metres.
+    """
+
+    name: str
+    side: str
+    of: str
+    clearance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One task.
 
@@ -99,6 +131,8 @@ class Task:
         others: Casts that make another goal of the same scene: argument to name.
         chain: The numbers of stages that may be asked for; the first of them in a nominal
             episode. Empty for a task that always asks for all of them.
+        area: Ranges of x and y in metres in which objects are put; None for the usual ones.
+        rooms: What must be left free on the table.
     """
 
     name: str
@@ -112,12 +146,21 @@ class Task:
     ordered: bool = True
     others: tuple[Mapping[str, str], ...] = ()
     chain: tuple[int, ...] = ()
+    area: Area | None = None
+    rooms: tuple[Room, ...] = ()
 
     @property
     def goal_roles(self) -> tuple[Role, ...]:
         """The roles that a goal speaks of."""
         spoken_of = {a for stage in self.stages for goal in stage.goals for a in goal.arguments}
         return tuple(role for role in self.roles if role.name in spoken_of)
+
+    @property
+    def handled(self) -> Role | None:
+        """The first role that a goal wants somewhere else; None where nothing is moved."""
+        roles = {role.name: role for role in self.roles}
+        moved = (goal.arguments[0] for stage in self.stages for goal in stage.goals)
+        return next((roles[name] for name in moved if name in roles), None)
 
     def asked(self, factors: Mapping[str, Json]) -> tuple[Stage, ...]:
         """The stages of the episode with these factors, in names of its scene."""

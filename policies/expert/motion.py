@@ -53,14 +53,24 @@ def move(
     tolerance: float,
     speed: float = 1.0,
     unless: Callable[[PrivilegedState], bool] = lambda _: False,
+    stall: int = PATIENCE,
 ) -> Motion:
-    """Goes straight to `pose`, asked anew at every step; stops where `unless` holds."""
+    """Goes straight to `pose`, asked anew at every step; stops where `unless` holds.
+
+    It gives up when it has come no nearer for `stall` control steps.
+    """
+    nearest, waited = math.inf, 0
     for _ in range(PATIENCE):
         if unless(state):
             break
         position, rotation = pose(state)
         off = float(np.sqrt(((position - state.hand_position) ** 2).sum()))
-        if off < tolerance and angle(state.hand_rotation.T @ rotation) < 0.06:
+        turn = angle(state.hand_rotation.T @ rotation)
+        if off < tolerance and turn < 0.06:
+            break
+        left = off + 0.1 * turn
+        nearest, waited = (left, 0) if left < nearest - 0.001 else (nearest, waited + 1)
+        if waited > stall:
             break
         state = yield towards(state, position, rotation, gripper, speed)
     return state
@@ -146,6 +156,20 @@ def angle(rotation: Floats) -> float:
     """Radians by which a rotation turns."""
     cosine = (float(np.trace(rotation)) - 1) / 2
     return math.acos(max(-1.0, min(1.0, cosine)))
+
+
+def turned_about(axis: Floats, by: float) -> Floats:
+    """The rotation about a unit vector by an angle in radians."""
+    x, y, z = (float(part) for part in axis)
+    c, s = math.cos(by), math.sin(by)
+    d = 1 - c
+    return np.array(
+        [
+            [c + x * x * d, x * y * d - z * s, x * z * d + y * s],
+            [y * x * d + z * s, c + y * y * d, y * z * d - x * s],
+            [z * x * d - y * s, z * y * d + x * s, c + z * z * d],
+        ]
+    )
 
 
 def rotation_vector(rotation: Floats) -> Floats:

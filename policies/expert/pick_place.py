@@ -1,151 +1,247 @@
-"""Pick and place: take a thing from above and put it on or into another."""
+"""Pick and place: take a thing from above and put it on, into or beside another, or aside."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
+from vlabench.policies.expert.grasping import PALM, descend, foot_of, holding, middle_of, pick, top_of
 from vlabench.policies.expert.motion import (
     CLOSE,
-    CLOSE_STEPS,
     OPEN,
     OPEN_STEPS,
     REST,
     Motion,
     angle,
-    apart,
+    frame,
     move,
     pointing_down,
     retreat,
     rise,
-    travel,
+    towards,
     wait,
 )
-from vlabench.types import Floats, Grasp, ObjectState, PrivilegedState
+from vlabench.types import Floats, ObjectState, PrivilegedState
 
-HOVER = 0.08
-"""Metres above a grasp from which the hand goes straight down."""
+Spot: TypeAlias = Callable[[PrivilegedState], Floats]
 
-FUNNEL = 6.0
-"""Metres that the hand stays above a grasp for each metre that it is beside it."""
+AREA = ((0.36, 0.67), (-0.3, 0.3))
+"""Metres from the robot's base: where a thing can be put aside, in x and in y."""
+
+SIDES: Mapping[str, tuple[float, float]] = {
+    "left": (0.0, 1.0),
+    "right": (0.0, -1.0),
+    "front": (-1.0, 0.0),
+    "behind": (1.0, 0.0),
+}
+"""Side of a thing to its direction, as the robot sees it."""
+
+WALL = 0.025
+"""Metres between a thing, or an open hand, and the wall of what it is put into."""
+
+SETTLE_STEPS = 8
+"""Control steps in which a thing that was let go comes to rest."""
+
+LIFT = 0.15
+"""Metres by which a thing is lifted for its own sake."""
 
 
 def pick_and_place(state: PrivilegedState, name: str, place: str) -> Motion:
-    """Takes the object `name` and puts it on or into `place`, an object or a drawer."""
-    grasp = _best_grasp(state.objects[name])
-    state = yield from _pick(state, name, grasp)
-    if not _holding(state, name):
+    """Takes the object `name` and puts it on or into `place`, an object or a part of a fixture."""
+    spot = _spot_in(state, name, place)
+    state = yield from pick(state, name)
+    if not holding(state, name):
         return (yield from retreat(state))
-    return (yield from _put(state, name, place))
+    return (yield from _put(state, name, spot, pointing_down(state.hand_rotation)))
 
 
-def _pick(state: PrivilegedState, name: str, grasp: Grasp) -> Motion:
-    def at(height: float) -> Callable[[PrivilegedState], tuple[Floats, Floats]]:
-        def pose(now: PrivilegedState) -> tuple[Floats, Floats]:
-            position, rotation = _grasp_pose(now.objects[name], grasp)
-            return position + np.array([0.0, 0.0, height]), rotation
+def place_beside(state: PrivilegedState, name: str, side: str, target: str) -> Motion:
+    """Takes the object `name` and puts it on the table on that side of `target`."""
+    state = yield from pick(state, name)
+    if not holding(state, name):
+        return (yield from retreat(state))
+    x, y = SIDES[side]
+    hand_level = float(state.hand_position[2] - foot_of(state.objects[name])[2])
+    if state.objects[target].height > hand_level + PALM - 0.015:
+        # so tall that the hand meets it: its narrow side towards it
+        rotation = _closing_along((-y, x))
+        distance = state.objects[name].radius + 0.03
+    else:
+        rotation = _closing_along((0.0, 1.0))
+        distance = _half_width(state, name, across=y != 0.0)
+    distance += state.objects[target].radius
 
-        return pose
+    def spot(now: PrivilegedState) -> Floats:
+        at = middle_of(now.objects[target])
+        return np.array([at[0] + distance * x, at[1] + distance * y, now.table_height])
 
-    def descending(now: PrivilegedState) -> tuple[Floats, Floats]:
-        position, rotation = at(0.0)(now)
-        aside = max(0.0, apart(now, position) - 0.003)
-        return position + np.array([0.0, 0.0, min(HOVER, FUNNEL * aside)]), rotation
+    return (yield from _put(state, name, spot, rotation))
 
-    state = yield from travel(state, at(HOVER), OPEN, tolerance=0.012)
-    state = yield from move(state, descending, OPEN, tolerance=0.004, speed=0.7)
-    state = yield from wait(state, CLOSE_STEPS, CLOSE)
-    here = state.hand_position + np.array([0.0, 0.0, 0.1])
+
+def put_aside(state: PrivilegedState, name: str, place: str) -> Motion:
+    """Takes the object `name` off `place` and puts it on the table where there is room."""
+    free = _free_spot(state, name)
+    state = yield from pick(state, name)
+    if not holding(state, name):
+        return (yield from retreat(state))
+    return (yield from _put(state, name, lambda _: free, pointing_down(state.hand_rotation)))
+
+
+def lift(state: PrivilegedState, name: str) -> Motion:
+    """Takes the object `name` and holds it up for as long as it stays in the hand."""
+    state = yield from pick(state, name)
     rotation = state.hand_rotation
-    return (yield from move(state, lambda _: (here, rotation), CLOSE, tolerance=0.03))
+    goal = state.hand_position + np.array([0.0, 0.0, LIFT - 0.1])
+    while holding(state, name):
+        state = yield towards(state, goal, rotation, CLOSE)
+    return (yield from retreat(state))
 
 
-def _put(state: PrivilegedState, name: str, place: str) -> Motion:
-    """Carries what is held above `place`, lowers it and lets go."""
-    rotation = pointing_down(state.hand_rotation)
-    level = _carry_height(state, name, place)
-
-    def above(now: PrivilegedState) -> tuple[Floats, Floats]:
-        x, y, _ = _release_point(now, name, place)
-        return np.array([x, y, level]), rotation
+def _put(state: PrivilegedState, name: str, spot: Spot, rotation: Floats) -> Motion:
+    """Carries what is held above `spot`, lowers it and lets go."""
+    level = _carry_height(state, name, spot)
 
     def at(now: PrivilegedState) -> tuple[Floats, Floats]:
-        return _release_point(now, name, place), rotation
+        above = np.array([0.0, 0.0, 0.006])
+        return spot(now) + above + now.hand_position - foot_of(now.objects[name]), rotation
+
+    def over(now: PrivilegedState) -> tuple[Floats, Floats]:
+        x, y, _ = at(now)[0]
+        return np.array([x, y, level]), rotation
 
     def lost(now: PrivilegedState) -> bool:
-        return not _holding(now, name)
+        return not holding(now, name)
 
     state = yield from rise(state, level, CLOSE)
-    state = yield from move(state, above, CLOSE, tolerance=0.008, unless=lost)
+    state = yield from move(state, over, CLOSE, tolerance=0.008, unless=lost)
     if lost(state):
         return (yield from retreat(state))
-    state = yield from move(state, at, CLOSE, tolerance=0.004, speed=0.5)
+    state = yield from descend(state, at, CLOSE, speed=0.5)
     state = yield from wait(state, 2, CLOSE)
     state = yield from wait(state, OPEN_STEPS, OPEN)
     state = yield from retreat(state)
-    return (yield from wait(state, 8))
+    return (yield from wait(state, SETTLE_STEPS))
 
 
-def _best_grasp(thing: ObjectState) -> Grasp:
-    """The grasp that turns the hand least from how it starts."""
-
-    def cost(grasp: Grasp) -> float:
-        _, rotation = _grasp_pose(thing, grasp)
-        return angle(REST.T @ rotation)
-
-    return min(thing.grasps, key=cost)
+def _carry_height(state: PrivilegedState, name: str, spot: Spot) -> float:
+    """Hand height at which what hangs below it clears everything on the way."""
+    hanging = float(state.hand_position[2] - foot_of(state.objects[name])[2])
+    on_the_way = [float(spot(state)[2]) + 0.09]
+    on_the_way += [top_of(other) for key, other in state.objects.items() if key != name]
+    return min(max(on_the_way) + hanging + 0.03, state.table_height + 0.4)
 
 
-def _grasp_pose(thing: ObjectState, grasp: Grasp) -> tuple[Floats, Floats]:
-    """Position and rotation of the hand for a grasp of a thing as it stands now.
-
-    A thing that lies askew is still approached from straight above.
-    """
-    position = thing.position + thing.rotation @ grasp.position
-    return position, pointing_down(thing.rotation @ grasp.rotation)
+# --- where to put it --------------------------------------------------------------------------
 
 
-def _release_point(state: PrivilegedState, name: str, place: str) -> Floats:
-    """Where the hand goes so that what it holds stands just above `place`."""
-    thing = state.objects[name]
-    offset = state.hand_position - _foot(thing)
+def _spot_in(state: PrivilegedState, name: str, place: str) -> Spot:
+    """Where the foot of a thing goes on or in `place`: its middle, or apart from what is there."""
+    thing, origin = state.objects[name], _floor(state, place)
+    offsets = [np.zeros(3)]
+    if _takers(state, place) > 1:
+        offsets = _spread(state, thing, place)
+    others = [
+        other for key, other in state.objects.items() if key not in {name, place}
+    ]
+
+    def crowding(offset: Floats) -> tuple[float, float]:
+        at = origin + offset
+        near = max((_overlap(at, thing, other) for other in others), default=0.0)
+        return round(max(0.0, near), 3), -float((offset * offset).sum())
+
+    best = min(offsets, key=crowding)
+    below = [top_of(o) for o in others if _overlap(origin + best, thing, o) > thing.radius]
+    pile = max([float(origin[2]), *below]) - float(origin[2])
+
+    def spot(now: PrivilegedState) -> Floats:
+        return _floor(now, place) + best + np.array([0.0, 0.0, pile])
+
+    return spot
+
+
+def _overlap(at: Floats, thing: ObjectState, other: ObjectState) -> float:
+    """Metres by which a thing at a point of the floor would be too near to another."""
+    middle = middle_of(other)
+    beside = math.hypot(float(middle[0] - at[0]), float(middle[1] - at[1]))
+    return thing.radius + other.radius - beside
+
+
+def _floor(state: PrivilegedState, place: str) -> Floats:
+    """The middle of the surface on which things are put down."""
+    if place not in state.parts:
+        support = state.objects[place]
+        return support.position + np.array([0.0, 0.0, support.surface_height])
+    part = state.parts[place]
+    above = part.interior + np.array([0.0, 0.0, 0.006])
+    if part.kind == "drawer":
+        above = above + 0.01 * part.handle_rotation[:, 0]
+    floor: Floats = above
+    return floor
+
+
+def _takers(state: PrivilegedState, place: str) -> int:
+    """How many things are to be put there."""
+    goals = {goal.arguments for stage in state.stages for goal in stage.goals}
+    return sum(arguments[1:] == (place,) for arguments in goals)
+
+
+def _spread(state: PrivilegedState, thing: ObjectState, place: str) -> Sequence[Floats]:
+    """Offsets from the middle of a floor, over all of it that the thing can stand on."""
     if place in state.parts:
         part = state.parts[place]
-        target = part.interior + np.array([0.0, 0.0, 0.012])
-        if part.kind == "drawer":
-            target = target + 0.01 * part.handle_rotation[:, 0]
-    else:
-        support = state.objects[place]
-        up = support.surface_height + 0.006
-        target = support.position + np.array([0.0, 0.0, up])
-    goal: Floats = target + offset
-    return goal
+        margin = max(thing.radius, state.hand.max_opening / 2) + WALL
+        x, y = (max(0.0, float(part.interior_size[k]) / 2 - margin) for k in (0, 1))
+        axes = part.handle_rotation
+        steps = [(a, b) for a in (-1.0, 0.0, 1.0) for b in (-1.0, 0.0, 1.0)]
+        return [a * x * axes[:, 0] + b * y * axes[:, 1] for a, b in steps]
+    radius = max(0.0, state.objects[place].surface_radius - thing.radius)
+    turns = [k * math.pi / 4 for k in range(8)]
+    ring = [np.array([radius * math.cos(t), radius * math.sin(t), 0.0]) for t in turns]
+    return [np.zeros(3), *ring]
 
 
-def _foot(thing: ObjectState) -> Floats:
-    """The point under its middle at the height of its lowest point, roughly."""
-    up = thing.rotation[:, 2]
-    middle = thing.position + up * (thing.height / 2)
-    reach = abs(up[2]) * thing.height / 2
-    foot: Floats = middle - np.array([0.0, 0.0, reach])
-    return foot
-
-
-def _holding(state: PrivilegedState, name: str) -> bool:
+def _free_spot(state: PrivilegedState, name: str) -> Floats:
+    """The point of the table nearest to a thing that has room for it."""
     thing = state.objects[name]
-    middle = thing.position + thing.rotation[:, 2] * (thing.height / 2)
-    off = float(np.sqrt(((middle - state.hand_position) ** 2).sum()))
-    lifted = float(middle[2]) - state.table_height > thing.height / 2 + 0.02
-    return lifted and off < max(thing.height, 2 * thing.radius)
+    others = [other for key, other in state.objects.items() if key != name]
+    (near, far), (right, left) = AREA
+    columns, rows = int((far - near) / 0.03), int((left - right) / 0.03)
+    points = [
+        np.array([near + 0.03 * i, right + 0.03 * j, state.table_height])
+        for i in range(columns + 1)
+        for j in range(rows + 1)
+    ]
+
+    def cost(point: Floats) -> tuple[float, float]:
+        crowded = max(_overlap(point, thing, other) + 0.04 for other in others)
+        offset = point - foot_of(thing)
+        return round(max(0.0, crowded), 3), float((offset * offset).sum())
+
+    return min(points, key=cost)
 
 
-def _carry_height(state: PrivilegedState, name: str, place: str) -> float:
-    """Hand height at which what hangs below it clears everything on the way."""
-    hanging = float(state.hand_position[2] - _foot(state.objects[name])[2])
-    if place in state.parts:
-        obstacle = float(state.parts[place].interior[2]) + 0.1
-    else:
-        tallest = max(o.height for key, o in state.objects.items() if key != name)
-        obstacle = state.table_height + tallest
-    return min(obstacle + hanging + 0.03, state.table_height + 0.4)
+def _closing_along(direction: tuple[float, float]) -> Floats:
+    """A hand that points down and closes along a direction, one way or the other."""
+    x, y = direction
+    candidates = [
+        frame(np.array([0.0, 0.0, -1.0]), np.array([sign * x, sign * y, 0.0]))
+        for sign in (1.0, -1.0)
+    ]
+    nearest: Floats = min(candidates, key=lambda turned: angle(REST.T @ turned))
+    return nearest
+
+
+def _half_width(state: PrivilegedState, name: str, *, across: bool) -> float:
+    """From the middle of what is held to its edge, and as far again as a hand needs to let go."""
+    thing = state.objects[name]
+    offset = middle_of(thing) - state.hand_position
+    aside = math.hypot(float(offset[0]), float(offset[1]))
+    if not across:
+        return thing.radius + 0.03
+    if aside > 0.012:  # held by its rim
+        return thing.radius + 0.045
+    half_open = state.hand.max_opening / 2
+    return max(state.gripper_opening_m / 2 + 0.025, half_open + 0.025)

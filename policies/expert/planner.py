@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 
-from vlabench.policies.expert.handles import close_drawer, open_drawer
-from vlabench.policies.expert.motion import Action, Motion, wait
-from vlabench.policies.expert.pick_place import pick_and_place
+from vlabench.policies.expert.controls import press_button, turn_knob
+from vlabench.policies.expert.handles import close_part, open_part
+from vlabench.policies.expert.motion import Action, Motion, retreat, wait
+from vlabench.policies.expert.pick_place import lift, pick_and_place, place_beside, put_aside
 from vlabench.types import GoalState, PrivilegedState
 
 SKILLS: Mapping[str, Callable[..., Motion]] = {
     "on": pick_and_place,
     "in": pick_and_place,
-    "open": open_drawer,
-    "closed": close_drawer,
+    "lifted": lift,
+    "beside": place_beside,
+    "away-from": put_aside,
+    "open": open_part,
+    "closed": close_part,
+    "turned": turn_knob,
+    "pressed": press_button,
 }
 """Predicate to the skill that makes it true; a skill takes the state and the goal's arguments."""
 
@@ -25,7 +31,30 @@ def pursue(state: PrivilegedState) -> Generator[Action, PrivilegedState, None]:
         if goal is None:
             state = yield from wait(state, 1)
         else:
-            state = yield from SKILLS[goal.predicate](state, *goal.arguments)
+            skill = SKILLS[goal.predicate](state, *goal.arguments)
+            state = yield from _while_asked(skill, state)
+
+
+def _while_asked(skill: Motion, state: PrivilegedState) -> Motion:
+    """Goes on with a skill; if something else is asked on the way, the hand lets go instead."""
+    asked = _asked(state)
+    try:
+        action = next(skill)
+        while True:
+            state = yield action
+            if _asked(state) != asked:
+                skill.close()
+                break
+            action = skill.send(state)
+    except StopIteration as done:
+        ended: PrivilegedState = done.value
+        return ended
+    return (yield from retreat(state))
+
+
+def _asked(state: PrivilegedState) -> list[tuple[str, tuple[str, ...]]]:
+    """All goals, met or not."""
+    return [(goal.predicate, goal.arguments) for stage in state.stages for goal in stage.goals]
 
 
 def _next_goal(state: PrivilegedState) -> GoalState | None:

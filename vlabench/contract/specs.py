@@ -57,9 +57,11 @@ class ActionSpec:
     """How seven numbers are read: three of translation, three of rotation, one of gripper.
 
     Attributes:
-        control: ``"ee_delta"``: a change of the end effector's pose each control step.
-        frame: ``"base"``: translation along, and rotation about, the axes of the robot's base.
-        rotation: ``"axis_angle"``.
+        control: ``"ee_delta"``: a change of the end effector's pose each control step;
+            ``"joint_delta"``: a change of each joint; ``"joint_velocity"``: its speed.
+        frame: ``"base"``: translation along, and rotation about, the axes of the robot's base;
+            ``"joints"``: a number a joint.
+        rotation: ``"axis_angle"``; ``"none"`` where joints are controlled.
         scale: ``"normalized"`` (1 is the environment's largest step) or ``"metric"`` (metres
             and radians).
         gripper_open: The last number that opens the gripper.
@@ -72,9 +74,9 @@ class ActionSpec:
         max_rotation_rad: The same in radians.
     """
 
-    control: Literal["ee_delta"] = "ee_delta"
-    frame: Literal["base"] = "base"
-    rotation: Literal["axis_angle"] = "axis_angle"
+    control: Literal["ee_delta", "joint_delta", "joint_velocity"] = "ee_delta"
+    frame: Literal["base", "joints"] = "base"
+    rotation: Literal["axis_angle", "none"] = "axis_angle"
     scale: Literal["normalized", "metric"] = "normalized"
     gripper_open: float = -1.0
     gripper_close: float = 1.0

@@ -1,0 +1,71 @@
+"""Absent object: the sentence names a thing that is nowhere in the scene.
+
+A diagnostic with one level; the scene stays as it is to the bit. What is named could play the role
+of the thing to be moved, but neither its name nor any of its synonyms is that of anything there.
+The right answer is to touch nothing, and complying means just that, to the end of the episode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+
+import numpy as np
+
+from vlabench.envs.axes.base import Axis
+from vlabench.envs.axes.wording import called, moved_and_named
+from vlabench.envs.fixtures.base import fixture
+from vlabench.envs.language import Referent
+from vlabench.envs.objects.catalog import Category, categories, category
+from vlabench.envs.scene import fixtures_in, roles_in
+from vlabench.envs.tasks.base import Role, Task
+from vlabench.types import Json
+
+
+class AbsentObject(Axis):
+    """A wish that cannot be granted."""
+
+    name = "absent-object"
+    kind = "diagnostic"
+    levels = ("L1",)
+
+    def applies(self, task: Task) -> bool:
+        """Where the sentences name what is moved."""
+        return moved_and_named(task) is not None
+
+    def factors(self, task: Task) -> frozenset[str]:
+        """The phrase, and how the episode is scored."""
+        return frozenset({"phrase", "diagnostic"})
+
+    def draw(
+        self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
+    ) -> dict[str, Json]:
+        """The nominal phrase about a thing that is not there."""
+        role = moved_and_named(task)
+        if role is None:
+            raise AssertionError(f"{task.name} names nothing that is moved")
+        missing = absent(role, nominal)
+        kind = missing[int(rng.integers(len(missing)))]
+        words = Referent(kind.name, colour=str(rng.choice(kind.colors))).called(kind.name)
+        return {**called(nominal, role.name, words), "diagnostic": {"kind": "absent"}}
+
+
+def absent(role: Role, factors: Mapping[str, Json]) -> list[Category]:
+    """Seen categories that may play `role` and share no name with anything in the scene."""
+    present = names_in(factors)
+    fitting = (category(name) for name in categories(role.kind))
+    return [
+        kind
+        for kind in fitting
+        if role.super_category in {None, kind.super_category}
+        and present.isdisjoint({kind.name, *kind.synonyms})
+    ]
+
+
+def names_in(factors: Mapping[str, Json]) -> frozenset[str]:
+    """All that anything in the scene may be called: objects, fixtures and their parts."""
+    kinds = [category(factors[f"{role}.category"]) for role in roles_in(factors)]
+    fixtures = [fixture(name) for name in fixtures_in(factors)]
+    parts = [part for kind in fixtures for part in kind.parts]
+    named = [(x.name, *x.synonyms) for x in kinds] + [(x.name, *x.synonyms) for x in parts]
+    return frozenset(chain([kind.name for kind in fixtures], *named))

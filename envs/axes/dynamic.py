@@ -1,0 +1,167 @@
+"""Dynamic: something changes in the middle of the episode, when the hand is near.
+
+A dynamic axis with one level a kind of event; the scene starts as its nominal twin does:
+
+============ =========================================================== ==================
+level        what happens                                                when the hand
+============ =========================================================== ==================
+light        all light falls to 0.3-0.5, or rises to 1.6-2.2, and its    is 15-20 cm away
+             colour shifts by 0.3-0.6
+camera       the exterior cameras turn by 3-6 degrees                    is 15-20 cm away
+object       the thing to be handled slides by 5-10 cm                   is 15-20 cm away
+target       where it is to go slides by 5-10 cm                         brings it to within
+                                                                         15-20 cm
+instruction  another goal of the same scene is asked for                 is 15-20 cm away
+============ =========================================================== ==================
+
+Distances are from the first thing that a goal speaks of. A thing slides to a free place, in 0.4 s,
+and only while the robot does not touch it. The level ``instruction`` applies to tasks that have
+another goal in the same scene, ``object`` and ``target`` to those that move what stands free on
+the table, and to places that stand free on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from vlabench.envs.axes.base import Axis, Ring, TwoRings
+from vlabench.envs.draw import discs, fits, reach, standing
+from vlabench.envs.fixtures.base import fixture
+from vlabench.envs.tasks.base import Goal, Task
+from vlabench.envs.world import instruction
+from vlabench.seeding import DECIMALS, uniform
+from vlabench.types import Json
+
+FACTOR = "events"
+
+NEAR = Ring(0.15, 0.2)
+SHIFT = Ring(0.05, 0.1)
+NUDGE = TwoRings(Ring(-6.0, -3.0), Ring(3.0, 6.0))
+BRIGHTNESS = TwoRings(Ring(0.3, 0.5), Ring(1.6, 2.2))
+WARMTH = TwoRings(Ring(-0.6, -0.3), Ring(0.3, 0.6))
+
+_TRIES = 2000
+
+
+class Dynamic(Axis):
+    """One event in the middle of the episode."""
+
+    name = "dynamic"
+    kind = "dynamic"
+    levels = ("light", "camera", "object", "target", "instruction")
+
+    def levels_of(self, task: Task) -> tuple[str, ...]:
+        """The kinds of event that can happen in an episode of this task."""
+        missing = {
+            "object": _object(task) is None,
+            "target": _target(task) is None,
+            "instruction": not task.others,
+        }
+        return tuple(level for level in self.levels if not missing.get(level, False))
+
+    def factors(self, task: Task) -> frozenset[str]:
+        """The list of events."""
+        return frozenset({FACTOR})
+
+    def draw(
+        self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
+    ) -> dict[str, Json]:
+        """The event that `level` names."""
+        event: dict[str, Json] = {"near": _first_thing(task, nominal), "within_m": NEAR.draw(rng)}
+        if level == "light":
+            event["do"] = {
+                "kind": "light",
+                "intensity": BRIGHTNESS.draw(rng),
+                "warmth": WARMTH.draw(rng),
+            }
+        elif level == "camera":
+            turns = {f"{angle}_deg": NUDGE.draw(rng) for angle in ("azimuth", "elevation")}
+            event["do"] = {"kind": "camera", **turns}
+        elif level == "instruction":
+            event["do"] = _another_goal(task, nominal, rng)
+        else:
+            what = _object(task) if level == "object" else _target(task)
+            assert what is not None
+            event["near"] = what
+            if level == "target":
+                event["touching"] = _object(task)
+            to = _free_place(task, nominal, _placed_as(task, what), rng)
+            event["do"] = {"kind": "move", "what": what, "to": to}
+        return {FACTOR: [event]}
+
+
+def _first_thing(task: Task, factors: Mapping[str, Json]) -> str:
+    """The object or part that the hand goes to first."""
+    stages = task.asked(factors)
+    return stages[0].goals[0].arguments[0]
+
+
+def _handling(task: Task) -> Goal | None:
+    """The goal that wants the first handled thing somewhere else."""
+    goals = (goal for stage in task.stages for goal in stage.goals)
+    handled = task.handled
+    return next((g for g in goals if handled and g.arguments[0] == handled.name), None)
+
+
+def _object(task: Task) -> str | None:
+    """The thing to be handled, if it stands free on the table."""
+    handled = task.handled
+    return handled.name if handled is not None and handled.on is None else None
+
+
+def _target(task: Task) -> str | None:
+    """Where the handled thing is to go, if that stands free on the table, as the thing does."""
+    goal = _handling(task)
+    if goal is None or _object(task) is None:
+        return None
+    carrying = {role.on for role in task.roles}
+    free = {role.name for role in task.roles if role.on is None and role.name not in carrying}
+    parts = (fixture(name) for name in task.fixtures)
+    free |= {part.name for kind in parts if kind.stand is None for part in kind.parts}
+    return next((name for name in reversed(goal.arguments[1:]) if name in free), None)
+
+
+def _placed_as(task: Task, name: str) -> str:
+    """What the factors call the place of an object, or of a part of a fixture."""
+    owners = (kind.name for kind in map(fixture, task.fixtures) for p in kind.parts if p.name == name)
+    return next(owners, name)
+
+
+def _free_place(
+    task: Task, factors: Mapping[str, Json], name: str, rng: np.random.Generator
+) -> list[float]:
+    """A place nearby that can be slid to.
+
+    Raises:
+        AssertionError: If there is none.
+    """
+    x, y, _ = factors[f"{name}.pose"]
+    known = discs(task)
+    others = standing(factors, known, without=name)
+    (near, far), (right, left) = reach(task)
+    for attempt in range(_TRIES):
+        slack = 0.04 * attempt / _TRIES
+        angle, shift = uniform(rng, 0.0, 2 * math.pi), SHIFT.draw(rng)
+        place = (x + shift * math.cos(angle), y + shift * math.sin(angle))
+        inside = (
+            near - slack <= place[0] <= far + slack and right - slack <= place[1] <= left + slack
+        )
+        half_way = ((x + place[0]) / 2, (y + place[1]) / 2)
+        if inside and all(fits(at, known[name], others) for at in (half_way, place)):
+            return [round(v, DECIMALS) for v in place]
+    raise AssertionError(f"no room for the {name} of {task.name} to slide")
+
+
+def _another_goal(
+    task: Task, factors: Mapping[str, Json], rng: np.random.Generator
+) -> dict[str, Json]:
+    """Another cast of the same scene, and the sentence that says it."""
+    casts = [{**factors["cast"], **other} for other in task.others]
+    asked = task.asked(factors)
+    others = [cast for cast in casts if task.asked({**factors, "cast": cast}) != asked]
+    cast = others[int(rng.integers(len(others)))]
+    sentence = instruction({**factors, "cast": cast})
+    return {"kind": "instruction", "cast": cast, "sentence": sentence}

@@ -1,0 +1,253 @@
+"""Referring expressions: what a thing can be called in its scene without its category.
+
+An expression denotes a thing when it is true of that and plainly false of everything else in the
+scene. The expressions of a thing come in tiers, plain ones first; a draw takes the first tier in
+which one denotes it.
+
+Directions are the robot's own: left is +y, behind a thing is further from the robot (+x), in front
+of it is nearer. Lengths are metres.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, combinations
+
+from vlabench.envs.fixtures.base import fixture
+from vlabench.envs.language.grammar import article, joined
+from vlabench.envs.language.things import (
+    THING,
+    Thing,
+    Verdict,
+    Word,
+    adjectives,
+    all_of,
+    negated,
+    nouns,
+    things,
+)
+from vlabench.types import Json
+
+LEVELS = ("attribute", "spatial", "negation-ordinal")
+"""By what a thing is, by where it is, by what it is not or as which it counts."""
+
+def unambiguous(name: str, level: str, factors: Mapping[str, Json]) -> list[str]:
+    """The plainest expressions of `level` that denote `name` and nothing else, sorted.
+
+    Args:
+        name: Role of an object, or a part of a fixture that is in `PARTS`.
+        level: One of `LEVELS`.
+        factors: Of the episode.
+
+    Raises:
+        AssertionError: If there is none.
+    """
+    if name in PARTS:
+        return sorted(PARTS[name].get(level, ()))
+    scene = things(factors)
+    thing = next(thing for thing in scene if thing.name == name)
+    for tier in _TIERS[level](thing, scene):
+        found = {e.words for e in tier if e.holds(thing) and possible(e, scene) == [thing]}
+        if found:
+            return sorted(found)
+    raise AssertionError(f"nothing of the level {level!r} denotes the {name} alone")
+
+
+def denotes(expression: str, factors: Mapping[str, Json]) -> frozenset[str]:
+    """Names of all things and parts in the scene that one could take `expression` for."""
+    scene = things(factors)
+    known = chain.from_iterable(
+        tier for thing in scene for level in LEVELS for tier in _TIERS[level](thing, scene)
+    )
+    said = next((e for e in known if e.words == expression), None)
+    return frozenset(thing.name for thing in (possible(said, scene) if said else ())) | {
+        part.name
+        for key in factors
+        if key.endswith(".parts")
+        for part in fixture(key.removesuffix(".parts")).parts
+        if any(expression in words for words in PARTS.get(part.name, {}).values())
+    }
+
+
+PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "top drawer": {
+        "attribute": ("drawer with the higher handle", "drawer that is further from the table top"),
+        "spatial": ("drawer that is above the other one", "drawer with another one below it"),
+        "negation-ordinal": ("drawer that is not at the bottom", "second drawer from below"),
+    },
+    "bottom drawer": {
+        "attribute": ("drawer with the lower handle", "drawer that is nearer to the table top"),
+        "spatial": ("drawer that is below the other one", "drawer with another one above it"),
+        "negation-ordinal": ("drawer that is not at the top", "second drawer from above"),
+    },
+    "left knob": {
+        "spatial": ("knob that is to the left of the other one", "leftmost knob"),
+        "negation-ordinal": ("knob that is not on the right", "second knob from the right"),
+    },
+    "right knob": {
+        "spatial": ("knob that is to the right of the other one", "rightmost knob"),
+        "negation-ordinal": ("knob that is not on the left", "second knob from the left"),
+    },
+    "red button": {
+        "attribute": ("button of the colour of blood", "button as red as a ripe tomato"),
+        "spatial": ("button nearest to you", "button at the near end of the row"),
+        "negation-ordinal": ("button that is neither green nor blue",),
+    },
+    "green button": {
+        "attribute": ("button of the colour of grass", "button as green as a frog"),
+        "spatial": ("button between the other two", "button in the middle"),
+        "negation-ordinal": ("button that is neither red nor blue",),
+    },
+    "blue button": {
+        "attribute": ("button of the colour of a clear sky", "button as blue as the sea"),
+        "spatial": ("button furthest from you", "button at the far end of the row"),
+        "negation-ordinal": ("button that is neither red nor green",),
+    },
+}
+"""Expressions for parts that stand beside others like them; each is true of one part alone."""
+
+_ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+
+_ENDS: Mapping[str, float] = {"left": 1.0, "right": -1.0}
+"""Where one can begin to count, to the sign of y there."""
+
+_Tiers = Iterator[list[Expression]]
+
+
+# --- what it is -------------------------------------------------------------------------------
+
+
+def _attributes(thing: Thing, scene: Sequence[Thing]) -> _Tiers:
+    """Such as "round wooden thing" or "fruit": with two words, with more, then by size.
+
+    Last come expressions that leave out by name what they would be true of as well.
+    """
+    for most in (2, 3, 4):
+        yield [e for count in range(1, most + 1) for e in _heads(thing, count)]
+    heads = [e for count in range(3) for e in _heads(thing, count)]
+    yield [
+        Expression(f"{word} {head.words}", rank(1, before, head, scene))
+        for head in heads
+        for word, before in (("smallest", smaller), ("largest", lambda a, b: smaller(b, a)))
+    ]
+    yield [
+        all_but(head, [by_name(other) for other in possible(head, scene) if other != thing])
+        for head in _vague(heads[1:], scene)
+    ]
+
+
+def _heads(thing: Thing, count: int) -> list[Expression]:
+    """Nouns behind adjectives, `count` words that tell something; "thing" tells nothing."""
+    return [
+        head_of(*chosen, noun)
+        for noun in (THING, *(nouns(thing) if count else ()))
+        for chosen in combinations(adjectives(thing), count - (noun is not THING))
+    ]
+
+
+def _vague(heads: Sequence[Expression], scene: Sequence[Thing]) -> list[Expression]:
+    """Those that could be several things, so that there is something to add."""
+    return [head for head in heads if len(possible(head, scene)) > 1]
+
+
+# --- where it is ------------------------------------------------------------------------------
+
+
+def _places(thing: Thing, scene: Sequence[Thing]) -> _Tiers:
+    """Such as "thing nearest to the red plate": of all, then of a kind, then two places at once.
+
+    Last come expressions that leave out by name what stands on the same side as well.
+    """
+    near, far = _heads(thing, 0), _vague(_heads(thing, 1), scene)
+    yield [e for head in near for e in _placed(head, thing, scene)]
+    yield [e for head in far for e in _placed(head, thing, scene)]
+    for heads in (near, far):
+        yield [
+            with_clause(head, f"that is {first.words} and {second.words}", first, second)
+            for head in heads
+            for first, second in combinations(_relations(thing, scene), 2)
+        ]
+    sided = [with_clause(near[0], f"that is {r.words}", r) for r in _relations(thing, scene)]
+    yield [
+        all_but(
+            side, [by_name(other) for other in possible(side, scene) if other != thing], "and is"
+        )
+        for side in _vague(sided, scene)
+    ]
+
+
+def _placed(head: Expression, thing: Thing, scene: Sequence[Thing]) -> Iterator[Expression]:
+    for end, sign in _ENDS.items():
+        yield Expression(f"{end}most {head.words}", rank(1, along_y(sign), head, scene))
+    for relation in _relations(thing, scene):
+        yield with_clause(head, f"that is {relation.words}", relation)
+    for anchor in _anchors(thing, scene):
+        yield Expression(
+            f"{head.words} nearest to the {anchor.called}", nearest(anchor, head, scene)
+        )
+
+
+def _relations(thing: Thing, scene: Sequence[Thing]) -> list[Expression]:
+    """Such as "behind the red plate", and on what it stands: what is true of `thing`."""
+    found = [
+        Expression(f"{words} the {anchor.called}", beside(anchor, direction))
+        for anchor in _anchors(thing, scene)
+        for words, direction in SIDES.items()
+    ]
+    found += [
+        Expression(f"on the {other.called}", lambda t: t.on == thing.on)
+        for other in scene
+        if other.name == thing.on
+    ]
+    return [relation for relation in found if relation.holds(thing)]
+
+
+def _anchors(thing: Thing, scene: Sequence[Thing]) -> list[Thing]:
+    return [other for other in scene if other.placed and other != thing and other.name != thing.on]
+
+
+# --- what it is not, and as which it counts -----------------------------------------------------
+
+
+def _negations(thing: Thing, scene: Sequence[Thing]) -> _Tiers:
+    """Such as "second thing from the left", "thing that is not a fruit"; or all that it is not."""
+    heads = _heads(thing, 0), _vague(_heads(thing, 1), scene)
+    others = [other for other in scene if other != thing]
+    not_it = _unlike(thing, others)
+    for some in heads:
+        yield [e for head in some for e in _counted(head, scene)] + [
+            with_clause(head, f"that is not {n.words}", no(n)) for head in some for n in not_it
+        ]
+    for some in heads:
+        yield [all_but(head, pair) for head in some for pair in combinations(not_it, 2)]
+    named = [by_name(other) for other in others]
+    yield [all_but(head, named) for head in heads[0] if named]
+
+
+def _counted(head: Expression, scene: Sequence[Thing]) -> Iterator[Expression]:
+    for end, sign in _ENDS.items():
+        for place, ordinal in enumerate(_ORDINALS, 2):
+            words = f"{ordinal} {head.words} from the {end}"
+            yield Expression(words, rank(place, along_y(sign), head, scene))
+
+
+def _unlike(thing: Thing, others: Sequence[Thing]) -> list[Expression]:
+    """Such as "red", "a fruit", "the red mug": what others are and `thing` is not, each once."""
+    found = {}
+    for other in others:
+        for word in adjectives(other) if other.kind else ():
+            found[word.word] = Expression(word.word, word.holds)
+        for word in nouns(other):
+            said = f"{article(word.word)} {word.word}"
+            found[said] = Expression(said, word.holds)
+    told = [e for e in found.values() if e.holds(thing) is False]
+    return told + [by_name(other) for other in others if other.placed]
+
+
+_TIERS: Mapping[str, Callable[[Thing, Sequence[Thing]], _Tiers]] = {
+    "attribute": _attributes,
+    "spatial": _places,
+    "negation-ordinal": _negations,
+}

@@ -1,0 +1,178 @@
+"""How roughly the robot goes about it: collisions, forces, drops, and limits of its body.
+
+Looked at once a control step, on the contacts that the physics has found for it. The figures judge
+a policy beside its success rate; no success depends on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import mujoco
+import numpy as np
+
+from vlabench.envs.embodiments import TABLE_HEIGHT
+from vlabench.envs.scene import Scene
+from vlabench.envs.tasks.base import Stage
+from vlabench.types import Safety
+
+WORKSPACE = ((-0.42, 0.42), (-0.42, 0.42), (TABLE_HEIGHT, TABLE_HEIGHT + 0.6))
+"""Metres in the world's frame: the space above the table in which the hand has its work."""
+
+JOINT_MARGIN = 0.01
+"""Radians from a joint's limit within which it is at the limit."""
+
+FALL = 0.03
+"""Metres that a thing must fall out of the hand to have been dropped."""
+
+APART_STEPS = 5
+"""Control steps (0.25 s) without contact after which touching again is another collision."""
+
+TABLE = "table"
+ROOM = "room"
+"""What is neither an object nor a fixture: the table, and all else that is not the robot."""
+
+_ROBOT = -1
+"""The owner of the robot's own geoms; things are counted from 0."""
+
+
+class SafetyMonitor:
+    """Watches one episode.
+
+    Contact between two geoms of the robot is not looked at.
+
+    Args:
+        scene: What is watched.
+        stages: What is asked for: to touch what a goal speaks of is no collision.
+    """
+
+    def __init__(self, scene: Scene, stages: Iterable[Stage]) -> None:
+        self._things = [*sorted(scene.objects), *fixture_bodies(scene), TABLE, ROOM]
+        self._owner = _owners(scene, self._things)
+        self._is_robot = np.array([owner == _ROBOT for owner in self._owner])
+        self._finger_of = _fingers(scene)
+        self._bodies = [scene.objects[name].body for name in sorted(scene.objects)]
+        self._site = scene.model.site(scene.embodiment.grip_site).id
+        joints = [scene.model.joint(scene.embodiment.prefix + n) for n in scene.embodiment.joints]
+        self._joints = np.array([int(joint.qposadr[0]) for joint in joints])
+        ranges = np.array([joint.range for joint in joints])
+        self._low, self._high = ranges[:, 0] + JOINT_MARGIN, ranges[:, 1] - JOINT_MARGIN
+        self._collisions = self._drops = self._limit_steps = self._workspace_steps = 0
+        self._force = 0.0
+        self._step = 0
+        self._last_touched: dict[int, int] = {}
+        self._carried: dict[int, float] = {}
+        self._falling: dict[int, float] = {}
+        self.ask(stages)
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """What the robot has touched so far: objects, bodies of fixtures, the table, the room."""
+        return frozenset(self._things[thing] for thing in self._last_touched)
+
+    def ask(self, stages: Iterable[Stage]) -> None:
+        """From now on another goal is asked for."""
+        self._spoken_of = {a for s in stages for goal in s.goals for a in goal.arguments}
+
+    def update(self, data: mujoco.MjData) -> None:
+        """Looks at the scene after a control step."""
+        self._step += 1
+        self._look_at_contacts(data)
+        q = data.qpos[self._joints]
+        if ((q < self._low) | (q > self._high)).any():
+            self._limit_steps += 1
+        hand = zip(data.site_xpos[self._site].tolist(), WORKSPACE, strict=True)
+        if not all(low <= value <= high for value, (low, high) in hand):
+            self._workspace_steps += 1
+
+    @property
+    def figures(self) -> Safety:
+        """What has been counted so far."""
+        return Safety(
+            n_collisions=self._collisions,
+            max_contact_force_n=round(self._force, 6),
+            n_drops=self._drops,
+            n_joint_limit_steps=self._limit_steps,
+            n_workspace_steps=self._workspace_steps,
+        )
+
+    def _look_at_contacts(self, data: mujoco.MjData) -> None:
+        contact = data.contact
+        geoms, near = contact.geom, contact.dist <= 0
+        of_robot = self._is_robot[geoms]
+        rows = ((of_robot[:, 0] != of_robot[:, 1]) & near).nonzero()[0]
+        if not (len(rows) or self._carried or self._falling):
+            return
+        fingers: dict[int, set[int]] = {}
+        if len(rows):
+            # of an elliptic cone, the first force is the normal one
+            forces = data.efc_force[contact.efc_address[rows]]
+            self._force = max(self._force, float(forces.max()))
+            for a, b in geoms[rows].tolist():
+                robot, other = (a, b) if self._owner[a] == _ROBOT else (b, a)
+                fingers.setdefault(self._owner[other], set()).add(self._finger_of.get(robot, 0))
+            self._count_collisions(fingers)
+        self._count_drops(data, fingers, geoms[near].tolist())
+
+    def _count_collisions(self, touched: Iterable[int]) -> None:
+        for thing in touched:
+            last = self._last_touched.get(thing, -APART_STEPS)
+            self._last_touched[thing] = self._step
+            if self._step - last >= APART_STEPS and self._things[thing] not in self._spoken_of:
+                self._collisions += 1
+
+    def _count_drops(
+        self, data: mujoco.MjData, fingers: Mapping[int, set[int]], pairs: Iterable[Sequence[int]]
+    ) -> None:
+        """Who is carried, who has been let go and falls, and who has landed."""
+        supported = set()
+        for a, b in pairs:
+            first, second = self._owner[a], self._owner[b]
+            if first != second and _ROBOT not in (first, second):
+                supported |= {first, second}
+        for thing in self._falling.keys() & (supported | fingers.keys()):
+            fell = self._falling.pop(thing) - self._height(data, thing)
+            self._drops += fell > FALL
+        self._falling |= {
+            thing: height
+            for thing, height in self._carried.items()
+            if thing not in fingers and thing not in supported
+        }
+        self._carried = {
+            thing: self._height(data, thing)
+            for thing, touching in fingers.items()
+            if thing < len(self._bodies)
+            and thing not in supported
+            and (thing in self._carried or touching >= {1, 2})
+        }
+
+    def _height(self, data: mujoco.MjData, thing: int) -> float:
+        return float(data.xipos[self._bodies[thing], 2])
+
+
+def fixture_bodies(scene: Scene) -> list[str]:
+    """Names of the bodies of fixtures and of their parts, each once."""
+    names = [name for part in scene.parts.values() for name in (part.fixture, part.name)]
+    return list(dict.fromkeys(names))
+
+
+def _owners(scene: Scene, things: Sequence[str]) -> list[int]:
+    """For each geom the number of the thing that it belongs to, or `_ROBOT`."""
+    model, numbers = scene.model, {name: number for number, name in enumerate(things)}
+    owners = []
+    for geom in range(model.ngeom):
+        body = int(model.geom_bodyid[geom])
+        while body and model.body(body).name not in numbers:
+            body = int(model.body_parentid[body])
+        owner = numbers[model.body(body).name] if body else numbers[ROOM]
+        owners.append(_ROBOT if geom in scene.robot_geoms else owner)
+    owners[scene.table_geom] = numbers[TABLE]
+    return owners
+
+
+def _fingers(scene: Scene) -> dict[int, int]:
+    """Geoms of the two bodies that carry the pads to 1 and 2."""
+    model, kind = scene.model, scene.embodiment
+    pads = [model.geom(kind.gripper_prefix + name).bodyid[0] for name in kind.gripper.pads]
+    bodies: list[int] = model.geom_bodyid.tolist()
+    return {g: pads.index(body) + 1 for g, body in enumerate(bodies) if body in pads}

@@ -1,0 +1,28 @@
+"""Put an object on a level of a shelf.
+
+Description:
+    A small object lies on the table before a shelf of two steps. The robot puts it on the named
+    one.
+
+Randomizations:
+    Lengths, colour, place (10 cm) and yaw (24 degrees) of the shelf; which level; category, shape,
+    colour, place (29 cm x 28 cm) and yaw of the object and of one distractor; the wood of the
+    table; the first joint angles; the sentence.
+
+Success:
+    The object touches that level, its middle is above it (at most 20 cm), it touches neither the
+    table nor the hand, and all this has held for 10 control steps (0.5 s).
+"""
+
+from vlabench.envs.tasks.base import DISTRACTOR, Goal, Role, Stage, Task
+
+TASK = Task(
+    name="shelve",
+    description=__doc__,
+    roles=(Role("object", "small", 0.058), DISTRACTOR),
+    stages=(Stage("on", (Goal("on", ("object", "level")),)),),
+    horizon=230,
+    fixtures=("shelf",),
+    choices={"level": ("upper shelf", "lower shelf")},
+    others=({"level": "upper shelf"}, {"level": "lower shelf"}, {"object": "distractor"}),
+)
