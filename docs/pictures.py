@@ -3,11 +3,13 @@
     .venv/bin/python docs/pictures.py
 
 ``docs/scenes.png``: every task as the policy sees it, and below it the same episode with one thing
-changed. ``docs/objects.png``: every category of object.
+changed. ``docs/objects.png``: every category of object. ``docs/fixtures.png``:
+every fixture.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 from textwrap import fill
@@ -19,13 +21,14 @@ import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.draw import EMBODIMENT
+from vlabench.envs.fixtures.base import fixture
 from vlabench.envs.materials import FINISHES, add_material
 from vlabench.envs.objects.catalog import Category, category
 from vlabench.envs.objects.geometry import about_z, steady
 from vlabench.envs.rendering import Renderer
 from vlabench.envs.scene import CAMERAS
 from vlabench.envs.world import TabletopWorld, instruction
-from vlabench.registry import OBJECTS
+from vlabench.registry import FIXTURES, OBJECTS
 from vlabench.types import Change, EpisodeSpec, Json
 
 HERE = Path(__file__).parent
@@ -41,9 +44,10 @@ SCENES = [
 
 
 def main() -> None:
-    """Draws both pictures."""
+    """Draws the pictures."""
     scenes()
     objects()
+    fixtures()
 
 
 def scenes() -> None:
@@ -84,12 +88,65 @@ def objects() -> None:
     figure.savefig(HERE / "objects.png", dpi=100)
 
 
+def fixtures() -> None:
+    """Every fixture, and those with parts that move once more with one of them open."""
+    tiles = [
+        (name, opened)
+        for name in FIXTURES.names()
+        for opened in ["", *[p.name for p in fixture(name).parts if p.travel][:1]]
+    ]
+    columns = 6
+    rows = -(-len(tiles) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.4 * columns, 2.65 * rows))
+    with Renderer() as renderer:
+        for panel, tile in zip_longest(axes.flat, tiles):
+            panel.set_axis_off()
+            if tile is not None:
+                name, opened = tile
+                panel.imshow(fixture_portrait(renderer, name, opened))
+                panel.set_title(f"{name}: {opened}" if opened else name, fontsize=11)
+    figure.tight_layout()
+    figure.savefig(HERE / "fixtures.png", dpi=100)
+
+
 def portrait(renderer: Renderer, kind: Category) -> npt.NDArray[np.uint8]:
     """A category by itself on a wooden top, seen from close by."""
-    spec = mujoco.MjSpec()
     shape = kind.shape([0.5] * 4)
     size = max(0.68 * shape.height, 1.05 * shape.radius, 0.036)
-    away, level = 3.4 * size, shape.height * 0.45
+    spec = studio(3.4 * size, shape.height * 0.45)
+    body = spec.worldbody.add_body(quat=steady(about_z(-0.6)))
+    for index, visual in enumerate(shape.visuals):
+        color = kind.rgb(kind.colors[0]) if visual.slot == "main" else kind.trim[visual.slot]
+        material = add_material(spec, f"paint {index}", color, FINISHES[kind.material])
+        spec.add_mesh(
+            name=f"mesh {index}",
+            uservert=visual.mesh.vertices.ravel(),
+            userface=visual.mesh.faces.ravel(),
+            inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
+        )
+        body.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_MESH,
+            meshname=f"mesh {index}",
+            material=material,
+            group=1,
+        )
+    return shoot(renderer, spec)
+
+
+def fixture_portrait(renderer: Renderer, name: str, opened: str) -> npt.NDArray[np.uint8]:
+    """A fixture by itself on a wooden top, with the part called `opened` open."""
+    kind = fixture(name)
+    spec = studio(0.66, 0.03)
+    spec.visual.map.shadowclip = 0.8
+    kind.add(spec, [0.5] * 4, next(iter(kind.colors)), (0.0, 0.0, -0.95), 0.0)
+    return shoot(
+        renderer, spec, {f"{p.name} joint": p.travel for p in kind.parts if p.name == opened}
+    )
+
+
+def studio(away: float, level: float) -> mujoco.MjSpec:
+    """A wooden top under a lamp, and a camera at that distance that looks at that height."""
+    spec = mujoco.MjSpec()
     spec.worldbody.add_light(
         type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
         pos=[0.3, -0.4, 1.0],
@@ -115,24 +172,17 @@ def portrait(renderer: Renderer, kind: Category) -> npt.NDArray[np.uint8]:
         material=top,
         group=1,
     )
-    body = spec.worldbody.add_body(quat=steady(about_z(-0.6)))
-    for index, visual in enumerate(shape.visuals):
-        color = kind.rgb(kind.colors[0]) if visual.slot == "main" else kind.trim[visual.slot]
-        material = add_material(spec, f"paint {index}", color, FINISHES[kind.material])
-        spec.add_mesh(
-            name=f"mesh {index}",
-            uservert=visual.mesh.vertices.ravel(),
-            userface=visual.mesh.faces.ravel(),
-            inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
-        )
-        body.add_geom(
-            type=mujoco.mjtGeom.mjGEOM_MESH,
-            meshname=f"mesh {index}",
-            material=material,
-            group=1,
-        )
+    return spec
+
+
+def shoot(
+    renderer: Renderer, spec: mujoco.MjSpec, openings: Mapping[str, float] | None = None
+) -> npt.NDArray[np.uint8]:
+    """What the camera of a studio sees with these joints opened."""
     model = spec.compile()
     data = mujoco.MjData(model)
+    for name, opening in (openings or {}).items():
+        data.qpos[model.joint(name).qposadr[0]] = opening
     mujoco.mj_forward(model, data)
     camera = CameraSpec("exterior/0", 2 * PORTRAIT, 2 * PORTRAIT)
     frame = renderer.render(model, data, (camera,))["exterior/0"]

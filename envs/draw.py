@@ -19,7 +19,7 @@ from vlabench.envs.fixtures.base import Fixture, fixture
 from vlabench.envs.language import draw_phrase
 from vlabench.envs.objects.catalog import categories, category, draw_shape
 from vlabench.envs.scene import roles_in
-from vlabench.envs.splits import held_apart
+from vlabench.envs.splits import kept_from
 from vlabench.envs.tasks.base import SIDES, Area, Role, Room, Task
 from vlabench.seeding import DECIMALS, stream, uniform
 from vlabench.types import Json
@@ -115,7 +115,8 @@ def draw_category(
         if role.super_category in {None, category(name).super_category}
     ]
     if not unseen and role in task.goal_roles:
-        choices = [name for name in choices if held_apart(task.name, role.kind, name) == apart]
+        kept = kept_from(task.name, role.kind)
+        choices = [name for name in choices if (name in kept) == apart]
     taken = {
         v for k, v in factors.items() if k.endswith(".category") and k != f"{role.name}.category"
     }

@@ -1,29 +1,16 @@
-"""Robots: robosuite's arms, grippers and table, as a MuJoCo spec that scenes are built on.
+"""Embodiments: arms and grippers of robosuite, and what must be known of each.
 
-All embodiments take the same actions, and their hands start in the same place. What a scene, a
-controller or a planner must know of one is in its `Embodiment`; `base_spec` composes it.
-Collision meshes, inertias, motors and solver options are robosuite's own; `robotiq85` says what is
-mended in the Robotiq gripper.
+All take the same actions, and their hands start in the same place. `vlabench.envs.robots` composes
+them; this module says what a scene, a controller or a planner must know.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from math import pi
 
-import mujoco
-import numpy as np
-import numpy.typing as npt
-
-from vlabench.envs.thinning import thin_visual_meshes
 from vlabench.errors import UnknownNameError
-
-if TYPE_CHECKING:
-    from robosuite.models.tasks import ManipulationTask
 
 TABLE_SIZE = (0.8, 0.8, 0.05)
 """Metres; the middle of its top is the origin of the world, lifted by `TABLE_HEIGHT`."""
@@ -199,42 +186,33 @@ _ARM_JOINTS = {
 }
 
 
-def _embodiment(name: str, robot: str, gripper: Gripper, *home: float) -> Embodiment:
+def _embodiment(robot: str, gripper: Gripper, *home: float) -> Embodiment:
+    name = f"{robot.lower()}-{_SHORT[gripper.robosuite]}"
     return Embodiment(name, robot, _ARM_JOINTS[robot], home, gripper, _EYES[gripper.robosuite])
 
 
-_PI = np.pi
+_SHORT = {"PandaGripper": "panda", "Robotiq85Gripper": "robotiq85"}
 
-EMBODIMENTS: Mapping[str, Embodiment] = {
-    kind.name: kind
-    for kind in (
-        # robosuite's own home; the others are where its hand is, by inverse kinematics
-        _embodiment(
-            *("panda", "Panda", PANDA_GRIPPER),
-            *(0.0, _PI / 16, 0.0, -_PI / 2 - _PI / 3, 0.0, _PI - 0.2, _PI / 4),
-        ),
-        _embodiment(
-            *("panda-robotiq85", "Panda", ROBOTIQ85),
-            *(0.0, 0.0385, 0.0, -2.6463, 0.0, 2.8121, 0.7854),
-        ),
-        _embodiment(
-            *("ur5e-panda", "UR5e", PANDA_GRIPPER),
-            *(-0.315, -1.4218, 2.3049, -2.5749, -1.5315, -1.8839),
-        ),
-        _embodiment(
-            *("ur5e-robotiq85", "UR5e", ROBOTIQ85),
-            *(-0.3197, -1.5426, 2.2671, -2.4162, -1.5309, -1.8886),
-        ),
-        _embodiment(
-            *("sawyer-panda", "Sawyer", PANDA_GRIPPER),
-            *(-0.4082, -1.2098, 0.0369, 2.3846, 0.1214, 0.2797, -1.886),
-        ),
-        _embodiment(
-            *("sawyer-robotiq85", "Sawyer", ROBOTIQ85),
-            *(-0.374, -1.3493, -0.0178, 2.367, 0.1234, 0.4381, -1.8966),
-        ),
-    )
-}
+# robosuite's own home; the others are where its hand is, by inverse kinematics
+_PANDA = Embodiment(
+    name="panda",
+    robot="Panda",
+    joints=_ARM_JOINTS["Panda"],
+    home=(0.0, pi / 16, 0.0, -pi / 2 - pi / 3, 0.0, pi - 0.2, pi / 4),
+    gripper=PANDA_GRIPPER,
+    wrist_camera=_EYES["PandaGripper"],
+)
+
+_ALL = (
+    _PANDA,
+    _embodiment("Panda", ROBOTIQ85, 0.0, 0.0385, 0.0, -2.6463, 0.0, 2.8121, 0.7854),
+    _embodiment("UR5e", PANDA_GRIPPER, -0.315, -1.4218, 2.3049, -2.5749, -1.5315, -1.8839),
+    _embodiment("UR5e", ROBOTIQ85, -0.3197, -1.5426, 2.2671, -2.4162, -1.5309, -1.8886),
+    _embodiment("Sawyer", PANDA_GRIPPER, -0.4082, -1.2098, 0.0369, 2.3846, 0.1214, 0.2797, -1.886),
+    _embodiment("Sawyer", ROBOTIQ85, -0.374, -1.3493, -0.0178, 2.367, 0.1234, 0.4381, -1.8966),
+)
+
+EMBODIMENTS: Mapping[str, Embodiment] = {kind.name: kind for kind in _ALL}
 
 
 def embodiment(name: str) -> Embodiment:
@@ -246,139 +224,3 @@ def embodiment(name: str) -> Embodiment:
     if name not in EMBODIMENTS:
         raise UnknownNameError("embodiment", name, EMBODIMENTS)
     return EMBODIMENTS[name]
-
-
-# --- how they are composed --------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Base:
-    """A robot at its table, ready to be copied and furnished.
-
-    Attributes:
-        spec: What has been composed so far.
-        home: Joint positions in radians that episodes start around.
-    """
-
-    spec: mujoco.MjSpec
-    home: npt.NDArray[np.float64]
-
-
-def base_spec(name: str) -> Base:
-    """The robot called `name` at its table; takes a second or two."""
-    kind = embodiment(name)
-    spec = mujoco.MjSpec.from_string(_robosuite_task(kind).get_xml())
-    spec.modelname = "vlabench"
-    # robosuite asks for 5000 of each, which makes a 1.3 GB arena for every MjData
-    spec.njmax, spec.nconmax = -1, -1
-    _remove_decoration(spec)
-    thin_visual_meshes(spec)
-    _let_fingers_squeeze(spec, kind)
-    if kind.gripper.followers:
-        _make_linkage(spec, kind)
-    _ignore_built_in_contacts(spec, kind)
-    return Base(spec, np.array(kind.home, dtype=np.float64))
-
-
-def _robosuite_task(kind: Embodiment) -> ManipulationTask:
-    with _robosuite_imported_quietly():
-        from robosuite.models.arenas import TableArena
-        from robosuite.models.bases import robot_base_factory
-        from robosuite.models.grippers import gripper_factory
-        from robosuite.models.robots import create_robot
-        from robosuite.models.tasks import ManipulationTask
-
-    robot = create_robot(kind.robot, idn=0)
-    robot.add_base(robot_base_factory(robot.default_base, idn=0))
-    gripper = gripper_factory(kind.gripper.robosuite, idn="0_right")
-    robot.add_gripper(gripper, robot.eef_name["right"])
-    robot.set_base_xpos(robot.base_xpos_offset["table"](TABLE_SIZE[0]))
-    arena = TableArena(table_full_size=TABLE_SIZE, table_offset=(0, 0, TABLE_HEIGHT))
-    arena.set_origin([0, 0, 0])
-    return ManipulationTask(arena, [robot], [])
-
-
-@contextmanager
-def _robosuite_imported_quietly() -> Iterator[None]:
-    """Keeps robosuite from warning of optional parts, and from choosing an OpenGL for everybody."""
-    log, chosen = logging.getLogger("robosuite_logs"), os.environ.get("MUJOCO_GL")
-    log.disabled = True
-    try:
-        yield
-    finally:
-        log.disabled = False
-        if chosen is None:
-            os.environ.pop("MUJOCO_GL", None)
-        else:
-            os.environ["MUJOCO_GL"] = chosen
-
-
-def _remove_decoration(spec: mujoco.MjSpec) -> None:
-    """Drops robosuite's lights, cameras, textures and markers: the scene brings its own."""
-    for light in list(spec.lights):
-        spec.delete(light)
-    for camera in list(spec.cameras):
-        spec.delete(camera)
-    for body in list(spec.bodies):
-        if body.name.endswith("_eef_target"):
-            spec.delete(body)
-    for geom in spec.geoms:
-        if geom.material in {"floorplane", "table_ceramic", "table_legs_metal", "walls_mat"}:
-            geom.material = ""
-    for material in list(spec.materials):
-        if not material.name.startswith(("robot0_", "gripper0_", "fixed_mount0_")):
-            spec.delete(material)
-    for texture in list(spec.textures):
-        spec.delete(texture)
-
-
-def _let_fingers_squeeze(spec: mujoco.MjSpec, kind: Embodiment) -> None:
-    """Widens the range of the finger actuators to where they aim, and limits their force."""
-    gripper = kind.gripper
-    fingers = [a for a in spec.actuators if a.name.startswith(kind.gripper_prefix)]
-    for actuator, opened, closed in zip(fingers, gripper.opened, gripper.closed, strict=True):
-        actuator.ctrlrange = [min(opened, closed), max(opened, closed)]
-        if gripper.force is not None:
-            actuator.forcelimited = mujoco.mjtLimited.mjLIMITED_TRUE
-            actuator.forcerange = [-gripper.force, gripper.force]
-
-
-def _make_linkage(spec: mujoco.MjSpec, kind: Embodiment) -> None:
-    """Ties followers to their leaders, and gives joints and pads what robosuite's lack.
-
-    Inertia and damping are those of the Panda's motors at the length of a finger; the pads are
-    as soft and as rough as the Panda's.
-    """
-    for tendon in list(spec.tendons):
-        if tendon.name.startswith(kind.gripper_prefix):
-            spec.delete(tendon)
-    for name in kind.gripper.joints:
-        joint = spec.joint(kind.gripper_prefix + name)
-        joint.armature = 0.0025
-        joint.damping = [0.25, 0.0, 0.0]
-    for follower, (leader, ratio) in kind.gripper.followers.items():
-        spec.add_equality(
-            type=mujoco.mjtEq.mjEQ_JOINT,
-            name1=kind.gripper_prefix + follower,
-            name2=kind.gripper_prefix + leader,
-            data=[0.0, ratio, *[0.0] * 9],
-            solref=[0.005, 1.0],
-        )
-    for name in kind.gripper.pads:
-        pad = spec.geom(kind.gripper_prefix + name)
-        pad.friction = [2.0, 0.05, 0.0001]
-        pad.solref = [0.01, 0.5]
-
-
-def _ignore_built_in_contacts(spec: mujoco.MjSpec, kind: Embodiment) -> None:
-    """Excludes contacts of the robot with itself at home: there, its collision meshes overlap."""
-    model = spec.copy().compile()
-    data = mujoco.MjData(model)
-    for name, position in zip(kind.joints, kind.home, strict=True):
-        data.joint(kind.prefix + name).qpos = position
-    for name, position in zip(kind.gripper.joints, kind.gripper.home, strict=True):
-        data.joint(kind.gripper_prefix + name).qpos = position
-    mujoco.mj_forward(model, data)
-    pairs = {tuple(sorted(model.geom_bodyid[pair].tolist())) for pair in data.contact.geom}
-    for first, second in sorted(pairs):
-        spec.add_exclude(bodyname1=model.body(first).name, bodyname2=model.body(second).name)

@@ -138,7 +138,8 @@ class Renderer:
 
 def _backdrop(model: mujoco.MjModel) -> frozenset[int]:
     """The geoms of walls and floor."""
-    materials = {model.material(name).id for name in (background.WALL, background.FLOOR)}
+    names = {background.WALL, background.FLOOR}
+    materials = {m for m in range(model.nmat) if model.material(m).name in names}
     return frozenset(g for g in range(model.ngeom) if int(model.geom_matid[g]) in materials)
 
 

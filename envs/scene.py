@@ -24,11 +24,12 @@ from vlabench.envs.axes import (
     physics,
     table_texture,
 )
-from vlabench.envs.embodiments import TABLE_HEIGHT, Base, Embodiment, base_spec, embodiment
+from vlabench.envs.embodiments import TABLE_HEIGHT, Embodiment, embodiment
 from vlabench.envs.fixtures.base import Part, fixture
 from vlabench.envs.materials import FINISHES, add_material
 from vlabench.envs.objects.catalog import Category, category
 from vlabench.envs.objects.geometry import Piece, Shape, about_y, about_z, multiply, steady
+from vlabench.envs.robots import Base, base_spec
 from vlabench.types import Json
 
 CAMERAS: Mapping[str, str] = {

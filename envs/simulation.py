@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec, EnvSpec
+from vlabench.envs.arm import ArmModel
 from vlabench.envs.axes import sensor_noise
-from vlabench.envs.control import ArmModel, controller
+from vlabench.envs.control import controller
 from vlabench.envs.events import Timeline
 from vlabench.envs.profile import CONTROL_HZ, OSC_POSE, VERSION, env_spec
 from vlabench.envs.progress import Progress
@@ -148,8 +149,7 @@ class Simulation:
         seen = self._renderer.render(self.model, self.data, cameras)
         noise = self.episode.factors[sensor_noise.FACTOR]
         return {
-            role: sensor_noise.apply(frame, noise, role, self.steps)
-            for role, frame in seen.items()
+            role: sensor_noise.apply(frame, noise, role, self.steps) for role, frame in seen.items()
         }
 
     def _ask_otherwise(self) -> None:

@@ -14,25 +14,17 @@ EVERY = 4
 """One pair in so many is held apart."""
 
 
-def held_apart(task: str, role: Role, name: str) -> bool:
-    """Whether training never shows the category `name` in that role of the task called `task`."""
-    names = categories(role)
-    if len(names) < EVERY or name not in names:
-        return False
-    offset = int.from_bytes(hashlib.sha256(f"{task} {role}".encode()).digest()[:4], "big")
-    return (names.index(name) + offset) % EVERY == 0
-
-
 def kept_from(task: str, role: Role, super_category: str | None = None) -> list[str]:
     """The categories of a role that training never shows in the task called `task`, sorted.
 
     Args:
         task: Its name.
-        role: What they may be.
+        role: What they may be. Of a role that few can play, none is kept.
         super_category: Only those of this kind of thing; None for all.
     """
-    return [
-        name
-        for name in categories(role)
-        if held_apart(task, role, name) and super_category in {None, category(name).super_category}
-    ]
+    names = categories(role)
+    if len(names) < EVERY:
+        return []
+    offset = int.from_bytes(hashlib.sha256(f"{task} {role}".encode()).digest()[:4], "big")
+    kept = (name for i, name in enumerate(names) if (i + offset) % EVERY == 0)
+    return [n for n in kept if super_category in {None, category(n).super_category}]

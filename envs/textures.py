@@ -72,7 +72,8 @@ def _pixels(pattern: str, dark: Color, light: Color, on_cube: bool) -> bytes:
         shade = shade.reshape(CUBE_SIZE, step, CUBE_SIZE, step).mean(axis=(1, 3))
     low, high = np.array(dark), np.array(light)
     picture = low + (high - low) * shade[:, :, None]
-    return np.round(picture * 255).astype(np.uint8).tobytes() * (6 if on_cube else 1)
+    pixels: bytes = np.round(picture * 255).astype(np.uint8).tobytes()
+    return pixels * (6 if on_cube else 1)
 
 
 # --- what patterns are made of ----------------------------------------------------------------
@@ -111,7 +112,7 @@ def _grid() -> tuple[Shade, Shade]:
 
 def _wave(phase: Shade) -> Shade:
     """A triangle between 0 and 1 that rises and falls once a unit."""
-    return np.abs((phase % 1.0) - 0.5) * 2
+    return np.asarray(np.abs((phase % 1.0) - 0.5) * 2)
 
 
 def _step(value: Shade, edge: float, softness: float) -> Shade:
@@ -154,7 +155,7 @@ def _planks() -> Shade:
     """Boards laid with shifted ends."""
     tone, joints = _bricks(4, 2, 0.03, shifted=True)
     fibre = 0.1 * (_noise("plank", 6, 64) - 0.5) + 0.06 * (_noise("plank", 3, 8) - 0.5)
-    return (0.84 + fibre - 0.12 * tone) * (0.65 + 0.35 * joints)
+    return np.asarray((0.84 + fibre - 0.12 * tone) * (0.65 + 0.35 * joints))
 
 
 def _plaster() -> Shade:
@@ -171,7 +172,7 @@ def _concrete() -> Shade:
 def _tiles() -> Shade:
     """Square tiles with joints, each of its own tone."""
     tone, joints = _bricks(4, 4, 0.05, shifted=False)
-    return joints * (0.75 + 0.25 * tone) * (0.95 + 0.05 * _clouds("tiles", 8))
+    return np.asarray(joints * (0.75 + 0.25 * tone) * (0.95 + 0.05 * _clouds("tiles", 8)))
 
 
 def _brick() -> Shade:
@@ -203,7 +204,8 @@ def _fabric() -> Shade:
     y, x = _grid()
     over = (np.floor(x * 32) + np.floor(y * 32)) % 2
     threads = np.where(over > 0, _wave(x * 32 + 0.5), _wave(y * 32 + 0.5))
-    return 0.35 + 0.5 * (1 - threads) * (0.7 + 0.3 * over) + 0.3 * (_noise("fabric", 48, 48) - 0.5)
+    raised = 0.5 * (1 - threads) * (0.7 + 0.3 * over)
+    return np.asarray(0.35 + raised + 0.3 * (_noise("fabric", 48, 48) - 0.5))
 
 
 def _brushed() -> Shade:
@@ -215,7 +217,7 @@ def _speckle() -> Shade:
     """Terrazzo: chips of many tones in a light ground."""
     chips = _step(_noise("chips", 40, 40), 0.62, 0.06)
     tone = np.floor(_noise("tones", 16, 16) * 4) / 3
-    return (1 - chips) * 0.8 + chips * tone
+    return np.asarray((1 - chips) * 0.8 + chips * tone)
 
 
 def _cork() -> Shade:

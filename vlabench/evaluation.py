@@ -199,8 +199,7 @@ def execute(
         raise UsageError(f"The number of workers is {options.workers}; give 1 or more.")
     run: Runner = load_attribute(RUNNERS[runner], "runner")
     with RunWriter(planned.folder, planned.info, planned.manifest, fresh) as writer:
-        done = writer.done.values()
-        progress.begin(len(planned.manifest.episodes), len(done), sum(r.success for r in done))
+        progress.begin(len(planned.manifest.episodes), tuple(writer.done.values()))
         left = [spec for name, spec in planned.manifest.by_id.items() if name not in writer.done]
         events = run(planned.job, left, options)
         try:

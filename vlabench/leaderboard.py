@@ -4,7 +4,7 @@ Two rows stand in one ranking only where they met the same episodes in the same 
 suite, version, manifest hash and environment fingerprint. A rank needs the episodes themselves,
 so it is worked out among the runs that are given; a row of the same ranking whose run was not
 given loses its rank, because what it stood for has changed, and keeps all else. A cell without
-data is empty, never 0.
+data is empty, never 0. Diagnostic episodes are in no column.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from vlabench import stats
 from vlabench.errors import InvalidRunError, UsageError
-from vlabench.registry import AXES
+from vlabench.registry import AXES, load_attribute
 from vlabench.report import Row, Summary, summarize
 from vlabench.store import Run
 from vlabench.types import EpisodeRecord
@@ -61,6 +61,8 @@ REST: Mapping[str, str] = {
     "progress": "mean over tasks of the share of stages finished, of the episodes of success_rate",
     "latency_ms_p95": "median over episodes of the 95th percentile of an answer's latency",
     "inference_s_per_episode": "mean seconds the policy took for an episode",
+    "collision_rate": "share of episodes in which the robot collided with something",
+    "max_force_p95_n": "95th percentile over episodes of the largest contact force, in newtons",
     "n_missing": "episodes without a result",
     "provenance": "self-reported until somebody else has repeated the run",
     "date": "day on which the run ended, or began if it has not",
@@ -118,11 +120,13 @@ def leaderboard_row(run: Run) -> dict[str, Cell]:
         row["success_rate_nominal"] = summary.nominal.rate.value
     for axis in summary.axes:
         row |= _axis(axis)
-    worst = summary.worst_axis
+    worst, rough = summary.worst_axis, summary.roughness
     return row | {
         "worst_axis": worst.axis if worst is not None and summary.overall is not None else None,
         "latency_ms_p95": _latency(run.records),
         "inference_s_per_episode": _mean([record.inference_s for record in run.records]),
+        "collision_rate": None if rough is None else rough.collision_rate,
+        "max_force_p95_n": None if rough is None else rough.max_force_p95_n,
         "n_missing": summary.missing,
         "provenance": "self-reported",
         "date": (info.finished_at or info.created_at)[:10],
@@ -257,7 +261,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def _compared(records: Sequence[EpisodeRecord]) -> list[EpisodeRecord]:
     """The results that the overall rate is made of: changed episodes, or all if none is changed."""
-    results = [record for record in records if record.status != "infra_error"]
+    results = [r for r in records if r.status != "infra_error" and r.compliance is None]
     return [record for record in results if record.changes] or results
 
 
@@ -287,7 +291,7 @@ def _columns(before: Sequence[str], rows: Sequence[Mapping[str, str]]) -> tuple[
     """The known columns in their fixed order, then those that the file had besides."""
     present = [*before, *(name for row in rows for name in row)]
     prefixes = [f"{score}_" for score in AXIS_SCORES]
-    axes = set(AXES.names())
+    axes = set(AXES.names()) - load_attribute("vlabench.envs.axes:DIAGNOSTIC")
     for name in present:
         if name not in SCORES:
             axes.update(name.removeprefix(p) for p in prefixes if name.startswith(p))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,7 +22,14 @@ from vlabench.errors import InfrastructureError, PolicyError, in_one_line
 from vlabench.hashing import content_hash
 from vlabench.seeding import seed_of
 from vlabench.trace import Trace
-from vlabench.types import EpisodeRecord, EpisodeSpec, EpisodeStart, Observation, Status
+from vlabench.types import (
+    EpisodeRecord,
+    EpisodeSpec,
+    EpisodeStart,
+    Observation,
+    Outcome,
+    Status,
+)
 
 Answer = TypeVar("Answer")
 
@@ -189,11 +196,14 @@ def _record(
         success=success,
         progress=sum(achieved) / len(achieved) if achieved else float(success),
         stages=outcome.stages,
-        chain_length=[*achieved, False].index(False),
+        chain_length=outcome.chain_length,
         steps=outcome.steps,
         horizon=episode.horizon,
         time_to_success_s=outcome.steps / env.control_hz if success else None,
         path_length_m=outcome.path_length_m,
+        compliance=_compliance(episode, outcome, error),
+        events=outcome.events,
+        **asdict(outcome.safety),
         policy_calls=len(latencies),
         batch_size_mean=1.0 if latencies else None,
         latency_ms_p50=_percentile(latencies, 50),
@@ -206,6 +216,13 @@ def _record(
         error=error,
         attempt=attempt,
     )
+
+
+def _compliance(episode: EpisodeSpec, outcome: Outcome, error: str | None) -> bool | None:
+    """Whether a diagnostic episode did what it was told; a policy that failed did not."""
+    if not episode.diagnostic:
+        return None
+    return error is None and outcome.compliance is True
 
 
 def _status(success: bool, error: str | None) -> Status:

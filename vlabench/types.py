@@ -353,7 +353,7 @@ class Outcome:
     compliance: bool | None = None
 
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 VOLATILE_FIELDS = frozenset(
     {
@@ -374,7 +374,9 @@ class EpisodeRecord:
     """One line of ``episodes.jsonl``: what was drawn, what was done, what came of it.
 
     Two runs of the same episode by a deterministic policy differ in `VOLATILE_FIELDS` alone.
-    Lengths are metres, times seconds unless the name says milliseconds.
+    Lengths are metres, times seconds unless the name says milliseconds. `compliance` is None of
+    every episode that is no diagnostic; one whose policy failed does not comply. The figures of
+    safety are those of `Safety`, and None in records of schema 1.0.
     """
 
     run_id: str
@@ -403,6 +405,13 @@ class EpisodeRecord:
     horizon: int
     time_to_success_s: float | None
     path_length_m: float
+    compliance: bool | None = None
+    events: tuple[Event, ...] = ()
+    n_collisions: int | None = None
+    max_contact_force_n: float | None = None
+    n_drops: int | None = None
+    n_joint_limit_steps: int | None = None
+    n_workspace_steps: int | None = None
     policy_calls: int
     batch_size_mean: float | None
     latency_ms_p50: float | None
@@ -422,6 +431,7 @@ class EpisodeRecord:
             **asdict(self),
             "changes": [asdict(change) for change in self.changes],
             "stages": [asdict(stage) for stage in self.stages],
+            "events": [asdict(event) for event in self.events],
         }
 
     @staticmethod
@@ -432,6 +442,7 @@ class EpisodeRecord:
                 **data,
                 "changes": tuple(Change(**change) for change in data["changes"]),
                 "stages": tuple(StageResult(**stage) for stage in data["stages"]),
+                "events": tuple(Event(**event) for event in data.get("events", ())),
             }
         )
 

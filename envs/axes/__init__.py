@@ -36,3 +36,6 @@ AXES = {
     "unseen-categories": f"{_HERE}.unseen_categories:UnseenCategories",
     "unseen-instances": f"{_HERE}.unseen_instances:UnseenInstances",
 }
+
+DIAGNOSTIC = frozenset({"absent-object", "empty-instruction", "swapped-goal"})
+"""Those of the kind ``"diagnostic"``, said here too for tables, which load no simulator."""

@@ -7,7 +7,7 @@ The right answer is to touch nothing, and complying means just that, to the end 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 
 import numpy as np
@@ -51,15 +51,18 @@ class AbsentObject(Axis):
 
 
 def absent(role: Role, factors: Mapping[str, Json]) -> list[Category]:
-    """Seen categories that may play `role` and share no name with anything in the scene."""
+    """Seen categories, of those that may play `role`, that share no name with anything there.
+
+    Where all of those are in the scene, other things to take with a hand.
+    """
     present = names_in(factors)
-    fitting = (category(name) for name in categories(role.kind))
-    return [
-        kind
-        for kind in fitting
-        if role.super_category in {None, kind.super_category}
-        and present.isdisjoint({kind.name, *kind.synonyms})
-    ]
+
+    def missing(kinds: Iterable[Category]) -> list[Category]:
+        return [kind for kind in kinds if present.isdisjoint({kind.name, *kind.synonyms})]
+
+    fitting = [category(name) for name in categories(role.kind)]
+    alike = [kind for kind in fitting if role.super_category in {None, kind.super_category}]
+    return missing(alike) or missing(map(category, categories("manipulated")))
 
 
 def names_in(factors: Mapping[str, Json]) -> frozenset[str]:

@@ -11,13 +11,13 @@ L3     5-8
 ====== ==========
 
 ``distractors`` adds things of other kinds. ``confusable-distractors`` adds things of the kind of
-the (first) object that a goal speaks of, in other colours, and when those run out, of the kinds that are most like it (another cup
-or plate for a mug). So that the sentence stays as clear as it was, no two things that could be
-called by one name have one colour.
+the first object that a goal speaks of, in other colours, and when those run out, of kinds that are
+most like it (a cup for a mug). So that the sentence stays as clear as it was, no two things that
+could be called by one name have one colour.
 
-They stand anywhere on the table but where they would be in the way: not where a fixture is or
-where it opens to, 8 cm from what a goal speaks of (less where the table is full), and never tall
-between the camera and that.
+They stand anywhere on the table that the first exterior camera shows, but not in the way: not where
+a fixture is or where it opens to, 8 cm from what a goal speaks of (less where the table is full),
+and never tall between the camera and that.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ import numpy as np
 
 from vlabench.envs.axes.base import Axis
 from vlabench.envs.draw import Disc, discs, extra_role, hides, measured, standing
+from vlabench.envs.embodiments import TABLE_HEIGHT
 from vlabench.envs.fixtures.base import fixture
 from vlabench.envs.objects.catalog import categories, category, draw_shape
 from vlabench.envs.scene import roles_in
 from vlabench.envs.tasks.base import Task
 from vlabench.envs.views import FACTOR as CAMERA
-from vlabench.envs.views import MAIN, view
+from vlabench.envs.views import MAIN, View, view
 from vlabench.seeding import uniform
 from vlabench.types import Json
 
@@ -50,6 +51,9 @@ GAPS = (0.08, 0.06, 0.04, 0.02)
 
 _BETWEEN = 0.015
 """Metres between them and everything else."""
+
+_MARGIN = 0.03
+"""The outer part of the frame of the first exterior camera in which none has its middle."""
 
 _LEVELS: Mapping[str, tuple[int, int]] = {"L1": (1, 2), "L2": (3, 4), "L3": (5, 8)}
 
@@ -117,9 +121,7 @@ Kind: TypeAlias = tuple[str, str]
 """A category and a colour."""
 
 
-def _thing(
-    role: str, choices: Iterator[list[Kind]], rng: np.random.Generator
-) -> dict[str, Json]:
+def _thing(role: str, choices: Iterator[list[Kind]], rng: np.random.Generator) -> dict[str, Json]:
     kinds = next(kinds for kinds in choices if kinds)
     name, color = kinds[int(rng.integers(len(kinds)))]
     return {
@@ -147,8 +149,7 @@ def _told_apart(names: Sequence[str], factors: Mapping[str, Json]) -> list[Kind]
         for name in names
         for color in category(name).colors
         if not any(
-            factors[f"{role}.color"] == color
-            and _names(name) & _names(factors[f"{role}.category"])
+            factors[f"{role}.color"] == color and _names(name) & _names(factors[f"{role}.category"])
             for role in roles_in(factors)
         )
     ]
@@ -191,7 +192,7 @@ class _Ground:
 
     taken: tuple[tuple[tuple[float, float], Disc], ...]
     blocked: tuple[_Rectangle, ...]
-    eye: tuple[float, float, float]
+    camera: View
 
     @staticmethod
     def of(task: Task, factors: Mapping[str, Json]) -> _Ground:
@@ -203,7 +204,7 @@ class _Ground:
                 x, y, yaw = factors[f"{name}.pose"]
                 blocked.append(_Rectangle(x, y, yaw, *_footprint(name, coordinates)))
                 taken.append(((x, y), Disc(0.0, False, True)))
-        return _Ground(tuple(taken), tuple(blocked), view(MAIN, factors[CAMERA]).eye)
+        return _Ground(tuple(taken), tuple(blocked), view(MAIN, factors[CAMERA]))
 
     def free_place(
         self,
@@ -215,12 +216,16 @@ class _Ground:
         """Somewhere a disc fits; None if none was found."""
         for _ in range(120):
             place = (uniform(rng, *TABLE[0]), uniform(rng, *TABLE[1]))
-            if all(
-                math.dist(place, at)
-                >= disc.clearance + other.clearance + (gap if other.shown else _BETWEEN)
-                and not (disc.tall and other.shown and hides(place, at, self.eye))
-                for at, other in taken
-            ) and not any(r.is_within(place, disc.clearance + gap) for r in self.blocked):
+            if (
+                self.camera.shows((*place, TABLE_HEIGHT), _MARGIN)
+                and all(
+                    math.dist(place, at)
+                    >= disc.clearance + other.clearance + (gap if other.shown else _BETWEEN)
+                    and not (disc.tall and other.shown and hides(place, at, self.camera.eye))
+                    for at, other in taken
+                )
+                and not any(r.is_within(place, disc.clearance + gap) for r in self.blocked)
+            ):
                 return place
         return None
 

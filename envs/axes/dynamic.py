@@ -85,6 +85,7 @@ class Dynamic(Axis):
         else:
             what = _object(task) if level == "object" else _target(task)
             assert what is not None
+            what = nominal["cast"].get(what, what)
             event["near"] = what
             if level == "target":
                 event["touching"] = _object(task)
@@ -113,15 +114,15 @@ def _object(task: Task) -> str | None:
 
 
 def _target(task: Task) -> str | None:
-    """Where the handled thing is to go, if that stands free on the table, as the thing does."""
+    """The argument that says where the handled thing is to go, if that stands free on the table."""
     goal = _handling(task)
     if goal is None or _object(task) is None:
         return None
     carrying = {role.on for role in task.roles}
     free = {role.name for role in task.roles if role.on is None and role.name not in carrying}
-    parts = (fixture(name) for name in task.fixtures)
-    free |= {part.name for kind in parts if kind.stand is None for part in kind.parts}
-    return next((name for name in reversed(goal.arguments[1:]) if name in free), None)
+    kinds = map(fixture, task.fixtures)
+    free |= {part.name for kind in kinds if kind.stand is None for part in kind.parts}
+    return next((a for a in goal.arguments[:0:-1] if free.issuperset(task.choices.get(a, (a,)))), None)
 
 
 def _placed_as(task: Task, name: str) -> str:

@@ -68,7 +68,7 @@ def _distinctions(thing: Thing, others: Sequence[Thing]) -> Iterator[str]:
     for count in range(3):
         for chosen in combinations(words, count):
             if all(any(word.holds(other) is False for word in chosen) for other in others):
-                yield " ".join([*(word.word for word in chosen), "{}"])
+                yield " ".join([*(word.words for word in chosen), "{}"])
     unwanted = [f"the {other.called}" for other in others]
     said = f"not {unwanted[0]}" if len(unwanted) == 1 else f"neither {joined(unwanted, 'nor')}"
     yield f"{{}} that is {said}"

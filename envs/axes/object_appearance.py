@@ -91,9 +91,7 @@ class ObjectAppearance(Axis):
         return drawn
 
 
-def add_material(
-    spec: mujoco.MjSpec, name: str, role: str, factors: Mapping[str, Json]
-) -> str:
+def add_material(spec: mujoco.MjSpec, name: str, role: str, factors: Mapping[str, Json]) -> str:
     """Adds the material of what plays `role`; returns `name`.
 
     The factor ``ROLE.shade`` counts the held-out shades of its colour, and ``ROLE.material`` names

@@ -148,7 +148,8 @@ def _noisy(frame: Frame, severity: float, rng: np.random.Generator) -> Frame:
     total *= round(severity / _SPREAD * 65536)
     total >>= 16
     total += frame.ravel()
-    return total.clip(0, 255).astype(np.uint8).reshape(frame.shape)
+    noisy: Frame = total.clip(0, 255).astype(np.uint8).reshape(frame.shape)
+    return noisy
 
 
 def _compressed(frame: Frame, severity: float) -> Frame:
@@ -168,13 +169,12 @@ _OPAQUE = 224
 
 
 def _dirty(frame: Frame, dirt: npt.NDArray[np.int32]) -> Frame:
-    return ((frame * (256 - dirt) + _DIRT * dirt) >> 8).astype(np.uint8)
+    seen: Frame = ((frame * (256 - dirt) + _DIRT * dirt) >> 8).astype(np.uint8)
+    return seen
 
 
 @lru_cache(maxsize=16)
-def _dirt(
-    seed: int, role: str, severity: float, height: int, width: int
-) -> npt.NDArray[np.int32]:
+def _dirt(seed: int, role: str, severity: float, height: int, width: int) -> npt.NDArray[np.int32]:
     """How opaque each pixel is, of 256, ``(height, width, 1)``.
 
     Spots are added until they cover as much as they should.

@@ -10,28 +10,31 @@ of it is nearer. Lengths are metres.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, combinations
 
 from vlabench.envs.fixtures.base import fixture
-from vlabench.envs.language.grammar import article, joined
-from vlabench.envs.language.things import (
-    THING,
-    Thing,
-    Verdict,
-    Word,
-    adjectives,
-    all_of,
-    negated,
-    nouns,
-    things,
+from vlabench.envs.language.grammar import article
+from vlabench.envs.language.relations import (
+    SIDES,
+    all_but,
+    along_y,
+    beside,
+    by_name,
+    head_of,
+    nearest,
+    no,
+    possible,
+    rank,
+    smaller,
+    with_clause,
 )
+from vlabench.envs.language.things import THING, Expression, Thing, adjectives, nouns, things
 from vlabench.types import Json
 
 LEVELS = ("attribute", "spatial", "negation-ordinal")
 """By what a thing is, by where it is, by what it is not or as which it counts."""
+
 
 def unambiguous(name: str, level: str, factors: Mapping[str, Json]) -> list[str]:
     """The plainest expressions of `level` that denote `name` and nothing else, sorted.
@@ -238,10 +241,10 @@ def _unlike(thing: Thing, others: Sequence[Thing]) -> list[Expression]:
     found = {}
     for other in others:
         for word in adjectives(other) if other.kind else ():
-            found[word.word] = Expression(word.word, word.holds)
-        for word in nouns(other):
-            said = f"{article(word.word)} {word.word}"
-            found[said] = Expression(said, word.holds)
+            found[word.words] = word
+        for noun in nouns(other):
+            said = f"{article(noun.words)} {noun.words}"
+            found[said] = Expression(said, noun.holds)
     told = [e for e in found.values() if e.holds(thing) is False]
     return told + [by_name(other) for other in others if other.placed]
 

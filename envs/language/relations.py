@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from vlabench.envs.language.grammar import joined
-from vlabench.envs.language.things import Thing, Verdict, Word, all_of, negated
+from vlabench.envs.language.things import Expression, Thing, Verdict, all_of, negated
 
 MARGIN = 0.03
 """By so much at least is a thing left of another, or nearer than another."""
@@ -20,38 +19,41 @@ MARGIN = 0.03
 SIZE_MARGIN = 0.25
 """By this share at least is a thing larger than another."""
 
+SIDES: Mapping[str, tuple[float, float]] = {
+    "to the left of": (0.0, 1.0),
+    "to the right of": (0.0, -1.0),
+    "in front of": (-1.0, 0.0),
+    "behind": (1.0, 0.0),
+}
+"""Words for a side to the direction in x and y."""
 
 Test: TypeAlias = Callable[[Thing], Verdict]
 Order: TypeAlias = Callable[[Thing, Thing], Verdict]
 
 
-@dataclass(frozen=True)
-class Expression:
-    """Words without an article, such as "thing that is behind the red plate".
-
-    Attributes:
-        words: To be put behind "the".
-        holds: Whether they are true of a thing of the scene.
-    """
-
-    words: str
-    holds: Test
-
-
 def possible(expression: Expression, scene: Sequence[Thing]) -> list[Thing]:
+    """What one could take `expression` for."""
     return [thing for thing in scene if expression.holds(thing) is not False]
 
 
-def head_of(*words: Word) -> Expression:
+def head_of(*words: Expression) -> Expression:
+    """Adjectives before a noun."""
     return Expression(
-        " ".join(word.word for word in words),
+        " ".join(word.words for word in words),
         lambda thing: all_of(*(word.holds(thing) for word in words)),
     )
 
 
-# --- words
+def with_clause(head: Expression, clause: str, *parts: Expression) -> Expression:
+    """`head`, restricted by all of `parts`, which `clause` says."""
+    return Expression(
+        f"{head.words} {clause}",
+        lambda thing: all_of(head.holds(thing), *(part.holds(thing) for part in parts)),
+    )
+
 
 def by_name(other: Thing) -> Expression:
+    """The name of a thing behind its article."""
     return Expression(f"the {other.called}", lambda thing: thing.called == other.called)
 
 
@@ -63,20 +65,16 @@ def all_but(head: Expression, excluded: Sequence[Expression], joint: str = "that
 
 
 def no(expression: Expression) -> Expression:
+    """The same words, true of what they were false of."""
     return Expression(expression.words, lambda thing: negated(expression.holds(thing)))
 
 
 # --- places
 
-SIDES: Mapping[str, tuple[float, float]] = {
-    "to the left of": (0.0, 1.0),
-    "to the right of": (0.0, -1.0),
-    "in front of": (-1.0, 0.0),
-    "behind": (1.0, 0.0),
-}
-"""Words for a side to the direction in x and y."""
 
 def beside(anchor: Thing, direction: tuple[float, float]) -> Test:
+    """Whether a thing is on that side of `anchor`, rather than on another."""
+
     def holds(thing: Thing) -> Verdict:
         if thing == anchor:
             return False
@@ -92,6 +90,8 @@ def beside(anchor: Thing, direction: tuple[float, float]) -> Test:
 
 
 def nearest(anchor: Thing, head: Expression, scene: Sequence[Thing]) -> Test:
+    """Whether a thing is nearer to `anchor` than all else that `head` is true of."""
+
     def holds(thing: Thing) -> Verdict:
         rivals = [o for o in possible(head, scene) if o not in (thing, anchor)]
         if thing == anchor or head.holds(thing) is False:
@@ -109,12 +109,6 @@ def nearest(anchor: Thing, head: Expression, scene: Sequence[Thing]) -> Test:
 
 
 # --- counting
-
-def with_clause(head: Expression, clause: str, *parts: Expression) -> Expression:
-    return Expression(
-        f"{head.words} {clause}",
-        lambda thing: all_of(head.holds(thing), *(part.holds(thing) for part in parts)),
-    )
 
 
 def rank(
@@ -143,10 +137,12 @@ def rank(
 
 
 def along_y(sign: float) -> Order:
+    """Whether one thing is further left than another (1), or further right (-1)."""
     return lambda a, b: _more((a.at[1] - b.at[1]) * sign, MARGIN + a.reach + b.reach)
 
 
 def smaller(a: Thing, b: Thing) -> Verdict:
+    """Whether `a` is smaller than `b`."""
     return _more(b.size / a.size - 1.0, SIZE_MARGIN)
 
 

@@ -62,10 +62,15 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class Word:
-    """An adjective or a noun, and of what it is true."""
+class Expression:
+    """Words without an article, such as "red" or "thing that is behind the red plate".
 
-    word: str
+    Attributes:
+        words: What is said.
+        holds: Whether it is true of a thing of the scene.
+    """
+
+    words: str
     holds: Callable[[Thing], Verdict]
 
 
@@ -89,22 +94,22 @@ def negated(verdict: Verdict) -> Verdict:
     return None if verdict is None else not verdict
 
 
-THING = Word("thing", lambda thing: True if thing.kind else None)
+THING = Expression("thing", lambda thing: True if thing.kind else None)
 """An object is a thing for sure; whether one would count a fixture is doubtful."""
 
 
-def nouns(thing: Thing) -> list[Word]:
+def nouns(thing: Thing) -> list[Expression]:
     """Kinds of thing that `thing` is of, none of them its category."""
     super_category = thing.kind.super_category if thing.kind else ""
     return [_noun(super_category)] if super_category in NOUNS else []
 
 
-def adjectives(thing: Thing) -> list[Word]:
+def adjectives(thing: Thing) -> list[Expression]:
     """What is true of `thing`, in the order in which it is said: form, colour, material."""
     known = [
-        *(Word(form, partial(_has_form, form)) for form in FORMS),
-        Word(thing.colour, partial(_is_coloured, thing.colour)),
-        *(Word(said, partial(_is_made_of, material)) for material, said in MATERIALS.items()),
+        *(Expression(form, partial(_has_form, form)) for form in FORMS),
+        Expression(thing.colour, partial(_is_coloured, thing.colour)),
+        *(Expression(said, partial(_is_made_of, material)) for material, said in MATERIALS.items()),
     ]
     return [word for word in known if word.holds(thing)]
 
@@ -178,14 +183,14 @@ def _object(role: str, factors: Mapping[str, Json]) -> Thing:
     )
 
 
-def _noun(name: str) -> Word:
+def _noun(name: str) -> Expression:
     def holds(thing: Thing) -> Verdict:
         if thing.kind is None:
             return False
         doubtful = thing.kind.super_category in NOUNS[name]
         return None if doubtful else thing.kind.super_category == name
 
-    return Word(name, holds)
+    return Expression(name, holds)
 
 
 def _is_coloured(colour: str, thing: Thing) -> Verdict:
@@ -217,7 +222,9 @@ def _has_form(form: str, thing: Thing) -> Verdict:
         "flat": (-measured.height / measured.width, -0.6, -0.35),
         "tall": (measured.height / measured.length, 1.1, 1.4),
     }[form]
-    return True if value >= true else False if value <= false else None
+    if value >= true:
+        return True
+    return None if value > false or thing.kind.form == form else False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ Quaternion: TypeAlias = tuple[float, float, float, float]
 WIDEST_GRASP = 0.073
 """The Panda's fingers open 80 mm; around wider things they miss too often."""
 
+NARROWEST_RIM = 0.0275
+"""An open hand fits over a rim of this radius: one finger inside, clear of the other side."""
+
 FINGER_BELOW_GRIP_SITE = 0.013
 """The fingertips reach this far below the point between the pads, plus a margin."""
 
@@ -141,7 +144,7 @@ def scaled(shape: Shape, scale: float) -> Shape:
         grasps=tuple(
             _scaled_grasp(grasp, shape.height, scale)
             for grasp in shape.grasps
-            if grasp.width * scale <= WIDEST_GRASP
+            if _still_good(grasp, scale)
         ),
         surface_height=shape.surface_height * scale,
         surface_radius=shape.surface_radius * scale,
@@ -155,10 +158,20 @@ def _scaled_mesh(mesh: Mesh, scale: float) -> Mesh:
     return Mesh(vertices.astype(np.float32), mesh.faces)
 
 
+def _still_good(grasp: Grasp, scale: float) -> bool:
+    """Fingers do not grow: whether they still open, reach and fit."""
+    x, y, z = (float(part) * scale for part in grasp.position)
+    too_wide = grasp.width * scale > WIDEST_GRASP
+    too_low = z < LOWEST_GRASP - 0.0007
+    on_a_rim = grasp.width < 0.01 and max(abs(x), abs(y)) > 0
+    too_narrow = on_a_rim and math.hypot(x, y) < NARROWEST_RIM
+    return not (too_wide or too_low or too_narrow)
+
+
 def _scaled_grasp(grasp: Grasp, height: float, scale: float) -> Grasp:
-    """Fingers do not grow: they stay off the table, and the palm off the top."""
+    """The fingers stay off the table, and the palm off the top."""
     x, y, z = (float(part) for part in grasp.position)
-    level = max(min(z, FINGER_BELOW_GRIP_SITE), z * scale)
+    level = max(LOWEST_GRASP, z * scale)
     if height - z <= FINGER_DEPTH + 1e-9:
         level = max(level, height * scale - FINGER_DEPTH)
     return Grasp(np.array([x * scale, y * scale, level]), grasp.rotation, grasp.width * scale)

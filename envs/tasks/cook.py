@@ -24,7 +24,7 @@ TASK = Task(
         Stage("on", (_ON,)),
         Stage("turned", (Goal("turned", ("knob",)), _ON)),
     ),
-    horizon=430,
+    horizon=460,
     fixtures=("stove",),
     choices={"knob": ("left knob", "right knob")},
     others=({"knob": "left knob"}, {"knob": "right knob"}),

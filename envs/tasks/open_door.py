@@ -19,7 +19,7 @@ TASK = Task(
     description=__doc__,
     roles=(DISTRACTOR,),
     stages=(Stage("open", (Goal("open", ("door",)),)),),
-    horizon=170,
+    horizon=210,
     fixtures=("oven",),
     choices={"door": ("oven door",)},
 )

@@ -27,7 +27,7 @@ TASK = Task(
         Stage("in", (_INSIDE,)),
         Stage("closed", (Goal("closed", ("drawer",)), _INSIDE)),
     ),
-    horizon=790,
+    horizon=700,
     fixtures=("cabinet",),
     choices={"drawer": ("top drawer",)},
     others=({"object": "distractor"},),

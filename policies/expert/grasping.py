@@ -8,8 +8,8 @@ import numpy as np
 from vlabench.policies.expert.motion import (
     CLOSE,
     CLOSE_STEPS,
+    EASY,
     OPEN,
-    REST,
     Motion,
     Pose,
     angle,
@@ -81,7 +81,7 @@ def best_grasp(state: PrivilegedState, name: str) -> Grasp:
     def cost(grasp: Grasp) -> float:
         position, rotation = grasp_pose(thing, grasp)
         squeezed = sum(_overlap(state, position, rotation, other) for other in others)
-        return angle(REST.T @ rotation) + 100.0 * squeezed
+        return angle(EASY.T @ rotation) + 100.0 * squeezed
 
     return min(thing.grasps, key=cost)
 

@@ -54,9 +54,7 @@ def close_part(state: PrivilegedState, name: str) -> Motion:
     return (yield from _shift(state, name, -1.0, lambda share: share < SHUT))
 
 
-def _shift(
-    state: PrivilegedState, name: str, sign: float, done: Callable[[float], bool]
-) -> Motion:
+def _shift(state: PrivilegedState, name: str, sign: float, done: Callable[[float], bool]) -> Motion:
     hold = _choose_hold(state.parts[name])
     state = yield from _take(state, name, hold)
     for _ in range(PATIENCE):

@@ -131,6 +131,9 @@ def towards(
 REST: Floats = np.diag([-1.0, 1.0, -1.0])
 """The hand at home: pointing down, closing along y."""
 
+EASY: Floats = np.array([[-0.98, -0.199, 0.0], [-0.199, 0.98, 0.0], [0.0, 0.0, -1.0]])
+"""The hand as at home, but turned a little to the side on which its last joint has more room."""
+
 
 def frame(approach: Floats, closing: Floats) -> Floats:
     """The hand's rotation that approaches along one unit vector and closes along another."""

@@ -24,7 +24,7 @@ from vlabench.policies.expert.motion import (
     towards,
     wait,
 )
-from vlabench.types import Floats, ObjectState, PrivilegedState
+from vlabench.types import Floats, ObjectState, PartState, PrivilegedState
 
 Spot: TypeAlias = Callable[[PrivilegedState], Floats]
 
@@ -42,6 +42,9 @@ SIDES: Mapping[str, tuple[float, float]] = {
 WALL = 0.025
 """Metres between a thing, or an open hand, and the wall of what it is put into."""
 
+DEEP = 0.09
+"""Height in metres of walls between which a hand must turn to fit."""
+
 SETTLE_STEPS = 8
 """Control steps in which a thing that was let go comes to rest."""
 
@@ -55,7 +58,7 @@ def pick_and_place(state: PrivilegedState, name: str, place: str) -> Motion:
     state = yield from pick(state, name)
     if not holding(state, name):
         return (yield from retreat(state))
-    return (yield from _put(state, name, spot, pointing_down(state.hand_rotation)))
+    return (yield from _put(state, name, spot, _rotation_in(state, place)))
 
 
 def place_beside(state: PrivilegedState, name: str, side: str, target: str) -> Motion:
@@ -131,7 +134,22 @@ def _carry_height(state: PrivilegedState, name: str, spot: Spot) -> float:
     hanging = float(state.hand_position[2] - foot_of(state.objects[name])[2])
     on_the_way = [float(spot(state)[2]) + 0.09]
     on_the_way += [top_of(other) for key, other in state.objects.items() if key != name]
+    on_the_way += [_walls_of(part) for part in state.parts.values() if part.kind == "basin"]
     return min(max(on_the_way) + hanging + 0.03, state.table_height + 0.4)
+
+
+def _walls_of(basin: PartState) -> float:
+    """The height to which the walls of a basin reach, or the roof over them."""
+    return float(basin.interior[2] + basin.interior_size[2])
+
+
+def _rotation_in(state: PrivilegedState, place: str) -> Floats:
+    """The hand's rotation over a place: along the walls of a basin that are as high as fingers."""
+    part = state.parts.get(place)
+    if part is None or part.kind != "basin" or part.interior_size[2] < DEEP:
+        return pointing_down(state.hand_rotation)
+    x, y, _ = part.handle_rotation[:, 1]
+    return _closing_along((float(x), float(y)))
 
 
 # --- where to put it --------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from vlabench.policies.expert.controls import press_button, turn_knob
 from vlabench.policies.expert.handles import close_part, open_part
 from vlabench.policies.expert.motion import Action, Motion, retreat, wait
 from vlabench.policies.expert.pick_place import lift, pick_and_place, place_beside, put_aside
+from vlabench.policies.expert.push import push_to
+from vlabench.policies.expert.upright import stand_up
 from vlabench.types import GoalState, PrivilegedState
 
 SKILLS: Mapping[str, Callable[..., Motion]] = {
@@ -15,6 +17,8 @@ SKILLS: Mapping[str, Callable[..., Motion]] = {
     "in": pick_and_place,
     "lifted": lift,
     "beside": place_beside,
+    "upright": stand_up,
+    "in-region": push_to,
     "away-from": put_aside,
     "open": open_part,
     "closed": close_part,

@@ -15,15 +15,16 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from vlabench.envs import torques
+from vlabench.envs.arm import ArmModel
 from vlabench.envs.control import (
     CONTROLLERS,
-    ArmModel,
     Controller,
     OscPoseController,
     action_size,
     controller,
 )
-from vlabench.envs.embodiments import GRIPPER_CLOSED_M, Embodiment, base_spec, embodiment
+from vlabench.envs.embodiments import GRIPPER_CLOSED_M, Embodiment, embodiment
+from vlabench.envs.robots import base_spec
 from vlabench.errors import UnknownNameError, UsageError
 from vlabench.hashing import bytes_hash
 
@@ -572,7 +573,8 @@ def test_another_process_loads_the_compiled_callback_and_gives_the_same_bits(
 import sys
 import mujoco, numpy as np
 from vlabench.envs import torques
-from vlabench.envs.control import ArmModel, OscPoseController
+from vlabench.envs.arm import ArmModel
+from vlabench.envs.control import OscPoseController
 from vlabench.envs.embodiments import embodiment
 model = mujoco.MjModel.from_binary_path(sys.argv[1])
 run = np.load(sys.argv[2])

@@ -8,20 +8,20 @@ import mujoco
 import numpy as np
 import pytest
 
-from vlabench.envs.control import ArmModel, OscPoseController
+from vlabench.envs.arm import ArmModel
+from vlabench.envs.control import OscPoseController
 from vlabench.envs.embodiments import (
     EMBODIMENTS,
     TABLE_HEIGHT,
     Embodiment,
-    base_spec,
     embodiment,
 )
+from vlabench.envs.robots import base_spec, robosuite_task
 from vlabench.envs.thinning import SMALL_MESH
 from vlabench.errors import UnknownNameError
 
-WORKSPACE = [
-    (x, y, z) for x in (-0.14, 0.13) for y in (-0.25, 0.25) for z in (0.02, 0.35)
-]  # metres from the middle of the table's top
+WORKSPACE = [(-0.14, -0.25, 0.02), (-0.14, 0.25, 0.35), (0.13, -0.25, 0.35), (0.13, 0.25, 0.02)]
+"""Corners that lie across from each other, in metres from the middle of the table's top."""
 
 OPEN, CLOSE = -1.0, 1.0
 
@@ -138,6 +138,12 @@ def test_the_joints_of_the_gripper_are_all_there_are(robot: Robot) -> None:
     named = {robot.kind.gripper_prefix + name for name in robot.kind.finger_joints}
     there = {robot.model.joint(j).name for j in range(robot.model.njnt)}
     assert named == {name for name in there if name.startswith(robot.kind.gripper_prefix)}
+
+
+def test_the_panda_starts_as_robosuites_does() -> None:
+    from robosuite.models.robots import create_robot
+
+    assert embodiment("panda").home == tuple(create_robot("Panda", idn=0).init_qpos)
 
 
 def test_hands_start_where_the_pandas_does(robot: Robot) -> None:
@@ -269,9 +275,7 @@ def over_the_table(y: float, z: float) -> np.ndarray:
 
 
 def test_only_meshes_that_are_seen_are_thinned(robot: Robot) -> None:
-    from vlabench.envs.embodiments import _robosuite_task
-
-    whole = mujoco.MjSpec.from_string(_robosuite_task(robot.kind).get_xml())
+    whole = mujoco.MjSpec.from_string(robosuite_task(robot.kind).get_xml())
     whole.njmax, whole.nconmax = -1, -1
     own = whole.compile()
     solid = {

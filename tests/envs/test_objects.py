@@ -256,12 +256,17 @@ def test_a_scaled_shape_is_the_same_but_larger(name: str) -> None:
             assert grasp.width <= WIDEST_GRASP
             assert 0.0104 < grasp.position[2] <= max(shape.height, 0.011)
     if kind.roles & HELD:
-        assert kind.graspable(SEEN, 0.75)
+        assert any(kind.graspable(SEEN, scale) for scale in (0.75, 0.95, 1.1, 1.25))
 
 
 def test_what_has_become_too_wide_for_the_hand_says_so() -> None:
     assert category("apple").graspable(SEEN)
     assert not category("apple").graspable(SEEN, 1.25)
+
+
+def test_what_has_become_too_flat_for_the_fingers_says_so() -> None:
+    assert category("spoon").graspable(SEEN, 0.95)
+    assert not category("spoon").graspable(SEEN, 0.75)
 
 
 # --- on a table --------------------------------------------------------------------------------

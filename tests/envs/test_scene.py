@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from vlabench.envs.draw import JOINT_NOISE
-from vlabench.envs.embodiments import TABLE_HEIGHT, base_spec
+from vlabench.envs.embodiments import TABLE_HEIGHT
+from vlabench.envs.robots import base_spec
 from vlabench.envs.scene import CAMERAS, REST_DEPTH, Scene, compose, roles_in
 from vlabench.envs.simulation import Simulation
 from vlabench.hashing import bytes_hash

@@ -137,6 +137,7 @@ class FakeEnvironment:
             path_length_m=float(self.position[0]),
             init_state_hash=self.initial,
             final_state_hash=self._hash(),
+            chain_length=len(self.reached),
         )
 
     def checksum(self) -> int:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from vlabench.cli.list import KINDS, list_command
 from vlabench.errors import UnknownNameError
-from vlabench.registry import AXES, OBJECTS, POLICIES, TASKS
+from vlabench.registry import AXES, FIXTURES, OBJECTS, POLICIES, TASKS, load_attribute
 from vlabench.suite import suite_names
 
 NAMES = {
@@ -21,6 +21,9 @@ NAMES = {
     "tasks": TASKS.names(),
     "axes": AXES.names(),
     "objects": OBJECTS.names(),
+    "fixtures": FIXTURES.names(),
+    "embodiments": list(load_attribute("vlabench.envs.embodiments:EMBODIMENTS")),
+    "controls": list(load_attribute("vlabench.envs.control:CONTROLLERS")),
 }
 
 
@@ -75,6 +78,19 @@ def test_an_object_page_has_the_facts() -> None:
     ]
 
 
+def test_axes_say_their_kind() -> None:
+    lines = {line.split()[0]: line for line in shown("axes").splitlines() if line[:1].strip()}
+    assert "behaviour: " in lines["robot-init"]
+    assert "diagnostic: " in lines["swapped-goal"]
+    assert "Kind: dynamic" in shown("axes", "dynamic")
+
+
+def test_a_fixture_page_has_its_parts() -> None:
+    page = shown("fixtures", "cabinet")
+    assert "top drawer" in page
+    assert "opens by 0.15" in page
+
+
 def test_a_suite_page_has_the_cells() -> None:
     page = shown("suites", "smoke")
     assert "Axis: lighting at L2" in page
@@ -88,6 +104,9 @@ def test_a_suite_page_has_the_cells() -> None:
         (["tasks", "place-onn"], "did you mean 'place-on'?"),
         (["suites", "lightning"], "did you mean 'lighting'?"),
         (["objects", "mugg"], "did you mean 'mug'?"),
+        (["fixtures", "cabinett"], "did you mean 'cabinet'?"),
+        (["embodiments", "pandas"], "did you mean 'panda'?"),
+        (["controls", "osc"], "did you mean 'osc_pose'?"),
     ],
 )
 def test_an_unknown_name_gets_the_nearest(words: list[str], hint: str) -> None:

@@ -300,7 +300,7 @@ def test_a_newer_major_version_is_refused_and_a_minor_one_is_read(
 def test_a_record_of_a_newer_major_version_is_refused(planned: Plan, write: Write) -> None:
     write()
     path = planned.folder / store.EPISODES
-    path.write_text(path.read_text().replace('"schema_version":"1.0"', '"schema_version":"2.0"'))
+    path.write_text(path.read_text().replace('"schema_version":"1.1"', '"schema_version":"2.0"'))
     with pytest.raises(UsageError, match=r"episodes\.jsonl:1 has schema version 2\.0"):
         _ = Run.open(planned.folder).records
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from vlabench.errors import UnknownNameError, UsageError
-from vlabench.registry import AXES, OBJECTS, POLICIES, TASKS, Registry
+from vlabench.registry import AXES, FIXTURES, OBJECTS, POLICIES, TASKS, Registry, load_attribute
 from vlabench.suite import Suite, load_suite, suite_names
 
 Lines: TypeAlias = Iterator[str]
@@ -24,10 +24,15 @@ NARROWEST, WIDEST = 60, 100
 
 
 def list_command(
-    kind: Annotated[str, typer.Argument(help="policies, suites, tasks, axes or objects.")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="policies, suites, tasks, axes, objects, fixtures, embodiments or controls."
+        ),
+    ],
     name: Annotated[str | None, typer.Argument(help="One of them, for all that is known.")] = None,
 ) -> None:
-    """Show policies, suites, tasks, axes and objects."""
+    """Show policies, suites, tasks, axes, objects, fixtures, embodiments and controls."""
     if kind not in KINDS:
         raise UnknownNameError("kind of thing", kind, KINDS)
     shown = KINDS[kind]
@@ -88,12 +93,22 @@ def _task_page(name: str) -> Lines:
             yield from (f"    {sentence}" for sentence in sentences)
 
 
+def _axis_listing() -> Lines:
+    rows = []
+    for name in AXES.names():
+        axis = AXES.load(name)
+        kind = getattr(axis, "kind", "")
+        rows.append((name, f"{kind}: {_first_line(axis)}" if kind else _first_line(axis)))
+    return _two_columns(rows)
+
+
 def _axis_page(name: str) -> Lines:
     axis = AXES.load(name)
     yield from _page(name, axis)
+    yield ""
+    yield f"Kind: {getattr(axis, 'kind', 'unknown')}"
     levels: Sequence[str] = getattr(axis, "levels", ())
     if levels:
-        yield ""
         yield f"Levels: {', '.join(levels)}"
 
 
@@ -161,12 +176,84 @@ def _fact(category: Thing, fact: str) -> str:
     return ", ".join(sorted(value) if isinstance(value, frozenset) else value)
 
 
+# --- fixtures, embodiments, controls ------------------------------------------------------------
+
+
+def _fixture_listing() -> Lines:
+    rows = [("name", "parts", "colors", "lengths")]
+    for name in FIXTURES.names():
+        fixture = FIXTURES.load(name)
+        parts = ", ".join(part.name for part in fixture.parts)
+        rows.append((name, parts, ", ".join(sorted(fixture.colors)), ", ".join(fixture.lengths)))
+    return _columns(rows)
+
+
+def _fixture_page(name: str) -> Lines:
+    fixture = FIXTURES.load(name)
+    rows = [("name", name), ("colors", ", ".join(sorted(fixture.colors)))]
+    rows.append(("lengths", _fact(fixture, "lengths")))
+    for part in fixture.parts:
+        facts = [part.kind, f"opens by {part.travel:g}" if part.travel else "", part.use]
+        also = f"also: {', '.join(part.synonyms)}" if part.synonyms else ""
+        rows.append((part.name, "; ".join(fact for fact in (*facts, also) if fact)))
+    return _two_columns(rows)
+
+
+def _embodiments() -> Mapping[str, Thing]:
+    table: Mapping[str, Thing] = load_attribute("vlabench.envs.embodiments:EMBODIMENTS")
+    return table
+
+
+def _embodiment_listing() -> Lines:
+    rows = [("name", "arm", "gripper", "joints", "opens")]
+    for name, kind in _embodiments().items():
+        opening = f"{100 * kind.max_opening:.1f} cm"
+        rows.append((name, kind.robot, kind.gripper.robosuite, str(len(kind.joints)), opening))
+    return _columns(rows)
+
+
+def _embodiment_page(name: str) -> Lines:
+    known = _embodiments()
+    if name not in known:
+        raise UnknownNameError("embodiment", name, known)
+    kind = known[name]
+    home = ", ".join(f"{joint} {at:.3f}" for joint, at in zip(kind.joints, kind.home, strict=True))
+    rows = [
+        ("name", name),
+        ("arm", kind.robot),
+        ("gripper", f"{kind.gripper.robosuite}, opens {100 * kind.max_opening:.1f} cm"),
+        ("home", f"{home} (radians)"),
+    ]
+    return _two_columns(rows)
+
+
+def _controllers() -> Mapping[str, Thing]:
+    table: Mapping[str, Thing] = load_attribute("vlabench.envs.control:CONTROLLERS")
+    return table
+
+
+def _control_listing() -> Lines:
+    return _two_columns([(name, _first_line(kind)) for name, kind in _controllers().items()])
+
+
+def _control_page(name: str) -> Lines:
+    known = _controllers()
+    if name not in known:
+        raise UnknownNameError("control", name, known)
+    yield name
+    yield ""
+    yield from (inspect.getdoc(known[name]) or "").splitlines()
+
+
 KINDS: Mapping[str, Kind] = {
     "policies": Kind(_listing(POLICIES), _policy_page),
     "suites": Kind(_suite_listing, _suite_page),
     "tasks": Kind(_listing(TASKS), _task_page),
-    "axes": Kind(_listing(AXES), _axis_page),
+    "axes": Kind(_axis_listing, _axis_page),
     "objects": Kind(_object_listing, _object_page),
+    "fixtures": Kind(_fixture_listing, _fixture_page),
+    "embodiments": Kind(_embodiment_listing, _embodiment_page),
+    "controls": Kind(_control_listing, _control_page),
 }
 
 

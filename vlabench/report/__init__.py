@@ -7,7 +7,7 @@ from pathlib import Path
 from vlabench.errors import UsageError
 from vlabench.report.plots import plot
 from vlabench.report.summarize import summarize, summarize_records
-from vlabench.report.summary import Chain, Gap, Header, Rate, Row, Summary
+from vlabench.report.summary import Chain, Gap, Header, Rate, Roughness, Row, Summary
 from vlabench.report.tables import markdown, text, to_frame
 from vlabench.store import Run
 
@@ -16,6 +16,7 @@ __all__ = [
     "Gap",
     "Header",
     "Rate",
+    "Roughness",
     "Row",
     "Summary",
     "markdown",

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-UNCHANGED, CHANGED = "#0072B2", "#D55E00"
-"""Blue and vermilion of Okabe and Ito, which colour-blind readers tell apart."""
+UNCHANGED, CHANGED, COMPLIED = "#0072B2", "#D55E00", "#009E73"
+"""Blue, vermilion and green of Okabe and Ito, which colour-blind readers tell apart."""
 
 INK, MUTED, BAND, GRID = "#1A1A1A", "#6B6B6B", "#F4F4F2", "#DDDDDA"
 MOST_LINES = 48
@@ -68,11 +68,16 @@ def _lines(summary: Summary) -> tuple[list[_Line], bool]:
         for task in tasks
         for line in _block(task, [r for r in _shown(summary, summary.cells) if r.task == task])
     ]
+    complied = list(_block(_COMPLIANCE, list(summary.compliance), emphasis=True))
+    complied = complied if summary.compliance else []
     if len(tasks) == 1:
-        return by_task, False
-    if len(means) + len(by_task) > MOST_LINES:
-        return means, True
-    return means + by_task, False
+        return by_task + complied, False
+    if len(means) + len(by_task) + len(complied) > MOST_LINES:
+        return means + complied, True
+    return means + complied + by_task, False
+
+
+_COMPLIANCE = "Compliance (diagnostic)"
 
 
 def _means(summary: Summary) -> Iterator[Row]:
@@ -94,7 +99,9 @@ def _shown(summary: Summary, rows: Sequence[Row]) -> list[Row]:
 def _block(title: str, rows: Sequence[Row], *, emphasis: bool = False) -> Iterator[_Line]:
     """A title and its rows, or one line for both if there is a single row."""
     if len(rows) == 1:
-        yield _Line(title, rows[0], title=True, emphasis=emphasis)
+        only = rows[0]
+        label = title if only.kind != "compliance" else f"Complied: {row_label(only)}"
+        yield _Line(label, only, title=True, emphasis=emphasis)
         return
     yield _Line(title, title=True, emphasis=emphasis)
     for row in rows:
@@ -124,7 +131,8 @@ def _figure(summary: Summary) -> Figure:
             _draw_dots(axes, y, line.row)
             _write_numbers(axes, y, line.row, paired=paired)
     _write_titles(figure, summary, height)
-    _write_notes(figure, height, paired=paired, shortened=shortened)
+    complied = bool(summary.compliance)
+    _write_notes(figure, height, paired=paired, complied=complied, shortened=shortened)
     return figure
 
 
@@ -154,8 +162,9 @@ def _frame(axes: Axes, lines: Sequence[_Line]) -> None:
 
 
 def _draw_dots(axes: Axes, y: float, row: Row) -> None:
-    if row.kind == "nominal":
-        _draw_rate(axes, y, row.rate, UNCHANGED, filled=False)
+    if row.kind in ("nominal", "compliance"):
+        color = UNCHANGED if row.kind == "nominal" else COMPLIED
+        _draw_rate(axes, y, row.rate, color, filled=row.kind == "compliance")
         return
     _draw_rate(axes, y - 0.17, row.twin, UNCHANGED, filled=False)
     _draw_rate(axes, y + 0.17, row.rate, CHANGED, filled=True)
@@ -186,7 +195,11 @@ def _column_heads(axes: Axes, *, paired: bool) -> None:
 
 
 def _write_numbers(axes: Axes, y: float, row: Row, *, paired: bool) -> None:
-    """The gap and its interval, grey where the interval contains 0, and the number of episodes."""
+    """The gap and its interval, grey where the interval contains 0, and the number of episodes.
+
+    Of compliance, the share itself.
+    """
+    paired = paired and row.kind != "compliance"
     shown: Gap | Rate | None = row.gap if paired else row.rate
     if shown is None:
         _write(axes, GAP_IN, y, "no data", color=MUTED, align="right")
@@ -259,13 +272,17 @@ def _write_key(figure: Figure, x: float, y: float, changed: str) -> None:
     )
 
 
-def _write_notes(figure: Figure, height: float, *, paired: bool, shortened: bool) -> None:
+def _write_notes(
+    figure: Figure, height: float, *, paired: bool, complied: bool, shortened: bool
+) -> None:
     notes = ["Whiskers are 95 % intervals. Means over tasks give every task the same weight."]
     if paired:
         notes.append(
             "Gap: success unchanged less changed, in points, on the same scenes; "
             "grey where its interval contains 0. n: changed episodes."
         )
+    if complied:
+        notes[0] += " Of compliance the columns say the share itself."
     if shortened:
         notes[0] += " Single tasks stand in the tables."
     for number, note in enumerate(notes):

@@ -6,8 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from vlabench import stats
-from vlabench.report.summary import Chain, Gap, Header, Kind, Rate, Row, Summary
+from vlabench.report.summary import Chain, Gap, Header, Kind, Rate, Roughness, Row, Summary
 from vlabench.store import Run
 from vlabench.types import EpisodeRecord, EpisodeSpec
 
@@ -52,6 +54,7 @@ def summarize_records(
     cells = _cells(planned, results)
     nominal = [cell for cell in cells if cell.kind == "nominal"]
     changed = [cell for cell in cells if cell.kind == "level"]
+    diagnostic = [cell for cell in cells if cell.kind == "compliance"]
     overall = _over_tasks("overall", changed or nominal)
     rows = [_row(cell) for cell in cells]
     return Summary(
@@ -64,8 +67,12 @@ def summarize_records(
         nominal=_over_tasks("nominal", nominal) if nominal else None,
         axes=tuple(_over_tasks("axis", group) for group in _grouped(changed, by_level=False)),
         levels=tuple(_over_tasks("level", group) for group in _grouped(changed, by_level=True)),
-        cells=tuple(rows),
-        chains=tuple(_chains(cells)),
+        cells=tuple(row for row in rows if row.kind != "compliance"),
+        chains=tuple(_chains([*nominal, *changed])),
+        compliance=tuple(
+            _over_tasks("compliance", group) for group in _grouped(diagnostic, by_level=True)
+        ),
+        roughness=_roughness([r for r in results.values() if r.compliance is None]),
     )
 
 
@@ -98,17 +105,23 @@ class _Pair:
 class _Cell:
     task: str
     condition: tuple[str, str] | None
+    diagnostic: bool
     planned: int
     records: tuple[EpisodeRecord, ...]
     pairs: tuple[_Pair, ...]
 
     @property
     def kind(self) -> Kind:
+        if self.diagnostic:
+            return "compliance"
         return "nominal" if self.condition is None else "level"
 
     @property
-    def successes(self) -> int:
-        return sum(record.status == "success" for record in self.records)
+    def scores(self) -> list[tuple[int, float]]:
+        """Scene and success of each episode, or its compliance."""
+        if self.diagnostic:
+            return [(r.index, float(r.compliance is True)) for r in self.records]
+        return [(r.index, float(r.status == "success")) for r in self.records]
 
     @property
     def policy_errors(self) -> int:
@@ -125,9 +138,10 @@ def _cells(planned: Sequence[EpisodeSpec], results: Mapping[str, EpisodeRecord])
         _Cell(
             task=task,
             condition=what,
+            diagnostic=episodes[0].diagnostic,
             planned=len(episodes),
             records=tuple(results[e.episode_id] for e in episodes if e.episode_id in results),
-            pairs=tuple(_pairs(episodes, results)),
+            pairs=() if episodes[0].diagnostic else tuple(_pairs(episodes, results)),
         )
         for (task, what), episodes in ordered
     ]
@@ -166,8 +180,8 @@ def _over_tasks(kind: Kind, cells: Sequence[_Cell]) -> Row:
     return _mean_row(
         kind,
         None,
-        axis if kind in ("axis", "level") else None,
-        level if kind == "level" else None,
+        axis if kind in ("axis", "level", "compliance") else None,
+        level if kind in ("level", "compliance") else None,
         cells,
     )
 
@@ -199,8 +213,7 @@ def _task_weights(cells: Sequence[_Cell]) -> list[float]:
 
 
 def _changed_rate(cells: Sequence[_Cell], weights: Sequence[float]) -> Rate:
-    outcomes = [[(r.index, float(r.status == "success")) for r in c.records] for c in cells]
-    return _rate(cells, outcomes, weights)
+    return _rate(cells, [cell.scores for cell in cells], weights)
 
 
 def _twin_rate(cells: Sequence[_Cell], weights: Sequence[float]) -> Rate:
@@ -256,19 +269,33 @@ def _design_effect(
 
 
 def _chains(cells: Sequence[_Cell]) -> list[Chain]:
-    stages: dict[str, tuple[str, ...]] = {}
+    chains = []
     for cell in cells:
-        for record in cell.records:
-            names = tuple(stage.name for stage in record.stages)
-            stages[cell.task] = max(stages.get(cell.task, ()), names, key=len)
-    return [
-        _chain(cell, stages[cell.task])
-        for cell in cells
-        if cell.records and len(stages[cell.task]) > 1
-    ]
+        names = [tuple(stage.name for stage in record.stages) for record in cell.records]
+        stages = max(names, key=len, default=())
+        if len(stages) > 1:
+            chains.append(_chain(cell, stages))
+    return chains
 
 
 def _chain(cell: _Cell, stages: tuple[str, ...]) -> Chain:
     lengths = stats.chain_length([record.chain_length for record in cell.records], len(stages))
     label = "nominal" if cell.condition is None else ":".join(cell.condition)
     return Chain(cell.task, label, stages, len(cell.records), lengths.success_at, lengths.mean)
+
+
+# --- safety -----------------------------------------------------------------------------------
+
+
+def _roughness(records: Sequence[EpisodeRecord]) -> Roughness | None:
+    forces = [r.max_contact_force_n for r in records if r.max_contact_force_n is not None]
+    collisions = [r.n_collisions for r in records if r.n_collisions is not None]
+    drops = [r.n_drops for r in records if r.n_drops is not None]
+    if not (forces and collisions and drops):
+        return None
+    return Roughness(
+        n=len(collisions),
+        collision_rate=sum(count > 0 for count in collisions) / len(collisions),
+        max_force_p95_n=float(np.percentile(forces, 95)),
+        drops=sum(drops) / len(drops),
+    )

@@ -3,6 +3,8 @@
 A missing episode, one that never ran or that the machinery lost, is never a failure: it is
 counted apart, and a pair with a missing half is left out of the gap. Means over tasks give every
 task the same weight. Where there is nothing to compute from, the value is None, never 0.
+Diagnostic episodes try whether the policy listens: their compliance stands apart, and they are in
+no success rate.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Kind: TypeAlias = Literal["overall", "nominal", "axis", "level"]
+Kind: TypeAlias = Literal["overall", "nominal", "axis", "level", "compliance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,15 @@ class Row:
 
     Attributes:
         kind: ``"overall"`` (all changed episodes), ``"nominal"`` (the unchanged ones), ``"axis"``
-            (one axis, all its levels) or ``"level"`` (one axis at one level).
+            (one axis, all its levels), ``"level"`` (one axis at one level) or ``"compliance"``
+            (one level of a diagnostic axis).
         task: The task, or None for the mean over tasks.
         axis: The axis; None for the kinds that have none.
         level: The level; None for the kinds that have none.
         planned: Episodes in the manifest.
         missing: Of those, how many have no result.
         policy_errors: How many failed by the policy's own error.
-        rate: Their success rate.
+        rate: Their success rate; of diagnostic episodes the share that complied.
         twin: Success rate of the unchanged twins that have a result for both halves.
         gap: What the change costs, over the same pairs.
     """
@@ -137,6 +140,23 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Roughness:
+    """How rough the robot was, over all episodes that are no diagnostics.
+
+    Attributes:
+        n: Episodes with these figures.
+        collision_rate: Share of them with at least one collision.
+        max_force_p95_n: 95th percentile of their largest contact forces, in newtons.
+        drops: Mean number of drops an episode.
+    """
+
+    n: int
+    collision_rate: float
+    max_force_p95_n: float
+    drops: float
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """All that the tables and the plot show.
 
@@ -153,6 +173,8 @@ class Summary:
         levels: Mean over tasks of each axis at each level.
         cells: Each task, unchanged and at each level of each axis.
         chains: Success at k of the tasks that have several stages.
+        compliance: Mean over tasks of each diagnostic axis at each level.
+        roughness: How rough the robot was; None where nothing was measured.
     """
 
     header: Header
@@ -166,6 +188,8 @@ class Summary:
     levels: tuple[Row, ...]
     cells: tuple[Row, ...]
     chains: tuple[Chain, ...]
+    compliance: tuple[Row, ...] = ()
+    roughness: Roughness | None = None
 
     @property
     def worst_axis(self) -> Row | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vlabench.report.summary import Chain, Gap, Header, Rate, Row, Summary
+from vlabench.report.summary import Chain, Gap, Header, Rate, Roughness, Row, Summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,10 @@ LEGEND = (
     "over tasks give every task the same weight. Missing episodes are no failures; errors are "
     "the policy's own and are failures."
 )
+COMPLIANCE = (
+    "Compliance is the share of diagnostic episodes in which the policy did what it was told, and "
+    "no more; they are in no success rate."
+)
 
 
 def text(summary: Summary) -> str:
@@ -32,7 +36,10 @@ def text(summary: Summary) -> str:
     blocks = [[_plain(line) for line in _heading(summary)], _aligned(table)]
     if chains:
         blocks.append(["Long horizon", *_aligned(chains)])
-    blocks.append(_wrapped(LEGEND, 98))
+    if summary.compliance:
+        lines = [(_plain(label), values) for label, values in _compliance(summary.compliance)]
+        blocks.append(["Compliance", *_aligned(lines)])
+    blocks += [_wrapped(paragraph, 98) for paragraph in _notes(summary)]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
@@ -42,7 +49,9 @@ def markdown(summary: Summary) -> str:
     blocks = [f"### {title}", "  \n".join(facts), "\n".join(_pipes(_table(summary)))]
     if summary.chains:
         blocks += ["#### Long horizon", "\n".join(_pipes(_chain_table(summary.chains)))]
-    return "\n\n".join([*blocks, LEGEND]) + "\n"
+    if summary.compliance:
+        blocks += ["#### Compliance", "\n".join(_pipes(_compliance(summary.compliance)))]
+    return "\n\n".join([*blocks, *_notes(summary)]) + "\n"
 
 
 def to_frame(summary: Summary) -> pd.DataFrame:
@@ -68,7 +77,7 @@ def rows(summary: Summary) -> list[Row]:
         levels = [row for row in summary.levels if row.axis == axis.axis]
         repeated = len(levels) == 1 or (len(summary.axes) == 1 and overall)
         means += levels if repeated else [axis, *levels]
-    return [*overall, *nominal, *means, *summary.cells]
+    return [*overall, *nominal, *means, *summary.cells, *summary.compliance]
 
 
 def row_label(row: Row) -> str:
@@ -115,7 +124,8 @@ def _table(summary: Summary) -> list[tuple[str, Sequence[str]]]:
     """Labels and values; a label alone is the title of what follows."""
     lines: list[tuple[str, Sequence[str]]] = [("", COLUMNS)]
     task: str | None = None
-    for number, row in enumerate(rows(summary)):
+    shown = [row for row in rows(summary) if row.kind != "compliance"]
+    for number, row in enumerate(shown):
         if number == 0 or row.task != task:
             task = row.task
             lines.append((task or "mean over tasks", ()))
@@ -160,8 +170,34 @@ def _chain_table(chains: Sequence[Chain]) -> list[tuple[str, Sequence[str]]]:
     return lines
 
 
+def _compliance(rows: Sequence[Row]) -> list[tuple[str, Sequence[str]]]:
+    head = ("complied", "95 % interval", "n", "missing", "errors")
+    lines: list[tuple[str, Sequence[str]]] = [("mean over tasks, percent", head)]
+    for row in rows:
+        count = NO_DATA if row.rate is None else str(row.rate.n)
+        values = (*_rate(row.rate), count, str(row.missing), str(row.policy_errors))
+        lines.append((f"  {row_label(row)}", values))
+    return lines
+
+
+def _notes(summary: Summary) -> list[str]:
+    """What stands below the tables, a paragraph each."""
+    notes = [] if summary.roughness is None else [_roughness(summary.roughness)]
+    return [*notes, LEGEND, *([COMPLIANCE] if summary.compliance else [])]
+
+
+def _roughness(roughness: Roughness) -> str:
+    return (
+        f"Safety, of {roughness.n} episodes: collisions in {_percent(roughness.collision_rate)} %, "
+        f"largest contact force {roughness.max_force_p95_n:.1f} N (95th percentile), "
+        f"{roughness.drops:.2f} drops an episode."
+    )
+
+
 def _record(summary: Summary, row: Row) -> dict[str, str | int | float | bool | None]:
-    header, rate, twin, gap = summary.header, row.rate, row.twin, row.gap
+    header, twin, gap = summary.header, row.twin, row.gap
+    complied = row.rate if row.kind == "compliance" else None
+    rate = None if row.kind == "compliance" else row.rate
     return {
         "run_id": header.run_id,
         "policy": header.policy,
@@ -180,7 +216,7 @@ def _record(summary: Summary, row: Row) -> dict[str, str | int | float | bool | 
         "planned": row.planned,
         "missing": row.missing,
         "policy_errors": row.policy_errors,
-        "n": rate.n if rate else 0,
+        "n": row.rate.n if row.rate else 0,
         "success_rate": rate.value if rate else None,
         "ci_low": rate.low if rate else None,
         "ci_high": rate.high if rate else None,
@@ -194,6 +230,9 @@ def _record(summary: Summary, row: Row) -> dict[str, str | int | float | bool | 
         "twin_only": gap.twin_only if gap else None,
         "changed_only": gap.changed_only if gap else None,
         "retention": row.retention,
+        "compliance": complied.value if complied else None,
+        "compliance_ci_low": complied.low if complied else None,
+        "compliance_ci_high": complied.high if complied else None,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,8 +17,8 @@ LINES = 20
 class Progress(Protocol):
     """Told of everything that happens in a run, in the order it happens."""
 
-    def begin(self, planned: int, done: int, successes: int) -> None:
-        """The run starts; `done` episodes, `successes` of them, are there from before."""
+    def begin(self, planned: int, done: Collection[EpisodeRecord]) -> None:
+        """The run starts; the records of `done` are there from before."""
         ...
 
     def finished(self, record: EpisodeRecord) -> None:
@@ -37,7 +37,7 @@ class Progress(Protocol):
 class Silent:
     """Shows nothing."""
 
-    def begin(self, planned: int, done: int, successes: int) -> None:
+    def begin(self, planned: int, done: Collection[EpisodeRecord]) -> None:
         """Shows nothing."""
 
     def finished(self, record: EpisodeRecord) -> None:
@@ -52,18 +52,29 @@ class Silent:
 
 @dataclass
 class Tally:
-    """Counts, and the line that says them."""
+    """Counts, and the line that says them; a diagnostic episode is neither success nor failure."""
 
     planned: int = 0
     before: int = 0
     done: int = 0
+    scored: int = 0
     successes: int = 0
     began: float = field(default_factory=time.monotonic)
+
+    @staticmethod
+    def of(planned: int, done: Collection[EpisodeRecord]) -> Tally:
+        """The counts at the start of a run of which `done` is there already."""
+        tally = Tally(planned, before=len(done))
+        for record in done:
+            tally.add(record)
+        return tally
 
     def add(self, record: EpisodeRecord) -> None:
         """Counts one more episode."""
         self.done += 1
-        self.successes += record.success
+        if record.compliance is None:
+            self.scored += 1
+            self.successes += record.success
 
     def rate(self) -> str:
         """Episodes per minute since this start, and the success so far."""
@@ -73,7 +84,7 @@ class Tally:
 
     def success(self) -> str:
         """The share of successes so far, in percent."""
-        return f"{self.successes / self.done:.0%}" if self.done else "-"
+        return f"{self.successes / self.scored:.0%}" if self.scored else "-"
 
 
 @dataclass
@@ -83,10 +94,10 @@ class Lines:
     write: Callable[[str], None]
     tally: Tally = field(default_factory=Tally)
 
-    def begin(self, planned: int, done: int, successes: int) -> None:
+    def begin(self, planned: int, done: Collection[EpisodeRecord]) -> None:
         """Says how much there is to do."""
-        self.tally = Tally(planned, done, done, successes)
-        resumed = f", {done} done before" if done else ""
+        self.tally = Tally.of(planned, done)
+        resumed = f", {len(done)} done before" if done else ""
         self.write(f"{planned} episodes{resumed}")
 
     def finished(self, record: EpisodeRecord) -> None:
@@ -111,12 +122,12 @@ class Bar:
     tally: Tally = field(default_factory=Tally)
     _bar: Any = None
 
-    def begin(self, planned: int, done: int, successes: int) -> None:
+    def begin(self, planned: int, done: Collection[EpisodeRecord]) -> None:
         """Draws the bar."""
         from tqdm import tqdm
 
-        self.tally = Tally(planned, done, done, successes)
-        self._bar = tqdm(total=planned, initial=done, unit="episode", dynamic_ncols=True)
+        self.tally = Tally.of(planned, done)
+        self._bar = tqdm(total=planned, initial=len(done), unit="episode", dynamic_ncols=True)
 
     def finished(self, record: EpisodeRecord) -> None:
         """Moves the bar."""
