@@ -114,10 +114,10 @@ def _episodes(count: int) -> Iterator[Episode]:
         yield from (Episode(name, (), index) for index in range(count))
     for name in AXES.names():
         axis: Axis = AXES.load(name)()
-        tasks = [t for t in TASKS.names() if axis.applies(task(t))]
-        if axis.kind == "diagnostic" or not tasks:
+        if axis.kind == "diagnostic":
             continue
         for number, level in enumerate(axis.levels):
+            tasks = [t for t in TASKS.names() if level in axis.levels_of(task(t))]
             for k in range(count):
                 turn = tasks[(k + number * count) % len(tasks)]
                 yield Episode(turn, (Change(name, level),), 1000 + k)

@@ -4,7 +4,7 @@
 
 ``docs/scenes.png``: every task as the policy sees it, and below it the same episode with one thing
 changed. ``docs/objects.png``: every category of object. ``docs/fixtures.png``:
-every fixture.
+every fixture. ``docs/axes-visual.jpg``: every visual axis, nominal and at each level.
 """
 
 from __future__ import annotations
@@ -28,12 +28,23 @@ from vlabench.envs.objects.geometry import about_z, steady
 from vlabench.envs.rendering import Renderer
 from vlabench.envs.scene import CAMERAS
 from vlabench.envs.world import TabletopWorld, instruction
-from vlabench.registry import FIXTURES, OBJECTS
+from vlabench.registry import AXES, FIXTURES, OBJECTS
 from vlabench.types import Change, EpisodeSpec, Json
 
 HERE = Path(__file__).parent
 PIXELS = 512
 PORTRAIT = 256
+AXIS_SCENE = ("place-in", 4)
+AXIS_SCENES = {
+    "confusable-distractors": ("place-on", 5),
+    "object-appearance": ("place-in", 5),
+    "noise-gaussian": ("stack", 1),
+    "noise-occlusion": ("stack", 3),
+    "lighting": ("stack", 2),
+    "distractors": ("store-in-drawer", 1),
+}
+"""Task and index of the episode that shows an axis."""
+
 SCENES = [
     ("place-on", 4, Change("unseen-instances", "L1")),
     ("place-in", 6, Change("unseen-categories", "L1")),
@@ -48,6 +59,7 @@ def main() -> None:
     scenes()
     objects()
     fixtures()
+    visual_axes()
 
 
 def scenes() -> None:
@@ -109,11 +121,31 @@ def fixtures() -> None:
     figure.savefig(HERE / "fixtures.png", dpi=100)
 
 
+def visual_axes() -> None:
+    """A nominal episode for every visual axis, and the same one at each level."""
+    names = [name for name in AXES.names() if AXES.load(name).kind == "visual"]
+    columns = 1 + max(len(AXES.load(name).levels) for name in names)
+    figure, panels = plt.subplots(len(names), columns, figsize=(2.6 * columns, 2.75 * len(names)))
+    world = TabletopWorld()
+    for row, name in enumerate(names):
+        task, index = AXIS_SCENES.get(name, AXIS_SCENE)
+        for panel, level in zip_longest(panels[row], ["nominal", *AXES.load(name).levels]):
+            panel.axis("off")
+            if level is not None:
+                changes = () if level == "nominal" else (Change(name, level),)
+                drawn = world.draw(task, changes, seed=0, index=index)
+                panel.imshow(look(task, dict(drawn.factors)))
+                panel.set_title(f"{name}  {level}" if changes else name, fontsize=9)
+    figure.tight_layout(pad=0.4)
+    figure.savefig(HERE / "axes-visual.jpg", dpi=100, pil_kwargs={"quality": 88})
+
+
 def portrait(renderer: Renderer, kind: Category) -> npt.NDArray[np.uint8]:
     """A category by itself on a wooden top, seen from close by."""
     shape = kind.shape([0.5] * 4)
-    size = max(0.68 * shape.height, 1.05 * shape.radius, 0.036)
-    spec = studio(3.4 * size, shape.height * 0.45)
+    top = max(float(visual.mesh.vertices[:, 2].max()) for visual in shape.visuals)
+    size = max(0.68 * top, 1.05 * shape.radius, 0.036)
+    spec = studio(3.4 * size, top * 0.45)
     body = spec.worldbody.add_body(quat=steady(about_z(-0.6)))
     for index, visual in enumerate(shape.visuals):
         color = kind.rgb(kind.colors[0]) if visual.slot == "main" else kind.trim[visual.slot]
@@ -164,12 +196,12 @@ def studio(away: float, level: float) -> mujoco.MjSpec:
     spec.visual.headlight.diffuse = [0.22] * 3
     spec.visual.map.znear, spec.visual.map.zfar, spec.stat.extent = 0.01, 20.0, 1.0
     spec.visual.map.shadowclip, spec.visual.quality.shadowsize = 0.4, 2048
-    top = add_material(spec, "top", (0.72, 0.6, 0.46), FINISHES["wood"], texture="grain")
+    wood = add_material(spec, "wood", (0.72, 0.6, 0.46), FINISHES["wood"], texture="grain")
     spec.worldbody.add_geom(
         type=mujoco.mjtGeom.mjGEOM_BOX,
         size=[1.0, 1.0, 0.05],
         pos=[0.0, 0.0, -0.05],
-        material=top,
+        material=wood,
         group=1,
     )
     return spec

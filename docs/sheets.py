@@ -35,8 +35,9 @@ Frame = npt.NDArray[np.uint8]
 
 PICTURED: Mapping[str, tuple[str, int]] = {
     "articulation": ("open-drawer", 1),
-    "fixture": ("open-drawer", 0),
+    "embodiment": ("place-in", 2),
     "horizon": ("errands", 0),
+    "dynamic": ("place-in", 4),
 }
 """Axis to the task and index that show it; the first task that it applies to for the others."""
 
@@ -89,7 +90,7 @@ def row_of(name: str) -> list[Shot]:
     chosen, index = PICTURED.get(name, (applies[0], 2))
     twin = draw(chosen, (), index)
     row = [Shot(look(twin), f"{name}: twin", twin.instruction)]
-    for level in axis.levels:
+    for level in axis.levels_of(task(chosen)):
         episode = draw(chosen, (Change(name, level),), index)
         frame, said = look(episode), episode.instruction or "(nothing)"
         if axis.kind == "dynamic":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,9 @@ EMBODIMENT = "panda"
 REACH: Area = ((-0.14, 0.13), (-0.25, 0.25))
 """Where objects are put: the range of x and of y. Nearer to the robot its elbow meets its limit,
 further away its arm is stretched."""
+
+BASE_X, FARTHEST = -0.56, 0.735
+"""Metres: where the robot's base is in x, and how far from it the hand still reaches the table."""
 
 GAP = 0.02
 """Metres between the discs of two roles, so that a hand fits."""
@@ -203,6 +206,16 @@ def standing(
     ]
 
 
+def as_they_are(factors: Mapping[str, Json], known: Mapping[str, Disc]) -> dict[str, Disc]:
+    """The `known` discs no wider than what fills them: for a table with no room left otherwise."""
+    narrow = dict(known)
+    for role in known.keys() & set(roles_in(factors)):
+        if not factors.get(f"{role}.lying", False):
+            width = min(known[role].clearance, measured(role, factors).clearance)
+            narrow[role] = replace(known[role], clearance=width)
+    return narrow
+
+
 def extra_role(number: int) -> str:
     """The name of something that an axis adds to a scene, counted from 1."""
     return f"{_EXTRA}{number}"
@@ -230,13 +243,19 @@ def reach(task: Task) -> Area:
     return _common([area[0] for area in areas]), _common([area[1] for area in areas])
 
 
+def within(place: tuple[float, float], area: Area, slack: float = 0.0) -> bool:
+    """Whether a place is in an area, or at most `slack` metres beside it, and can be reached."""
+    (near, far), (right, left) = area
+    x, y = place
+    inside = near - slack <= x <= far + slack and right - slack <= y <= left + slack
+    return inside and math.hypot(x - BASE_X, y) < FARTHEST + slack
+
+
 def _common(intervals: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return max(low for low, _ in intervals), min(high for _, high in intervals)
 
 
-def hides(
-    front: tuple[float, float], behind: tuple[float, float], eye: Sequence[float]
-) -> bool:
+def hides(front: tuple[float, float], behind: tuple[float, float], eye: Sequence[float]) -> bool:
     """Whether what stands at `front` is in the line of sight from `eye` to `behind`."""
     dx, dy = eye[0] - behind[0], eye[1] - behind[1]
     length = math.hypot(dx, dy)
@@ -258,8 +277,7 @@ def _places(task: Task, cast: Mapping[str, str], rng: np.random.Generator) -> di
                     place = _beside(rooms[name], cast, placed, wanted)
                 else:
                     place = (uniform(rng, near, far), uniform(rng, right, left))
-                inside = near <= place[0] <= far and right <= place[1] <= left
-                if inside and fits(place, disc, around):
+                if within(place, reach(task)) and fits(place, disc, around):
                     placed[name] = place
                     break
             else:

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import mujoco
 
@@ -48,6 +49,14 @@ GAP = 0.005
 """Metres that a sliding thing keeps from others."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewInstruction:
+    """Another goal of the same scene: its cast, and what the policy is told."""
+
+    cast: Mapping[str, str]
+    sentence: str
+
+
 class Timeline:
     """The events of one episode.
 
@@ -67,16 +76,19 @@ class Timeline:
             "move": self._slide,
             "instruction": self._ask,
         }
+        self._asked: NewInstruction | None = None
         self.happened: tuple[Event, ...] = ()
-        self.asked: Mapping[str, Json] | None = None
-        """The last new instruction, with its ``cast`` and ``sentence``."""
 
-    def update(self, data: mujoco.MjData, step: int) -> bool:
-        """Lets happen what is due after control step `step`; True if something else is asked."""
+    def update(self, data: mujoco.MjData, step: int) -> NewInstruction | None:
+        """Lets happen what is due after control step `step`.
+
+        Returns:
+            What is asked for from now on; None if that has not changed.
+        """
         if not (self._waiting or self._going_on):
-            return False
+            return None
         hand = data.site_xpos[self._site].tolist()
-        before = self.asked
+        self._asked = None
         due = [e for e in self._waiting if step >= EARLIEST and self._is_due(e, data, hand)]
         for event in due:
             self._waiting.remove(event)
@@ -88,7 +100,7 @@ class Timeline:
         self._going_on = [slide for slide in self._going_on if slide.steps_left]
         if due:
             mujoco.mj_camlight(self._scene.model, data)
-        return self.asked is not before
+        return self._asked
 
     def _is_due(
         self, event: Mapping[str, Json], data: mujoco.MjData, hand: Sequence[float]
@@ -127,7 +139,7 @@ class Timeline:
         return f"the {what} begins to slide"
 
     def _ask(self, cast: Mapping[str, str], sentence: str) -> str:
-        self.asked = {"cast": cast, "sentence": sentence}
+        self._asked = NewInstruction(cast, sentence)
         return f"a new instruction: {sentence}"
 
 
@@ -235,4 +247,5 @@ def _geoms(scene: Scene, name: str) -> frozenset[int]:
     owner = scene.parts[name].fixture
     model = scene.model
     root = model.body(owner).id
-    return frozenset(g for g in range(model.ngeom) if model.body_rootid[model.geom_bodyid[g]] == root)
+    roots = model.body_rootid[model.geom_bodyid].tolist()
+    return frozenset(geom for geom, top in enumerate(roots) if top == root)

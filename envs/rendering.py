@@ -137,9 +137,9 @@ class Renderer:
 
 
 def _backdrop(model: mujoco.MjModel) -> frozenset[int]:
-    """The geoms of walls and floor."""
-    names = {background.WALL, background.FLOOR}
-    materials = {m for m in range(model.nmat) if model.material(m).name in names}
+    """The geoms of walls and floor, if there are any."""
+    kind, names = mujoco.mjtObj.mjOBJ_MATERIAL, (background.WALL, background.FLOOR)
+    materials = {mujoco.mj_name2id(model, kind, name) for name in names} - {-1}
     return frozenset(g for g in range(model.ngeom) if int(model.geom_matid[g]) in materials)
 
 

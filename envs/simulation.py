@@ -14,7 +14,7 @@ from vlabench.contract.specs import CameraSpec, EnvSpec
 from vlabench.envs.arm import ArmModel
 from vlabench.envs.axes import sensor_noise
 from vlabench.envs.control import controller
-from vlabench.envs.events import Timeline
+from vlabench.envs.events import NewInstruction, Timeline
 from vlabench.envs.profile import CONTROL_HZ, OSC_POSE, VERSION, env_spec
 from vlabench.envs.progress import Progress
 from vlabench.envs.rendering import Renderer
@@ -115,8 +115,9 @@ class Simulation:
         self._hand = hand
         self.progress.update(self.data, self.steps)
         self._safety.update(self.data)
-        if self._timeline.update(self.data, self.steps):
-            self._ask_otherwise()
+        asked = self._timeline.update(self.data, self.steps)
+        if asked is not None:
+            self._ask(asked)
         met = self.progress.success and self._diagnostic not in _TO_THE_END
         return met or self.steps >= self.episode.horizon
 
@@ -152,14 +153,12 @@ class Simulation:
             role: sensor_noise.apply(frame, noise, role, self.steps) for role, frame in seen.items()
         }
 
-    def _ask_otherwise(self) -> None:
+    def _ask(self, asked: NewInstruction) -> None:
         """Another goal of the same scene counts from now on."""
-        asked = self._timeline.asked
-        assert asked is not None
-        stages = self.task.asked({**self.episode.factors, "cast": asked["cast"]})
+        stages = self.task.asked({**self.episode.factors, "cast": asked.cast})
         self.progress.ask(stages)
         self._safety.ask(stages)
-        self.instruction = asked["sentence"]
+        self.instruction = asked.sentence
 
     def _compliance(self) -> bool | None:
         """Whether the robot has done what a diagnostic instruction asks for, and no more."""

@@ -45,14 +45,11 @@ class Articulation(Axis):
 
     def applies(self, task: Task) -> bool:
         """Only where something is opened, closed or turned."""
-        return _goal(task) is not None
+        return bool(_goals(task))
 
     def factors(self, task: Task) -> frozenset[str]:
         """The parts of the fixtures that the part may belong to."""
-        goal = _goal(task)
-        if goal is None:
-            return frozenset()
-        argument = goal.arguments[0]
+        argument = _goals(task)[0].arguments[0]
         names = task.choices.get(argument, (argument,))
         return frozenset(f"{_owner(task, name).name}.parts" for name in names)
 
@@ -60,18 +57,18 @@ class Articulation(Axis):
         self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
     ) -> dict[str, Json]:
         """A start from the ring of `level` for the part that the goal speaks of."""
-        goal = _goal(task)
-        assert goal is not None
-        part = goal.cast(nominal["cast"]).arguments[0]
+        goal = _goals(task)[0].cast(nominal["cast"])
+        part = goal.arguments[0]
         factor = f"{_owner(task, part).name}.parts"
         share = _LEVELS[level].draw(rng)
         start = round(1.0 - share, DECIMALS) if goal.predicate == "closed" else share
         return {factor: {**nominal[factor], part: start}}
 
 
-def _goal(task: Task) -> Goal | None:
+def _goals(task: Task) -> list[Goal]:
+    """Those that speak of a joint, in the order of the task."""
     goals = (goal for stage in task.stages for goal in stage.goals)
-    return next((goal for goal in goals if goal.predicate in _MOVING), None)
+    return [goal for goal in goals if goal.predicate in _MOVING]
 
 
 def _owner(task: Task, part: str) -> Fixture:

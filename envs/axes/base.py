@@ -13,7 +13,8 @@ from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from vlabench.envs.tasks.base import Task
+from vlabench.envs.tasks.base import Role, Task
+from vlabench.errors import UsageError
 from vlabench.seeding import uniform
 from vlabench.types import Json
 
@@ -64,6 +65,17 @@ class Axis(abc.ABC):
         self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
     ) -> dict[str, Json]:
         """New values for some of its factors; `nominal` has the twin's values of all factors."""
+
+
+def handled(task: Task) -> Role:
+    """The role that the first such goal wants somewhere else.
+
+    Raises:
+        UsageError: If the task moves no object.
+    """
+    if task.handled is None:
+        raise UsageError(f"The task {task.name!r} moves no object; take an axis that applies.")
+    return task.handled
 
 
 @dataclass(frozen=True, slots=True)

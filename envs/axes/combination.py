@@ -49,7 +49,9 @@ class Combination(Axis):
 
     def factors(self, task: Task) -> frozenset[str]:
         """What was taken, and all that the pool may change."""
-        own = (factor for entry in _entries(task) for axis in entry for factor in axis.factors(task))
+        own = (
+            factor for entry in _entries(task) for axis in entry for factor in axis.factors(task)
+        )
         return frozenset({FACTOR, *own})
 
     def draw(
@@ -65,10 +67,17 @@ class Combination(Axis):
         drawn: dict[str, Json] = {
             FACTOR: sorted(str(Change(axis.name, mild)) for axis, mild in changes.items())
         }
-        for axis, mild in sorted(changes.items(), key=lambda c: (ORDER.index(c[0].kind), c[0].name)):
+        for axis, mild in sorted(
+            changes.items(), key=lambda c: (ORDER.index(c[0].kind), c[0].name)
+        ):
             own = stream("combination", seed, axis.name, mild)
             drawn |= axis.draw(task, {**nominal, **drawn}, mild, own)
         return drawn
+
+
+def _turn(change: tuple[Axis, str]) -> tuple[int, str]:
+    """When a change is made among others."""
+    return ORDER.index(change[0].kind), change[0].name
 
 
 def _entries(task: Task) -> list[list[Axis]]:

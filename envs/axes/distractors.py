@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import TypeAlias
 
 import mujoco
@@ -252,7 +252,7 @@ class _Rectangle:
         return math.hypot(out, aside) <= distance
 
 
-@cache
+@lru_cache(maxsize=64)
 def _footprint(name: str, coordinates: tuple[float, ...]) -> tuple[float, float, float, float]:
     """What a fixture covers of the table, closed and open: its range of x and y, in its frame."""
     kind = fixture(name)

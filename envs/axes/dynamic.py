@@ -24,11 +24,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from vlabench.envs.axes.base import Axis, Ring, TwoRings
-from vlabench.envs.draw import discs, fits, reach, standing
+from vlabench.envs.axes.base import Axis, Ring, TwoRings, handled
+from vlabench.envs.draw import as_they_are, discs, fits, reach, standing, within
 from vlabench.envs.fixtures.base import fixture
 from vlabench.envs.tasks.base import Goal, Task
 from vlabench.envs.world import instruction
@@ -42,6 +43,9 @@ SHIFT = Ring(0.05, 0.1)
 NUDGE = TwoRings(Ring(-6.0, -3.0), Ring(3.0, 6.0))
 BRIGHTNESS = TwoRings(Ring(0.3, 0.5), Ring(1.6, 2.2))
 WARMTH = TwoRings(Ring(-0.6, -0.3), Ring(0.3, 0.6))
+
+SLACK = 0.04
+"""Metres by which a thing may at last slide out of the area in which things start."""
 
 _TRIES = 2000
 
@@ -83,12 +87,11 @@ class Dynamic(Axis):
         elif level == "instruction":
             event["do"] = _another_goal(task, nominal, rng)
         else:
-            what = _object(task) if level == "object" else _target(task)
-            assert what is not None
+            what = (_object(task) if level == "object" else _target(task)) or ""
             what = nominal["cast"].get(what, what)
             event["near"] = what
             if level == "target":
-                event["touching"] = _object(task)
+                event["touching"] = handled(task).name
             to = _free_place(task, nominal, _placed_as(task, what), rng)
             event["do"] = {"kind": "move", "what": what, "to": to}
         return {FACTOR: [event]}
@@ -122,13 +125,14 @@ def _target(task: Task) -> str | None:
     free = {role.name for role in task.roles if role.on is None and role.name not in carrying}
     kinds = map(fixture, task.fixtures)
     free |= {part.name for kind in kinds if kind.stand is None for part in kind.parts}
-    return next((a for a in goal.arguments[:0:-1] if free.issuperset(task.choices.get(a, (a,)))), None)
+    places = (a for a in reversed(goal.arguments[1:]) if free >= set(task.choices.get(a, (a,))))
+    return next(places, None)
 
 
 def _placed_as(task: Task, name: str) -> str:
     """What the factors call the place of an object, or of a part of a fixture."""
-    owners = (kind.name for kind in map(fixture, task.fixtures) for p in kind.parts if p.name == name)
-    return next(owners, name)
+    kinds = map(fixture, task.fixtures)
+    return next((kind.name for kind in kinds for p in kind.parts if p.name == name), name)
 
 
 def _free_place(
@@ -140,18 +144,18 @@ def _free_place(
         AssertionError: If there is none.
     """
     x, y, _ = factors[f"{name}.pose"]
-    known = discs(task)
-    others = standing(factors, known, without=name)
-    (near, far), (right, left) = reach(task)
+    known = as_they_are(factors, discs(task))
+    disc, others = known[name], standing(factors, known, without=name)
     for attempt in range(_TRIES):
-        slack = 0.04 * attempt / _TRIES
+        if attempt == _TRIES // 2:  # rather out of sight than not at all
+            disc = replace(disc, tall=False, shown=False)
+            others = [(at, replace(other, tall=False, shown=False)) for at, other in others]
+        slack = SLACK * attempt / _TRIES
         angle, shift = uniform(rng, 0.0, 2 * math.pi), SHIFT.draw(rng)
         place = (x + shift * math.cos(angle), y + shift * math.sin(angle))
-        inside = (
-            near - slack <= place[0] <= far + slack and right - slack <= place[1] <= left + slack
-        )
+        inside = within(place, reach(task), slack)
         half_way = ((x + place[0]) / 2, (y + place[1]) / 2)
-        if inside and all(fits(at, known[name], others) for at in (half_way, place)):
+        if inside and all(fits(at, disc, others) for at in (half_way, place)):
             return [round(v, DECIMALS) for v in place]
     raise AssertionError(f"no room for the {name} of {task.name} to slide")
 

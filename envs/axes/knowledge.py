@@ -52,8 +52,12 @@ def known_as(role: str, factors: Mapping[str, Json]) -> list[str]:
     thing = next(thing for thing in scene if thing.name == role)
     if thing.kind is None:
         raise AssertionError(f"{role} is no object")
-    added = next(_distinctions(thing, rivals(thing, scene)))
-    return sorted(added.format(known) for known in thing.kind.knowledge)
+    for added in _distinctions(thing, rivals(thing, scene)):
+        before = {*added.partition("{}")[0].split()}
+        told = [known for known in thing.kind.knowledge if before.isdisjoint(known.split())]
+        if told:
+            return sorted(added.format(known) for known in told)
+    raise AssertionError(f"nothing that is known of the {role} fits it alone")
 
 
 def rivals(thing: Thing, scene: Sequence[Thing]) -> list[Thing]:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlabench.envs.axes.base import Axis, Ring
-from vlabench.envs.draw import discs, fits, reach, standing
+from vlabench.envs.draw import as_they_are, discs, fits, reach, standing, within
 from vlabench.envs.fixtures.base import Fixture, Stand, fixture
 from vlabench.envs.tasks.base import Task
 from vlabench.seeding import DECIMALS, uniform
@@ -90,7 +90,8 @@ class ObjectPose(Axis):
 
 
 _SLACKS = (0.0, 0.02, 0.04, 0.08)
-"""Metres by which the area may be left where the scene is too full inside it."""
+"""Metres by which the area may be left where the scene is too full inside it; things then count as
+wide as they are, not as their roles may be."""
 
 
 def _moved(
@@ -105,17 +106,14 @@ def _moved(
     turn = rings.turn.draw(rng) * _sign(rng)
     known = discs(task)
     others = standing(nominal, known, without=name)
-    (left, right), (near, far) = reach(task)
     for slack in _SLACKS:
         for _ in range(200):
             angle, shift = uniform(rng, 0.0, 2 * math.pi), rings.shift.draw(rng)
             place = (x + shift * math.cos(angle), y + shift * math.sin(angle))
-            inside = (
-                left - slack <= place[0] <= right + slack
-                and near - slack <= place[1] <= far + slack
-            )
-            if inside and fits(place, known[name], others):
+            if within(place, reach(task), slack) and fits(place, known[name], others):
                 return [round(v, DECIMALS) for v in (*place, yaw + turn)]
+        known = as_they_are(nominal, known)
+        others = standing(nominal, known, without=name)
     raise AssertionError(f"no room to move the {name} of {task.name}")
 
 

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vlabench.envs.axes.base import Axis, Ring, TwoRings
+from vlabench.envs.axes.base import Axis, Ring, TwoRings, handled
 from vlabench.envs.draw import GAP
 from vlabench.envs.objects.catalog import category
 from vlabench.envs.tasks.base import Role, Task
@@ -49,15 +49,13 @@ class ObjectScale(Axis):
 
     def factors(self, task: Task) -> frozenset[str]:
         """One size."""
-        assert task.handled is not None
-        return frozenset({f"{task.handled.name}.scale"})
+        return frozenset({f"{handled(task).name}.scale"})
 
     def draw(
         self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
     ) -> dict[str, Json]:
         """A size from the ring of `level` at which it can be handled."""
-        role = task.handled
-        assert role is not None
+        role = handled(task)
         for _ in range(_TRIES):
             scale = _LEVELS[level].draw(rng)
             if _can_be_handled(role, nominal, scale):

@@ -57,7 +57,7 @@ TABLES: Mapping[str, Mapping[str, Surface]] = {
     "L2": {
         "concrete": Surface("concrete", (0.34, 0.34, 0.34), (0.62, 0.61, 0.59)),
         "cork": Surface("cork", (0.42, 0.27, 0.14), (0.78, 0.58, 0.37), repeat=2.0),
-        "granite": Surface("speckle", (0.12, 0.13, 0.15), (0.52, 0.53, 0.55), "ceramic", 2.0),
+        "granite": Surface("speckle", (0.12, 0.13, 0.15), (0.52, 0.53, 0.55), "ceramic", 4.0),
         "linen": Surface("fabric", (0.38, 0.46, 0.56), (0.66, 0.74, 0.8), "foam", 3.0),
         "marble": Surface("marble", (0.4, 0.42, 0.44), (0.84, 0.83, 0.81), "ceramic"),
         "steel": Surface("brushed", (0.4, 0.42, 0.45), (0.66, 0.68, 0.7), "metal"),

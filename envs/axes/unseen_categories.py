@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vlabench.envs.axes.base import Axis
+from vlabench.envs.axes.base import Axis, handled
 from vlabench.envs.draw import draw_category, draw_color
+from vlabench.envs.objects.catalog import categories, category
 from vlabench.envs.tasks.base import Task
 from vlabench.types import Json
 
@@ -25,21 +26,23 @@ class UnseenCategories(Axis):
     levels = ("L1",)
 
     def applies(self, task: Task) -> bool:
-        """Only where an object is moved."""
-        return task.handled is not None
+        """Only where an object is moved that a held-out category can play."""
+        role = task.handled
+        return role is not None and any(
+            role.super_category in {None, category(name).super_category}
+            for name in categories(role.kind, "unseen")
+        )
 
     def factors(self, task: Task) -> frozenset[str]:
         """What the object is, and its colour."""
-        assert task.handled is not None
-        name = task.handled.name
+        name = handled(task).name
         return frozenset({f"{name}.category", f"{name}.color"})
 
     def draw(
         self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
     ) -> dict[str, Json]:
         """A held-out category that can play the object's role, in one of its colours."""
-        role = task.handled
-        assert role is not None
+        role = handled(task)
         what, color = f"{role.name}.category", f"{role.name}.color"
         drawn = {what: draw_category(task, role, nominal, rng, unseen=True)}
         drawn[color] = draw_color(role.name, {**nominal, **drawn}, rng)

@@ -36,6 +36,7 @@ class Thing:
         colour: Its name.
         kind: Its category; None for a fixture.
         shape: Coordinates of the instance; empty for a fixture.
+        clad: Whether it is made of something else than its category is.
         lying: Whether it is on its side.
         on: The thing that carries it; empty for the table.
         placed: Whether it stands among the objects, as all but the large fixtures do.
@@ -48,6 +49,7 @@ class Thing:
     colour: str
     kind: Category | None = None
     shape: tuple[float, ...] = ()
+    clad: bool = False
     lying: bool = False
     on: str = ""
     placed: bool = True
@@ -178,6 +180,7 @@ def _object(role: str, factors: Mapping[str, Json]) -> Thing:
         colour=colour,
         kind=kind,
         shape=tuple(factors[f"{role}.shape"]),
+        clad=f"{role}.material" in factors,
         lying=factors.get(f"{role}.lying", False),
         on=factors.get(f"{role}.on", ""),
     )
@@ -207,7 +210,7 @@ def _is_coloured(colour: str, thing: Thing) -> Verdict:
 def _is_made_of(material: str, thing: Thing) -> Verdict:
     if thing.kind is None:
         return None if material in _OF_FIXTURES else False
-    return thing.kind.material == material
+    return None if thing.clad else thing.kind.material == material
 
 
 def _has_form(form: str, thing: Thing) -> Verdict:

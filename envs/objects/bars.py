@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vlabench.envs.objects.collision import LIFT, feet, rod, slab
-from vlabench.envs.objects.geometry import Mesh, Piece, Shape, Visual
+from vlabench.envs.objects.geometry import Mesh, Piece, Shape, Vector, Visual
 from vlabench.envs.objects.grasps import grasps_across_bar
-from vlabench.envs.objects.meshes import moved, revolve, rounded_box, turned
+from vlabench.envs.objects.meshes import blob, moved, revolve, rounded_box, tube, turned
 
 
 def bar(profile: Sequence[tuple[float, float]], start: float, z: float) -> Mesh:
@@ -59,6 +59,10 @@ def round_tool(
     )
 
 
+THICK = 0.017
+"""Flat handles are this high: what is thinner slips out below the fingertips."""
+
+
 def flat_tool(
     visuals: Sequence[Visual],
     width: float,
@@ -95,3 +99,22 @@ def flat_handle(width: float, height: float, back: float, front: float) -> Mesh:
     """The handle of a flat tool."""
     edge = min(width, height) * 0.42
     return rounded_box((front - back, width, height), edge, ((back + front) / 2, 0.0, height / 2))
+
+
+def scoop(half_x: float, half_y: float, depth: float, x: float) -> Mesh:
+    """A shallow hollow, open above: the head of a spoon or a ladle."""
+
+    def place(direction: Vector) -> Vector:
+        dx, dy, dz = direction
+        inner = 0.9 if dz > 0 else 1.0
+        level = depth - depth * abs(dz) * (0.82 if dz > 0 else 1.0)
+        return (x + half_x * dx * inner, half_y * dy * inner, level)
+
+    return blob(place, rows=13, columns=28)
+
+
+def neck(start: float, end: float, low: float, high: float) -> Mesh:
+    """A thin bar that joins a handle to a head, from one height to another."""
+    middle = (start + end) / 2
+    path: list[Vector] = [(start, 0.0, low), (middle, 0.0, (low + high) / 2), (end, 0.0, high)]
+    return tube(path, [0.0042, 0.0032, 0.0034], 10)

@@ -162,7 +162,7 @@ def _still_good(grasp: Grasp, scale: float) -> bool:
     """Fingers do not grow: whether they still open, reach and fit."""
     x, y, z = (float(part) * scale for part in grasp.position)
     too_wide = grasp.width * scale > WIDEST_GRASP
-    too_low = z < LOWEST_GRASP - 0.0007
+    too_low = z < LOWEST_GRASP - 0.0004
     on_a_rim = grasp.width < 0.01 and max(abs(x), abs(y)) > 0
     too_narrow = on_a_rim and math.hypot(x, y) < NARROWEST_RIM
     return not (too_wide or too_low or too_narrow)

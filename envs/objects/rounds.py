@@ -114,7 +114,7 @@ def lying(
     foot = Piece("box", (length * 0.2, 0.5 * thick, 0.003), (0.0, balance, 0.003), inside=True)
     lowered = (Visual(moved(v.mesh, (0.0, 0.0, belly - thick)), v.slot) for v in trim)
     return Shape(
-        visuals=(Visual(blob(place, rows=28)), *lowered),
+        visuals=(Visual(blob(place, rows=28, columns=24)), *lowered),
         pieces=(foot, *bodies),
         height=2 * belly,
         radius=length / 2,

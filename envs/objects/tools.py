@@ -100,7 +100,7 @@ def _screwdriver(lengths: Lengths) -> Shape:
 
 def _wrench(lengths: Lengths) -> Shape:
     length, width, head = lengths["length"], lengths["width"], lengths["head"]
-    front, thick, ring = length / 2, 0.0135, head * 0.42
+    front, thick, ring = length / 2, 0.016, head * 0.42
     x = front - ring
     eye = hoop([(ring * 0.52, 0.001), (ring, 0.001), (ring, thick), (ring * 0.52, thick)], 24)
     y = head / 2
@@ -145,7 +145,7 @@ def _corners(x0: float, x1: float, y: float, half: float) -> list[tuple[float, f
 def _paintbrush(lengths: Lengths) -> Shape:
     length, width, head = lengths["length"], lengths["width"], lengths["head"]
     front = length / 2
-    hairs, ferrule, thick = 0.038, 0.018, 0.014
+    hairs, ferrule, thick = 0.038, 0.018, 0.016
     root = front - hairs - ferrule
     half = head / 2
     outline = [

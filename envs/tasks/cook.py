@@ -4,7 +4,7 @@ Description:
     A pot or a pan stands on the table beside a stove. Two stages, in this order.
 
 Randomizations:
-    As in turn-knob, and category, shape, colour, place (29 cm x 25 cm) and yaw of the cookware.
+    As in turn-knob, and category, shape, colour, place (29 cm x 24 cm) and yaw of the cookware.
 
 Success:
     In this order: the cookware stood on the burner, touching neither the table nor the hand; the
@@ -19,7 +19,7 @@ _ON = Goal("on", ("object", "burner"))
 TASK = Task(
     name="cook",
     description=__doc__,
-    roles=(Role("object", "cookware", 0.11), DISTRACTOR),
+    roles=(Role("object", "cookware", 0.12), DISTRACTOR),
     stages=(
         Stage("on", (_ON,)),
         Stage("turned", (Goal("turned", ("knob",)), _ON)),

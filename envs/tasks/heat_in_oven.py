@@ -26,7 +26,7 @@ TASK = Task(
         Stage("in", (_INSIDE,)),
         Stage("closed", (Goal("closed", ("door",)), _INSIDE)),
     ),
-    horizon=830,
+    horizon=820,
     fixtures=("oven",),
     choices={"door": ("oven door",)},
     others=({"object": "distractor"},),

@@ -89,10 +89,14 @@ def best_grasp(state: PrivilegedState, name: str) -> Grasp:
 def grasp_pose(thing: ObjectState, grasp: Grasp) -> tuple[Floats, Floats]:
     """Position and rotation of the hand for a grasp of a thing as it stands now.
 
-    A thing that lies askew is still approached from straight above.
+    A thing that lies askew is still approached from straight above; one that has fallen over so
+    that the fingers would close up and down is taken as it lies.
     """
     position = thing.position + thing.rotation @ grasp.position
-    return position, pointing_down(thing.rotation @ grasp.rotation)
+    rotation = thing.rotation @ grasp.rotation
+    if abs(float(rotation[2, 1])) > 0.8:
+        rotation = np.stack([rotation[:, 0], rotation[:, 2], -rotation[:, 1]], axis=1)
+    return position, pointing_down(rotation)
 
 
 def _lowest(state: PrivilegedState, name: str) -> float:

@@ -25,11 +25,18 @@ MAX_TRANSLATION = 0.05
 MAX_ROTATION = 0.5
 """What 1 means in an action: metres and radians a control step."""
 
+GAIN = 2.0
+"""How many times as far as its goal the hand is sent: the controller is a spring, and what drags at
+the hand (its elbow, as it swings round) would otherwise leave it a centimetre beside."""
+
 TURN_SPEED = 0.3
 """Largest turn in an action: the wrist is weak, and faster it drags the hand off its way."""
 
 CARRY_HEIGHT = 0.2
 """Metres above the table at which the hand travels, unless what it holds is taller."""
+
+REACH = 0.74
+"""Metres from the robot's base, seen from above, at which the hand still reaches the table."""
 
 CLOSE_STEPS = 7
 OPEN_STEPS = 5
@@ -115,7 +122,7 @@ def towards(
     state: PrivilegedState, position: Floats, rotation: Floats, gripper: float, speed: float = 1.0
 ) -> Action:
     """The action that goes furthest to a pose in one step without leaving the straight line."""
-    step = (position - state.hand_position) / MAX_TRANSLATION
+    step = GAIN * (position - state.hand_position) / MAX_TRANSLATION
     largest = float(np.abs(step).max())
     if largest > speed:
         step = step * (speed / largest)

@@ -13,6 +13,7 @@ from vlabench.policies.expert.motion import (
     CLOSE,
     OPEN,
     OPEN_STEPS,
+    REACH,
     REST,
     Motion,
     angle,
@@ -231,6 +232,7 @@ def _free_spot(state: PrivilegedState, name: str) -> Floats:
         np.array([near + 0.03 * i, right + 0.03 * j, state.table_height])
         for i in range(columns + 1)
         for j in range(rows + 1)
+        if math.hypot(near + 0.03 * i, right + 0.03 * j) < REACH
     ]
 
     def cost(point: Floats) -> tuple[float, float]:

@@ -10,10 +10,10 @@ from vlabench.policies.expert.grasping import middle_of, top_of
 from vlabench.policies.expert.motion import (
     CLOSE,
     PATIENCE,
+    REACH,
     REST,
     Motion,
     angle,
-    apart,
     frame,
     move,
     retreat,
@@ -113,6 +113,8 @@ def _is_free(state: PrivilegedState, name: str, region: str) -> bool:
     goal, along = state.parts[region].interior, _direction(state, name, region)
     start = middle_of(thing) - (thing.radius + BEHIND + 0.02) * along
     length = apart_from(start, goal)
+    if math.hypot(float(start[0]), float(start[1])) > REACH:
+        return False
     for key, other in state.objects.items():
         if key == name or top_of(other) < state.table_height + 0.005:
             continue

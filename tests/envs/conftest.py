@@ -18,7 +18,7 @@ import pytest
 
 from vlabench.envs.scene import Scene
 from vlabench.envs.simulation import Simulation
-from vlabench.envs.tasks.base import Task
+from vlabench.envs.tasks.base import Stage, Task
 from vlabench.envs.world import TabletopWorld
 from vlabench.policies.expert import Expert
 from vlabench.types import Change, EpisodeSpec, EpisodeStart
@@ -28,9 +28,13 @@ Draw = Callable[..., EpisodeSpec]
 
 @dataclass(frozen=True)
 class Solved:
-    """What the expert did in one episode: `path` has ``qpos`` at the start and after each step."""
+    """What the expert did in one episode: `path` has ``qpos`` at the start and after each step.
+
+    `asked` are the stages in names of the scene.
+    """
 
     task: Task
+    asked: tuple[Stage, ...]
     scene: Scene
     path: tuple[np.ndarray, ...]
 
@@ -86,7 +90,8 @@ def solved(draw: Draw) -> Callable[[str, int], Solved]:
             over = simulation.advance(chunk.actions[0].astype(np.float32))
             path.append(simulation.data.qpos.copy())
         assert simulation.outcome().success
-        return Solved(simulation.task, simulation.scene, tuple(path))
+        asked = simulation.progress.asked
+        return Solved(simulation.task, asked, simulation.scene, tuple(path))
 
     return solve
 

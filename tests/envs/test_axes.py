@@ -1,22 +1,29 @@
-"""Every axis on every task it applies to: it changes its own factors, and nothing else."""
+"""Every axis on the tasks it applies to: it changes its own factors, and nothing else.
+
+There are too many axes and tasks to try all of them together. A rotating selection has every level
+of every axis on some tasks, and every task under some levels of every axis that applies to it.
+"""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
 from vlabench.contract.specs import CameraSpec
-from vlabench.envs.axes.base import Axis
-from vlabench.envs.axes.lighting import NOMINAL
-from vlabench.envs.language import phrases
+from vlabench.envs.axes import DIAGNOSTIC, robot_init
+from vlabench.envs.axes.articulation import Articulation
+from vlabench.envs.axes.base import ORDER, Axis, handled
+from vlabench.envs.axes.combination import MILD, POOL
 from vlabench.envs.objects.catalog import category, held_out
-from vlabench.envs.scene import roles_in
+from vlabench.envs.scene import compose, roles_in
 from vlabench.envs.simulation import Simulation
+from vlabench.envs.tasks.base import Task
 from vlabench.envs.tasks.base import task as task_called
 from vlabench.envs.world import TabletopWorld, instruction
 from vlabench.errors import UnknownNameError, UsageError
@@ -25,31 +32,60 @@ from vlabench.registry import AXES, TASKS
 from vlabench.types import Change, EpisodeSpec
 
 Draw = Callable[..., EpisodeSpec]
+Drawn = Callable[..., EpisodeSpec]
 
-INDICES = range(25)
-CAMERA = CameraSpec("exterior/0", 96, 96)
+INDICES = range(4)
+MANY = range(20)
+CAMERA = CameraSpec("exterior/0", 192, 192)
 
-RINGS: dict[str, dict[str, tuple[float, float]]] = {
-    "turn_deg": {"L1": (5, 15), "L2": (15, 45), "L3": (45, 90)},
-    "warmth": {"L1": (0, 0.3), "L2": (0.3, 0.6), "L3": (0.6, 1)},
-    "dimmer": {"L1": (0.7, 0.85), "L2": (0.4, 0.7), "L3": (0.2, 0.4)},
-    "brighter": {"L1": (1.15, 1.3), "L2": (1.3, 2), "L3": (2, 3)},
+RINGS: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "shift_m": {"L1": (0.03, 0.06), "L2": (0.06, 0.12), "L3": (0.12, 0.2)},
     "yaw_deg": {"L1": (5, 15), "L2": (15, 45), "L3": (45, 180)},
-    "cabinet_shift_m": {"L1": (0.03, 0.05), "L2": (0.05, 0.08), "L3": (0.08, 0.11)},
-    "cabinet_yaw_deg": {"L1": (0, 5), "L2": (5, 10), "L3": (10, 15)},
+    "row_shift_m": {"L1": (0.03, 0.05), "L2": (0.05, 0.08), "L3": (0.08, 0.11)},
+    "row_yaw_deg": {"L1": (0, 5), "L2": (5, 10), "L3": (10, 15)},
+    "joints_rad": {"L1": (0.05, 0.1), "L2": (0.1, 0.25), "L3": (0.25, 0.5)},
+    "smaller": {"L1": (0.9, 0.97), "L2": (0.8, 0.9), "L3": (0.75, 0.8)},
+    "larger": {"L1": (1.03, 1.1), "L2": (1.1, 1.2), "L3": (1.2, 1.25)},
+    "less": {"L1": (0.7, 0.85), "L2": (0.5, 0.7), "L3": (0.3, 0.5)},
+    "more": {"L1": (1.15, 1.4), "L2": (1.4, 2), "L3": (2, 3)},
+    "share": {"L1": (0.05, 0.15), "L2": (0.2, 0.4), "L3": (0.5, 0.65)},
 }
 """What the tables of the design promise, said a second time on purpose."""
 
-CELLS = [
-    (axis, task, level)
-    for axis in AXES.names()
-    for task in TASKS.names()
-    if AXES.load(axis)().applies(task_called(task))
-    for level in AXES.load(axis).levels
-]
+FALLING = frozenset({"smaller", "less"})
+"""Rings whose stronger levels have lower numbers."""
+
+BESIDES = frozenset({"physics"})
+"""Axes of behaviour whose first frame tells next to nothing."""
+
+
+def axis_called(name: str) -> Axis:
+    axis: Axis = AXES.load(name)()
+    return axis
+
+
+@cache
+def tasks_of(axis: str, level: str) -> tuple[str, ...]:
+    made = axis_called(axis)
+    return tuple(t for t in TASKS.names() if level in made.levels_of(task_called(t)))
+
+
+def selection(count: int) -> Iterator[tuple[str, str, str]]:
+    """Axis, task and level: `count` tasks for each level, going on where the last level ended."""
+    turn = 0
+    for axis in AXES.names():
+        for level in AXES.load(axis).levels:
+            tasks = tasks_of(axis, level)
+            taken = {tasks[(turn + k) % len(tasks)] for k in range(count)}
+            turn += count
+            yield from ((axis, task, level) for task in sorted(taken))
+
+
+CELLS = list(selection(3))
+FRAMES = list(selection(1))
 
 each_cell = pytest.mark.parametrize(("axis", "task", "level"), CELLS)
+each_level = pytest.mark.parametrize("level", ["L1", "L2", "L3"])
 
 DRAWS = """
 import json, sys
@@ -59,16 +95,10 @@ from vlabench.types import Change
 world = TabletopWorld()
 hashes = []
 for axis, task, level in {cells!r}:
-    for index in range(3):
-        drawn = world.draw(task, (Change(axis, level),), seed=7, index=index)
-        hashes.append(content_hash([dict(drawn.factors), drawn.instruction]))
+    drawn = world.draw(task, (Change(axis, level),), seed=7, index=1)
+    hashes.append(content_hash([dict(drawn.factors), drawn.instruction]))
 print(json.dumps(hashes))
 """
-
-
-def axis_called(name: str) -> Axis:
-    axis: Axis = AXES.load(name)()
-    return axis
 
 
 def inside(ring: str, level: str, value: float) -> bool:
@@ -76,10 +106,41 @@ def inside(ring: str, level: str, value: float) -> bool:
     return low - 1e-5 <= value <= high + 1e-5
 
 
-def direction(light: dict[str, float]) -> np.ndarray:
-    azimuth, elevation = math.radians(light["azimuth_deg"]), math.radians(light["elevation_deg"])
-    flat = math.cos(elevation)
-    return np.array([flat * math.cos(azimuth), flat * math.sin(azimuth), math.sin(elevation)])
+@pytest.fixture(scope="module")
+def drawn(draw: Draw) -> Drawn:
+    """As `draw`, remembering what it has drawn."""
+
+    @cache
+    def remembered(task: str, index: int, *changes: str) -> EpisodeSpec:
+        return draw(task, index, *changes)
+
+    return remembered
+
+
+# --- what is tried -----------------------------------------------------------------------------
+
+
+def test_every_axis_at_every_level_and_every_task_is_tried() -> None:
+    tried = {(axis, level) for axis, _, level in CELLS}
+    assert tried == {(axis, level) for axis in AXES.names() for level in AXES.load(axis).levels}
+    assert {task for _, task, _ in CELLS} == set(TASKS.names())
+
+
+def test_the_diagnostic_axes_are_listed() -> None:
+    assert {name for name in AXES.names() if AXES.load(name).kind == "diagnostic"} == DIAGNOSTIC
+
+
+@pytest.mark.parametrize("axis", AXES.names())
+def test_an_axis_says_what_it_is(axis: str) -> None:
+    made = axis_called(axis)
+    assert made.name == axis
+    assert made.kind in ORDER
+    assert len(set(made.levels)) == len(made.levels) > 0
+    for task in map(task_called, TASKS.names()):
+        assert set(made.levels_of(task)) <= set(made.levels)
+        assert made.applies(task) == bool(made.levels_of(task))
+        if made.levels_of(task):
+            assert made.factors(task)
 
 
 # --- draws -------------------------------------------------------------------------------------
@@ -87,11 +148,12 @@ def direction(light: dict[str, float]) -> np.ndarray:
 
 @each_cell
 def test_an_axis_changes_its_own_factors_and_no_others(
-    draw: Draw, axis: str, task: str, level: str
+    drawn: Drawn, axis: str, task: str, level: str
 ) -> None:
-    own = axis_called(axis).factors(task_called(task))
+    made = axis_called(axis)
+    own = made.factors(task_called(task))
     for index in INDICES:
-        nominal, changed = draw(task, index), draw(task, index, f"{axis}:{level}")
+        nominal, changed = drawn(task, index), drawn(task, index, f"{axis}:{level}")
         differing = {
             name
             for name in nominal.factors.keys() | changed.factors.keys()
@@ -99,59 +161,58 @@ def test_an_axis_changes_its_own_factors_and_no_others(
         }
         assert differing, index
         assert differing <= own, index
-        assert (nominal.horizon, nominal.embodiment) == (changed.horizon, changed.embodiment)
+        assert nominal.horizon == changed.horizon
+        assert changed.embodiment == changed.factors["embodiment"]
 
 
 @each_cell
-def test_draws_are_plain_finite_values(draw: Draw, axis: str, task: str, level: str) -> None:
+def test_draws_are_plain_finite_values(drawn: Drawn, axis: str, task: str, level: str) -> None:
     for index in INDICES:
-        episode = draw(task, index, f"{axis}:{level}")
+        episode = drawn(task, index, f"{axis}:{level}")
         text = canonical_json(dict(episode.factors))  # refuses NaN, infinities and odd types
         assert EpisodeSpec.from_json(episode.to_json()) == episode
         assert "phrase" in text
         assert episode.instruction == instruction(episode.factors)
 
 
-@each_cell
+@pytest.mark.parametrize(("axis", "task", "level"), FRAMES)
 def test_a_draw_depends_on_its_arguments_alone(
     draw: Draw, axis: str, task: str, level: str
 ) -> None:
     first = draw(task, 3, f"{axis}:{level}")
     numpys, pythons = np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
-    draw(task, 4, f"{axis}:{level}")
-    TabletopWorld().draw("stack", (), seed=1, index=1)
+    other = draw(task, 4, f"{axis}:{level}")
     assert draw(task, 3, f"{axis}:{level}") == first
     assert np.array_equal(np.random.get_state()[1], numpys)  # noqa: NPY002
     assert random.getstate() == pythons
-    assert draw(task, 4, f"{axis}:{level}") != first
+    assert other != first
     assert draw(task, 3, f"{axis}:{level}", seed=1) != first
 
 
 def test_another_process_draws_the_same(draw: Draw, elsewhere: Callable[[str], Any]) -> None:
     here = []
-    for axis, task, level in CELLS:
-        for index in range(3):
-            drawn = draw(task, index, f"{axis}:{level}", seed=7)
-            here.append(content_hash([dict(drawn.factors), drawn.instruction]))
-    assert elsewhere(DRAWS.format(cells=CELLS)) == here
+    for axis, task, level in FRAMES:
+        changed = draw(task, 1, f"{axis}:{level}", seed=7)
+        here.append(content_hash([dict(changed.factors), changed.instruction]))
+    assert elsewhere(DRAWS.format(cells=FRAMES)) == here
     assert len(set(here)) == len(here)
 
 
 @pytest.mark.parametrize("task", TASKS.names())
-def test_changes_add_up(draw: Draw, task: str) -> None:
-    both = draw(task, 2, "lighting:L2", "object-pose:L1")
-    light, pose = draw(task, 2, "lighting:L2"), draw(task, 2, "object-pose:L1")
+def test_changes_add_up(drawn: Drawn, task: str) -> None:
+    both = drawn(task, 2, "lighting:L2", "object-pose:L1")
+    light, pose = drawn(task, 2, "lighting:L2"), drawn(task, 2, "object-pose:L1")
     assert both.factors["lighting"] == light.factors["lighting"]
-    moved = next(iter(axis_called("object-pose").factors(task_called(task))))
-    assert both.factors[moved] == pose.factors[moved]
+    for moved in axis_called("object-pose").factors(task_called(task)):
+        assert both.factors[moved] == pose.factors[moved]
 
 
 @pytest.mark.parametrize("task", TASKS.names())
-def test_no_two_things_in_a_scene_have_the_same_name(draw: Draw, task: str) -> None:
+def test_no_two_things_in_a_scene_have_the_same_name(drawn: Drawn, task: str) -> None:
     axes = ["", *(f"{a}:{level}" for a, t, level in CELLS if t == task and "unseen" in a)]
-    for index in range(60):
+    for index in MANY:
         for change in axes:
-            factors = draw(task, index, *filter(None, [change])).factors
+            factors = drawn(task, index, *filter(None, [change])).factors
             names = [(factors[f"{r}.color"], factors[f"{r}.category"]) for r in roles_in(factors)]
             assert len(set(names)) == len(names), (index, change)
 
@@ -159,145 +220,257 @@ def test_no_two_things_in_a_scene_have_the_same_name(draw: Draw, task: str) -> N
 # --- levels ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("task", TASKS.names())
-@pytest.mark.parametrize("level", ["L1", "L2", "L3"])
-def test_light_is_drawn_from_the_ring_of_its_level(draw: Draw, task: str, level: str) -> None:
-    dimmed = 0
-    for index in INDICES:
-        light = draw(task, index, f"lighting:{level}").factors["lighting"]
-        cosine = float(direction(light) @ direction(NOMINAL))
-        assert inside("turn_deg", level, math.degrees(math.acos(min(1.0, cosine))))
-        assert inside("warmth", level, abs(light["warmth"]))
-        side = "dimmer" if light["intensity"] < 1 else "brighter"
-        dimmed += side == "dimmer"
-        assert inside(side, level, light["intensity"])
-        assert light["elevation_deg"] > 10, "it shines from below the table"
-    assert 0 < dimmed < len(INDICES)
-
-
-@pytest.mark.parametrize("task", TASKS.names())
-@pytest.mark.parametrize("level", ["L1", "L2", "L3"])
-def test_poses_are_drawn_from_the_ring_of_their_level(draw: Draw, task: str, level: str) -> None:
-    factor = next(iter(axis_called("object-pose").factors(task_called(task))))
-    prefix = "cabinet_" if factor.startswith("cabinet") else ""
-    for index in INDICES:
-        x, y, yaw = draw(task, index).factors[factor]
-        nx, ny, nyaw = draw(task, index, f"object-pose:{level}").factors[factor]
-        assert inside(f"{prefix}shift_m", level, math.hypot(nx - x, ny - y)), index
-        assert inside(f"{prefix}yaw_deg", level, math.degrees(abs(nyaw - yaw))), index
-
-
 @pytest.mark.parametrize("ring", RINGS)
 def test_levels_do_not_overlap(ring: str) -> None:
     low, middle, high = (RINGS[ring][level] for level in ("L1", "L2", "L3"))
-    if ring == "dimmer":
+    if ring in FALLING:
         low, high = high, low
     assert low[1] <= middle[0] < middle[1] <= high[0]
 
 
 @pytest.mark.parametrize("task", TASKS.names())
+@each_level
+def test_poses_are_drawn_from_the_ring_of_their_level(drawn: Drawn, task: str, level: str) -> None:
+    kind = task_called(task)
+    factors = axis_called("object-pose").factors(kind)
+    prefix = "" if kind.handled else "row_"
+    for index in INDICES:
+        for factor in factors:
+            x, y, yaw = drawn(task, index).factors[factor]
+            nx, ny, nyaw = drawn(task, index, f"object-pose:{level}").factors[factor]
+            assert inside(f"{prefix}shift_m", level, math.hypot(nx - x, ny - y)), index
+            assert inside(f"{prefix}yaw_deg", level, math.degrees(abs(nyaw - yaw))), index
+
+
+@pytest.mark.parametrize("task", ["place-on", "store-in-drawer", "close-door", "swap"])
+@each_level
+def test_the_arm_starts_in_the_ring_of_its_level_and_touches_nothing(
+    drawn: Drawn, task: str, level: str
+) -> None:
+    simulation = Simulation()
+    for index in range(3):
+        episode = drawn(task, index, f"robot-init:{level}")
+        offsets = episode.factors["robot"]
+        assert inside("joints_rad", level, math.hypot(*offsets))
+        simulation.start(episode)
+        hand = simulation.data.site_xpos[
+            simulation.model.site(simulation.scene.embodiment.grip_site).id
+        ]
+        for value, (low, high) in zip(hand, robot_init.BOX, strict=True):
+            assert low - 0.01 < value < high + 0.01
+        robot = simulation.scene.robot_geoms
+        for a, b in simulation.data.contact.geom.tolist():
+            assert a not in robot, index
+            assert b not in robot, index
+
+
+@pytest.mark.parametrize("task", tasks_of("object-scale", "L1"))
+@each_level
+def test_sizes_are_drawn_from_the_ring_of_their_level(drawn: Drawn, task: str, level: str) -> None:
+    role = handled(task_called(task)).name
+    for index in INDICES:
+        factors = drawn(task, index, f"object-scale:{level}").factors
+        scale = factors[f"{role}.scale"]
+        assert inside("smaller" if scale < 1 else "larger", level, scale)
+
+
+def test_a_larger_thing_is_larger_and_heavier(drawn: Drawn) -> None:
+    for index in INDICES:
+        twin, changed = (
+            compose(drawn("place-on", index, *change).factors)
+            for change in ((), ("object-scale:L3",))
+        )
+        scale = drawn("place-on", index, "object-scale:L3").factors["object.scale"]
+        one, other = twin.objects["object"], changed.objects["object"]
+        assert other.shape.height == pytest.approx(scale * one.shape.height, rel=0.01)
+        mass = changed.model.body_mass[other.body] / twin.model.body_mass[one.body]
+        assert mass == pytest.approx(scale**3, rel=0.01)
+        target, same = changed.objects["target"].shape, twin.objects["target"].shape
+        assert (target.height, target.radius, target.mass) == (same.height, same.radius, same.mass)
+
+
+@each_level
+def test_physics_is_drawn_from_the_rings_and_reaches_the_model(drawn: Drawn, level: str) -> None:
+    for index in MANY:
+        values = drawn("store-in-drawer", index, f"physics:{level}").factors["physics"]
+        assert values.keys() == {"mass", "friction", "damping"}
+        for value in values.values():
+            assert inside("less" if value < 1 else "more", level, value), index
+    twin, changed = (
+        compose(drawn("store-in-drawer", 0, *change).factors)
+        for change in ((), (f"physics:{level}",))
+    )
+    values = drawn("store-in-drawer", 0, f"physics:{level}").factors["physics"]
+    for thing in twin.objects.values():
+        for array in ("body_mass", "body_inertia"):
+            ratio = (
+                getattr(changed.model, array)[thing.body] / getattr(twin.model, array)[thing.body]
+            )
+            assert ratio == pytest.approx(values["mass"], rel=1e-5)
+    sliding = changed.model.geom_friction[:, 0] / twin.model.geom_friction[:, 0]
+    assert sliding == pytest.approx(values["friction"], rel=1e-6)
+    assert np.array_equal(changed.model.geom_friction[:, 1:], twin.model.geom_friction[:, 1:])
+    for name, part in twin.parts.items():
+        dof = twin.model.jnt_dofadr[part.joint]
+        ratio = changed.model.dof_damping[dof] / twin.model.dof_damping[dof]
+        assert ratio == pytest.approx(values["damping"], rel=1e-6), name
+    arm = [twin.model.joint(twin.embodiment.prefix + n).dofadr[0] for n in twin.embodiment.joints]
+    assert np.array_equal(changed.model.dof_damping[arm], twin.model.dof_damping[arm])
+    robot = twin.model.body(twin.embodiment.base_body).id
+    assert changed.model.body_subtreemass[robot] == twin.model.body_subtreemass[robot]
+
+
+@pytest.mark.parametrize("task", tasks_of("articulation", "L1"))
+@each_level
+def test_parts_start_in_the_ring_of_their_level_and_their_goal_is_still_false(
+    drawn: Drawn, task: str, level: str
+) -> None:
+    kind = task_called(task)
+    (factor, *others) = Articulation().factors(kind)
+    assert not others
+    simulation = Simulation()
+    for index in range(3):
+        nominal, changed = (
+            drawn(task, index, *change).factors for change in ((), (f"articulation:{level}",))
+        )
+        (moved,) = [p for p, v in changed[factor].items() if v != nominal[factor][p]]
+        goals = [g for stage in kind.asked(changed) for g in stage.goals if g.arguments[0] == moved]
+        share = changed[factor][moved]
+        assert inside("share", level, 1 - share if goals[0].predicate == "closed" else share)
+        simulation.start(drawn(task, index, f"articulation:{level}"))
+        stage = simulation.progress.asked[0]
+        assert not simulation.progress.true_now(stage, simulation.data)
+
+
+@pytest.mark.parametrize("level", ["gripper", "arm", "both"])
+def test_another_robot_stands_at_the_same_place(drawn: Drawn, level: str) -> None:
+    twin, changed = (drawn("place-on", 0, *c) for c in ((), (f"embodiment:{level}",)))
+    assert changed.embodiment != twin.embodiment == "panda"
+    hands = []
+    simulation = Simulation()
+    for episode in (twin, changed):
+        simulation.start(episode)
+        hands.append(
+            simulation.observe().proprio["ee_position"] + simulation.data.body("robot0_base").xpos
+        )
+        state = simulation.observe(privileged=True).privileged
+        assert state is not None
+        assert state.hand_rotation[2, 2] < -0.98, "the hand does not point down"
+    assert np.abs(hands[0] - hands[1]).max() < 0.06
+
+
+@pytest.mark.parametrize("task", TASKS.names())
 def test_unseen_instances_come_from_held_out_cells_and_seen_ones_never_do(
-    draw: Draw, task: str
+    drawn: Drawn, task: str
 ) -> None:
     for index in INDICES:
         for change, unseen in (((), False), (("unseen-instances:L1",), True)):
-            factors = draw(task, index, *change).factors
+            factors = drawn(task, index, *change).factors
             shapes = {name: v for name, v in factors.items() if name.endswith(".shape")}
             assert shapes
             assert all(held_out(v) is unseen for v in shapes.values()), index
 
 
-@pytest.mark.parametrize("task", [task for axis, task, _ in CELLS if axis == "unseen-categories"])
+@pytest.mark.parametrize("task", tasks_of("unseen-categories", "L1"))
 def test_unseen_categories_are_of_the_unseen_split_and_fit_their_role(
-    draw: Draw, task: str
+    drawn: Drawn, task: str
 ) -> None:
-    role = next(role for role in task_called(task).roles if role.name == "object")
-    drawn = set()
-    for index in INDICES:
-        nominal, changed = draw(task, index), draw(task, index, "unseen-categories:L1")
+    role = handled(task_called(task))
+    found = set()
+    for index in MANY:
+        nominal, changed = drawn(task, index), drawn(task, index, "unseen-categories:L1")
         for name in roles_in(nominal.factors):
             assert category(nominal.factors[f"{name}.category"]).split == "seen"
-        kind = category(changed.factors["object.category"])
+        kind = category(changed.factors[f"{role.name}.category"])
         assert kind.split == "unseen"
         assert role.kind in kind.roles
-        assert changed.factors["object.color"] in kind.colors
-        assert kind.name in changed.instruction
-        drawn.add(kind.name)
-    assert len(drawn) >= 2
+        assert changed.factors[f"{role.name}.color"] in kind.colors
+        found.add(kind.name)
+    assert len(found) >= 2
 
 
-@pytest.mark.parametrize("task", TASKS.names())
-@pytest.mark.parametrize("level", ["lexical", "syntactic", "indirect"])
-def test_a_paraphrase_is_another_sentence_of_its_kind(draw: Draw, task: str, level: str) -> None:
-    bank = phrases(task)
+# --- combinations ------------------------------------------------------------------------------
+
+
+def test_no_two_of_the_pool_change_the_same_factor() -> None:
+    for task in map(task_called, TASKS.names()):
+        owned: list[str] = []
+        for entry in POOL:
+            own = [axis_called(name).factors(task) for name in entry if applies(name, task)]
+            owned += frozenset().union(*own)
+        assert len(set(owned)) == len(owned), task.name
+
+
+def applies(axis: str, task: Task) -> bool:
+    return bool(axis_called(axis).levels_of(task))
+
+
+@pytest.mark.parametrize(("level", "count"), [("two", 2), ("three", 3), ("all", len(POOL))])
+@pytest.mark.parametrize("task", ["place-on", "swap", "turn-knob"])
+def test_a_combination_takes_so_many_axes_each_at_a_mild_level(
+    drawn: Drawn, task: str, level: str, count: int
+) -> None:
+    kind = task_called(task)
+    possible = sum(any(applies(axis, kind) for axis in entry) for entry in POOL)
+    seen = set()
     for index in INDICES:
-        nominal, changed = draw(task, index), draw(task, index, f"paraphrase:{level}")
-        assert changed.instruction != nominal.instruction
-        assert nominal.factors["phrase"]["template"] in bank["seen"]
-        assert changed.factors["phrase"]["template"] in bank[level]
-        assert changed.factors["phrase"]["template"] not in bank["seen"]
+        nominal, changed = (drawn(task, index, *c).factors for c in ((), (f"combination:{level}",)))
+        taken = [text.split(":") for text in changed["combination"]]
+        assert len(taken) == min(count, possible)
+        for axis, mild in taken:
+            made = axis_called(axis)
+            assert mild in made.levels_of(kind)[:MILD]
+            own = made.factors(kind)
+            assert any(nominal.get(name) != changed.get(name) for name in own), axis
+        assert len({next(k for k, e in enumerate(POOL) if axis in e) for axis, _ in taken}) == len(
+            taken
+        )
+        seen.add(tuple(changed["combination"]))
+    assert len(seen) > 1
 
 
 # --- what reaches the policy -------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def look(draw: Draw) -> Callable[..., np.ndarray]:
+def look(drawn: Drawn) -> Iterator[Callable[..., np.ndarray]]:
     """The first frame of a newly started episode."""
     simulation = Simulation()
 
+    @cache
     def frame(task: str, *changes: str) -> np.ndarray:
-        simulation.start(draw(task, 1, *changes))
+        simulation.start(drawn(task, 1, *changes))
         return simulation.observe((CAMERA,)).images[CAMERA.role]
 
-    return frame
+    yield frame
+    simulation.close()
 
 
-@pytest.fixture(scope="module")
-def twin(look: Callable[..., np.ndarray]) -> Callable[[str], np.ndarray]:
-    """The nominal frame of a task; drawn once."""
-    frames: dict[str, np.ndarray] = {}
-
-    def frame(task: str) -> np.ndarray:
-        if task not in frames:
-            frames[task] = look(task)
-        return frames[task]
-
-    return frame
-
-
-@each_cell
+@pytest.mark.parametrize(
+    ("axis", "task", "level"), [cell for cell in FRAMES if cell[0] not in BESIDES]
+)
 def test_what_changes_is_what_the_policy_sees(
-    look: Callable[..., np.ndarray],
-    twin: Callable[[str], np.ndarray],
-    axis: str,
-    task: str,
-    level: str,
+    look: Callable[..., np.ndarray], drawn: Drawn, axis: str, task: str, level: str
 ) -> None:
-    nominal, changed = twin(task), look(task, f"{axis}:{level}")
-    if axis_called(axis).kind == "semantic":
+    nominal, changed = look(task), look(task, f"{axis}:{level}")
+    twin, episode = drawn(task, 1).factors, drawn(task, 1, f"{axis}:{level}").factors
+    said = {"cast", "chain", "diagnostic", "events", "phrase"}
+    if all(twin.get(name) == value or name in said for name, value in episode.items()):
         assert np.array_equal(changed, nominal)
         return
     difference = np.abs(changed.astype(int) - nominal.astype(int)).max(axis=2)
-    assert (difference > 12).sum() >= 20, "no policy could notice"
+    assert (difference > 12).sum() >= 12, "no policy could notice"
 
 
-@pytest.mark.parametrize("task", TASKS.names())
-def test_a_twin_drawn_again_looks_the_same(
-    look: Callable[..., np.ndarray], twin: Callable[[str], np.ndarray], task: str
-) -> None:
-    first = twin(task)
-    look(task, "lighting:L3")
-    assert np.array_equal(look(task), first)
-
-
-@pytest.mark.parametrize("task", TASKS.names())
-@pytest.mark.parametrize("level", ["lexical", "syntactic", "indirect"])
-def test_the_policy_is_told_what_the_manifest_says(draw: Draw, task: str, level: str) -> None:
-    episode, simulation = draw(task, 0, f"paraphrase:{level}"), Simulation()
-    simulation.start(EpisodeSpec.from_json(episode.to_json()))
-    assert simulation.observe().instruction == episode.instruction
-    assert episode.instruction != draw(task, 0).instruction
+def test_a_twin_drawn_again_looks_the_same(draw: Draw) -> None:
+    simulation = Simulation()
+    frames = []
+    for change in ((), ("lighting:L3",), ()):
+        simulation.start(draw("place-on", 1, *change))
+        frames.append(simulation.observe((CAMERA,)).images[CAMERA.role])
+    simulation.close()
+    assert np.array_equal(frames[0], frames[2])
+    assert not np.array_equal(frames[0], frames[1])
 
 
 # --- what is refused ---------------------------------------------------------------------------
@@ -310,6 +483,7 @@ def test_the_policy_is_told_what_the_manifest_says(draw: Draw, task: str, level:
         ("place-on", ("lightning", "L1"), "did you mean 'lighting'"),
         ("place-on", ("lighting", "L4"), "has no level 'L4'; it has L1, L2, L3"),
         ("open-drawer", ("unseen-categories", "L1"), "does not apply to the task 'open-drawer'"),
+        ("turn-knob", ("dynamic", "target"), "'target' of the axis 'dynamic' does not apply"),
     ],
 )
 def test_unknown_names_are_refused_with_the_nearest(
@@ -322,3 +496,9 @@ def test_unknown_names_are_refused_with_the_nearest(
 def test_an_unknown_axis_is_an_unknown_name() -> None:
     with pytest.raises(UnknownNameError):
         TabletopWorld().draw("place-on", (Change("xyz", "L1"),), seed=0, index=0)
+
+
+def test_two_changes_of_one_factor_are_refused() -> None:
+    changes = (Change("combination", "two"), Change("lighting", "L1"))
+    with pytest.raises(UsageError, match="both change"):
+        TabletopWorld().draw("place-on", changes, seed=0, index=0)

@@ -182,26 +182,18 @@ def test_nothing_touches_anything_and_nothing_moves(draw: Draw, kind: Fixture) -
 def test_a_part_goes_all_its_way_and_touches_nothing(draw: Draw, kind: Fixture) -> None:
     for shape in CORNERS:
         scene = alone(draw, kind, shape)
-        data = data_of(scene)
+        model, data = scene.model, data_of(scene)
         parts = [part for part in moving(scene) if part.part.kind in {"drawer", "door"}]
+        if not parts:
+            pytest.skip("it has neither drawers nor doors")
+        model.exclude_signature[:] = -1  # parts may touch their fixture in this test
+        for part in parts:
+            model.geom_margin[list(part.geoms)] = 0.001
         for shares in product((0.0, 0.3, 0.6, 1.0), repeat=len(parts)):
             for part, share in zip(parts, shares, strict=True):
                 data.qpos[part.qpos] = share * part.part.travel
-            mujoco.mj_forward(scene.model, data)
-            for part in parts:
-                assert clearance(scene, data, part) > 0.001, (part.name, shares)
-
-
-def clearance(scene: Scene, data: mujoco.MjData, part: ScenePart) -> float:
-    """Metres between a part and the rest of its fixture; contact between them is switched off."""
-    model = scene.model
-    bodies = {model.body(part.fixture).id, *(p.body for p in scene.parts.values())} - {part.body}
-    others = [
-        g for g in range(model.ngeom) if model.geom_bodyid[g] in bodies and model.geom_contype[g]
-    ]
-    return min(
-        mujoco.mj_geomDistance(model, data, a, b, 0.1, None) for a in part.geoms for b in others
-    )
+            mujoco.mj_forward(model, data)
+            assert data.ncon == 0, shares
 
 
 def test_a_joint_stops_at_both_ends_and_only_a_button_comes_back(draw: Draw, kind: Fixture) -> None:

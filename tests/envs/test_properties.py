@@ -77,7 +77,7 @@ quiet = settings(
 
 def changed(task: str, change: Change) -> tuple[Change, ...]:
     """The change, where it applies to the task."""
-    return (change,) if axis_of(change).applies(task_called(task)) else ()
+    return (change,) if change.level in axis_of(change).levels_of(task_called(task)) else ()
 
 
 @settings(quiet, max_examples=120)

@@ -141,8 +141,17 @@ def test_joints_and_motors_are_robosuites(scene: Scene, robosuites_own: mujoco.M
     for index in range(robosuites_own.nu):
         theirs = robosuites_own.actuator(index)
         ours = scene.model.actuator(theirs.name)
-        for name in ("ctrlrange", "gainprm", "biasprm", "gear"):
+        for name in ("gainprm", "biasprm", "gear", "forcerange"):
             assert np.array_equal(getattr(ours, name), getattr(theirs, name)), (theirs.name, name)
+        if not theirs.name.startswith(scene.embodiment.gripper_prefix):
+            assert np.array_equal(ours.ctrlrange, theirs.ctrlrange), theirs.name
+
+
+def test_fingers_may_aim_past_each_other(scene: Scene, robosuites_own: mujoco.MjModel) -> None:
+    gripper = scene.embodiment.gripper
+    first, second = scene.model.actuator_ctrlrange[-2:].tolist()
+    assert (first, second) == ([gripper.closed[0], 0.04], [-0.04, gripper.closed[1]])
+    assert robosuites_own.actuator_ctrlrange[-2:].tolist() == [[0.0, 0.04], [-0.04, 0.0]]
 
 
 def test_the_last_three_motors_are_weaker_than_the_others(scene: Scene) -> None:

@@ -209,6 +209,20 @@ def test_adjectives_and_nouns_are_true_of_the_thing_and_only_of_such() -> None:
     assert all(nouns(thing) == [] or nouns(thing)[0].words in NOUNS for thing in by_name.values())
 
 
+def test_of_a_thing_in_another_material_no_material_is_said() -> None:
+    clad = {**CROWD, "object.material": "terrazzo"}
+    assert "ceramic thing" not in unambiguous("object", "attribute", clad)
+    assert denotes("ceramic thing", CROWD) == denotes("ceramic thing", clad) == {"object", "near"}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("task", ["place-in", "stack"])
+def test_expressions_hold_among_many_look_alikes(draw: Draw, task: str, level: str) -> None:
+    for index in range(4):
+        crowd = draw(task, index, "confusable-distractors:L3", f"referring:{level}").factors
+        assert denotes(crowd["phrase"]["expressions"]["object"], crowd) == {"object"}
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_an_expression_for_a_part_is_that_of_no_other(level: str) -> None:
     said = [words for levels in PARTS.values() for words in levels.get(level, ())]

@@ -236,7 +236,7 @@ def test_something_that_would_hide_the_goal_is_seen_to(draw: Draw) -> None:
     factors = dict(draw("stack", 0).factors)
     factors |= {"object.pose": [0.0, 0.0, 0.0], "target.pose": [-0.1, 0.2, 0.0]}
     behind = {"azimuth_deg": 31.0, "elevation_deg": -10.0, "distance": 1.0}
-    for place, hidden in (((0.1, 0.0), True), ((0.1, 0.2), False)):
+    for place, hidden in (((0.15, 0.0), True), ((0.15, -0.2), False)):
         factors["distractor.pose"] = [*place, 0.0]
         stage = camera._Stage.of(task_called("stack"), factors)
         assert stage.shown_to(behind) is not hidden
