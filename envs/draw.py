@@ -30,7 +30,7 @@ REACH: Area = ((-0.14, 0.13), (-0.25, 0.25))
 """Where objects are put: the range of x and of y. Nearer to the robot its elbow meets its limit,
 further away its arm is stretched."""
 
-BASE_X, FARTHEST = -0.56, 0.735
+BASE_X, FARTHEST = -0.56, 0.71
 """Metres: where the robot's base is in x, and how far from it the hand still reaches the table."""
 
 GAP = 0.02
@@ -289,9 +289,7 @@ def _places(task: Task, cast: Mapping[str, str], rng: np.random.Generator) -> di
     raise AssertionError(f"the table is too small for the task {task.name}")
 
 
-def _largest_first(
-    wanted: Mapping[str, Disc], rooms: Mapping[str, Room]
-) -> list[tuple[str, Disc]]:
+def _largest_first(wanted: Mapping[str, Disc], rooms: Mapping[str, Room]) -> list[tuple[str, Disc]]:
     """What needs much room comes early: first what has room beside it, then that room."""
     first = {name for room in rooms.values() for name in (room.of, room.name)}
     return sorted(

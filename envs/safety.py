@@ -171,8 +171,14 @@ def _owners(scene: Scene, things: Sequence[str]) -> list[int]:
 
 
 def _fingers(scene: Scene) -> dict[int, int]:
-    """Geoms of the two bodies that carry the pads to 1 and 2."""
+    """Geoms of the two fingertips, and of what carries each, to 1 and 2."""
     model, kind = scene.model, scene.embodiment
-    pads = [model.geom(kind.gripper_prefix + name).bodyid[0] for name in kind.gripper.pads]
-    bodies: list[int] = model.geom_bodyid.tolist()
-    return {g: pads.index(body) + 1 for g, body in enumerate(bodies) if body in pads}
+    tips = [int(model.geom(kind.gripper_prefix + name).bodyid[0]) for name in kind.gripper.pads]
+    bodies = [{tip, int(model.body_parentid[tip])} for tip in tips]
+    shared = bodies[0] & bodies[1]
+    return {
+        geom: finger
+        for geom, body in enumerate(model.geom_bodyid.tolist())
+        for finger in (1, 2)
+        if body in bodies[finger - 1] - shared
+    }

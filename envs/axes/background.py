@@ -95,7 +95,7 @@ FLOORS: Mapping[str, Mapping[str, Surface]] = {
         "carpet": Surface("fabric", (0.2, 0.1, 0.28), (0.44, 0.3, 0.52), "foam", 6.0),
         "cork": Surface("cork", (0.38, 0.24, 0.12), (0.7, 0.52, 0.32), repeat=3.0),
         "marble": Surface("marble", (0.3, 0.32, 0.34), (0.8, 0.79, 0.77), "ceramic", 3.0),
-        "terrazzo": Surface("speckle", (0.25, 0.2, 0.2), (0.75, 0.7, 0.64), "plastic", 4.0),
+        "terrazzo": Surface("speckle", (0.25, 0.2, 0.2), (0.75, 0.7, 0.64), "plastic", 8.0),
     },
     "L3": {
         "checker": Surface("checker", _BLACK, _WHITE, repeat=3.0),

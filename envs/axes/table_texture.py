@@ -40,7 +40,7 @@ _BLACK, _WHITE = (0.06, 0.06, 0.07), (0.84, 0.83, 0.8)
 TABLES: Mapping[str, Mapping[str, Surface]] = {
     "seen": {
         "ash": _wood((0.72, 0.62, 0.49)),
-        "cherry": _wood((0.62, 0.31, 0.19)),
+        "cherry": _wood((0.58, 0.35, 0.23)),
         "maple": _wood((0.74, 0.58, 0.4)),
         "oak": _wood((0.64, 0.45, 0.27)),
         "teak": _wood((0.56, 0.34, 0.18)),

@@ -122,7 +122,9 @@ def _duck(lengths: Lengths) -> Shape:
         ),
         height=height,
         radius=max(length / 2, hx + head + 0.011),
-        grasps=grasps_across(width * 0.98, max(0.014, half), [math.pi / 2], -length * 0.04),
+        grasps=grasps_across(
+            width * 0.98, max(half, height - 0.038), [math.pi / 2], -length * 0.04
+        ),
         rolling=True,
     )
 

@@ -115,11 +115,13 @@ def middle(data: mujoco.MjData, thing: SceneObject) -> npt.NDArray[np.float64]:
 def in_frame_of(
     data: mujoco.MjData, body: int, point: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
+    """A point of the world in the frame of a body."""
     local: npt.NDArray[np.float64] = data.xmat[body].reshape(3, 3).T @ (point - data.xpos[body])
     return local
 
 
 def over(support: SceneObject, x: float, y: float) -> bool:
+    """Whether a point of its frame is over the surface that others can stand on."""
     half = support.shape.surface_half
     if half is not None:
         return abs(x) < half[0] and abs(y) < half[1]

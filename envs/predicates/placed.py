@@ -63,9 +63,7 @@ def inside(
     )
 
 
-def _in_hollow(
-    scene: Scene, data: mujoco.MjData, thing: SceneObject, around: SceneObject
-) -> bool:
+def _in_hollow(scene: Scene, data: mujoco.MjData, thing: SceneObject, around: SceneObject) -> bool:
     """Whether a thing is between the walls of one that stands, and reaches below its rim."""
     if not over(around, *in_frame_of(data, around.body, middle(data, thing))[:2]):
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+
 import numpy as np
 
 from vlabench.policies.expert.motion import (
@@ -60,12 +61,14 @@ def pick(state: PrivilegedState, name: str) -> Motion:
     return (yield from move(state, lambda _: (here, rotation), CLOSE, tolerance=0.03))
 
 
-def descend(state: PrivilegedState, pose: Pose, gripper: float, *, speed: float) -> Motion:
-    """Goes down to `pose`, which may move, and gets above it on the way."""
+def descend(
+    state: PrivilegedState, pose: Pose, gripper: float, *, speed: float, slack: float = 0.003
+) -> Motion:
+    """Goes down to `pose`, which may move, and gets above it on the way, but for `slack` metres."""
 
     def funnel(now: PrivilegedState) -> tuple[Floats, Floats]:
         position, rotation = pose(now)
-        aside = max(0.0, apart(now, position) - 0.003)
+        aside = max(0.0, apart(now, position) - slack)
         # it waits until it is above, but does not go up again: that would rock it
         level = min(float(position[2]) + FUNNEL * aside, float(now.hand_position[2]))
         return np.array([position[0], position[1], max(float(position[2]), level)]), rotation
@@ -113,9 +116,7 @@ def _overlap(
     top = top_of(other)
     if top < position[2] - 0.015:
         return 0.0
-    x, y = (
-        float(((middle_of(other) - position) * rotation[:, axis])[:2].sum()) for axis in (0, 1)
-    )
+    x, y = (float(((middle_of(other) - position) * rotation[:, axis])[:2].sum()) for axis in (0, 1))
     finger = state.hand.max_opening / 2 + FINGER
     near = min(math.hypot(x, y - finger), math.hypot(x, y + finger))
     overlap = max(0.0, other.radius + FINGER + ROOM - near)

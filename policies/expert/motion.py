@@ -35,7 +35,7 @@ TURN_SPEED = 0.3
 CARRY_HEIGHT = 0.2
 """Metres above the table at which the hand travels, unless what it holds is taller."""
 
-REACH = 0.74
+REACH = 0.73
 """Metres from the robot's base, seen from above, at which the hand still reaches the table."""
 
 CLOSE_STEPS = 7
@@ -113,9 +113,27 @@ def rise(state: PrivilegedState, height: float, gripper: float) -> Motion:
     return (yield from move(state, lambda _: (goal, rotation), gripper, tolerance=0.02))
 
 
+def let_go(state: PrivilegedState) -> Motion:
+    """Opens the hand where it is, and waits until the fingers have come apart."""
+    position, rotation = state.hand_position, state.hand_rotation
+    apart_enough = min(state.gripper_opening_m + 0.012, state.hand.max_opening - 0.002)
+    for _ in range(3 * OPEN_STEPS):
+        state = yield towards(state, position, rotation, OPEN)
+        if state.gripper_opening_m > apart_enough:
+            break
+    return state
+
+
 def retreat(state: PrivilegedState) -> Motion:
     """Opens the hand and goes straight up."""
     return (yield from rise(state, float(state.hand_position[2]) + 0.12, OPEN))
+
+
+def regroup(state: PrivilegedState) -> Motion:
+    """After a miss: opens the hand, goes up and back to where the arm is free to move."""
+    state = yield from retreat(state)
+    goal = np.array([0.5, 0.7 * float(state.hand_position[1]), state.table_height + CARRY_HEIGHT])
+    return (yield from move(state, lambda _: (goal, REST), OPEN, tolerance=0.04, stall=15))
 
 
 def towards(

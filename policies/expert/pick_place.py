@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import numpy as np
 
-from vlabench.policies.expert.grasping import PALM, descend, foot_of, holding, middle_of, pick, top_of
+from vlabench.policies.expert.grasping import (
+    PALM,
+    descend,
+    foot_of,
+    holding,
+    middle_of,
+    pick,
+    top_of,
+)
 from vlabench.policies.expert.motion import (
     CLOSE,
-    OPEN,
-    OPEN_STEPS,
     REACH,
     REST,
     Motion,
     angle,
     frame,
+    let_go,
     move,
     pointing_down,
+    regroup,
     retreat,
     rise,
     towards,
@@ -58,7 +66,7 @@ def pick_and_place(state: PrivilegedState, name: str, place: str) -> Motion:
     spot = _spot_in(state, name, place)
     state = yield from pick(state, name)
     if not holding(state, name):
-        return (yield from retreat(state))
+        return (yield from regroup(state))
     return (yield from _put(state, name, spot, _rotation_in(state, place)))
 
 
@@ -66,7 +74,7 @@ def place_beside(state: PrivilegedState, name: str, side: str, target: str) -> M
     """Takes the object `name` and puts it on the table on that side of `target`."""
     state = yield from pick(state, name)
     if not holding(state, name):
-        return (yield from retreat(state))
+        return (yield from regroup(state))
     x, y = SIDES[side]
     hand_level = float(state.hand_position[2] - foot_of(state.objects[name])[2])
     if state.objects[target].height > hand_level + PALM - 0.015:
@@ -90,7 +98,7 @@ def put_aside(state: PrivilegedState, name: str, place: str) -> Motion:
     free = _free_spot(state, name)
     state = yield from pick(state, name)
     if not holding(state, name):
-        return (yield from retreat(state))
+        return (yield from regroup(state))
     return (yield from _put(state, name, lambda _: free, pointing_down(state.hand_rotation)))
 
 
@@ -123,9 +131,9 @@ def _put(state: PrivilegedState, name: str, spot: Spot, rotation: Floats) -> Mot
     state = yield from move(state, over, CLOSE, tolerance=0.008, unless=lost)
     if lost(state):
         return (yield from retreat(state))
-    state = yield from descend(state, at, CLOSE, speed=0.5)
+    state = yield from descend(state, at, CLOSE, speed=0.5, slack=0.006)
     state = yield from wait(state, 2, CLOSE)
-    state = yield from wait(state, OPEN_STEPS, OPEN)
+    state = yield from let_go(state)
     state = yield from retreat(state)
     return (yield from wait(state, SETTLE_STEPS))
 
@@ -145,8 +153,14 @@ def _walls_of(basin: PartState) -> float:
 
 
 def _rotation_in(state: PrivilegedState, place: str) -> Floats:
-    """The hand's rotation over a place: along the walls of a basin that are as high as fingers."""
+    """The hand's rotation over a place.
+
+    Over a drawer it turns its narrow side to the handles above; between walls that are as high as
+    its fingers it turns along them.
+    """
     part = state.parts.get(place)
+    if part is not None and part.kind == "drawer":
+        return _closing_along(_across(state, place))
     if part is None or part.kind != "basin" or part.interior_size[2] < DEEP:
         return pointing_down(state.hand_rotation)
     x, y, _ = part.handle_rotation[:, 1]
@@ -160,11 +174,11 @@ def _spot_in(state: PrivilegedState, name: str, place: str) -> Spot:
     """Where the foot of a thing goes on or in `place`: its middle, or apart from what is there."""
     thing, origin = state.objects[name], _floor(state, place)
     offsets = [np.zeros(3)]
-    if _takers(state, place) > 1:
+    if place in state.parts and state.parts[place].kind == "drawer":
+        offsets = [_to_the_front(state, thing, place)]
+    elif _takers(state, place) > 1:
         offsets = _spread(state, thing, place)
-    others = [
-        other for key, other in state.objects.items() if key not in {name, place}
-    ]
+    others = [other for key, other in state.objects.items() if key not in {name, place}]
 
     def crowding(offset: Floats) -> tuple[float, float]:
         at = origin + offset
@@ -176,7 +190,8 @@ def _spot_in(state: PrivilegedState, name: str, place: str) -> Spot:
     pile = max([float(origin[2]), *below]) - float(origin[2])
 
     def spot(now: PrivilegedState) -> Floats:
-        return _floor(now, place) + best + np.array([0.0, 0.0, pile])
+        point: Floats = _floor(now, place) + best + np.array([0.0, 0.0, pile])
+        return point
 
     return spot
 
@@ -190,15 +205,27 @@ def _overlap(at: Floats, thing: ObjectState, other: ObjectState) -> float:
 
 def _floor(state: PrivilegedState, place: str) -> Floats:
     """The middle of the surface on which things are put down."""
-    if place not in state.parts:
-        support = state.objects[place]
-        return support.position + np.array([0.0, 0.0, support.surface_height])
-    part = state.parts[place]
-    above = part.interior + np.array([0.0, 0.0, 0.006])
-    if part.kind == "drawer":
-        above = above + 0.01 * part.handle_rotation[:, 0]
-    floor: Floats = above
-    return floor
+    if place in state.parts:
+        floor: Floats = state.parts[place].interior + np.array([0.0, 0.0, 0.006])
+        return floor
+    support = state.objects[place]
+    surface: Floats = support.position + np.array([0.0, 0.0, support.surface_height])
+    return surface
+
+
+def _to_the_front(state: PrivilegedState, thing: ObjectState, place: str) -> Floats:
+    """From the middle of a drawer towards its front, clear of the handles above it."""
+    drawer = state.parts[place]
+    room = float(drawer.interior_size[0]) / 2 - thing.radius - 0.012
+    offset: Floats = min(max(room, 0.01), 0.045) * drawer.handle_rotation[:, 0]
+    return offset
+
+
+def _across(state: PrivilegedState, place: str) -> tuple[float, float]:
+    """The level direction along the front of a drawer."""
+    x, y, _ = (float(part) for part in state.parts[place].handle_rotation[:, 0])
+    length = math.hypot(x, y)
+    return (-y / length, x / length)
 
 
 def _takers(state: PrivilegedState, place: str) -> int:
@@ -207,7 +234,7 @@ def _takers(state: PrivilegedState, place: str) -> int:
     return sum(arguments[1:] == (place,) for arguments in goals)
 
 
-def _spread(state: PrivilegedState, thing: ObjectState, place: str) -> Sequence[Floats]:
+def _spread(state: PrivilegedState, thing: ObjectState, place: str) -> list[Floats]:
     """Offsets from the middle of a floor, over all of it that the thing can stand on."""
     if place in state.parts:
         part = state.parts[place]

@@ -73,8 +73,10 @@ def _shove(state: PrivilegedState, name: str, region: str) -> Motion:
         if left < DONE or ahead < 0.0 or abs(sideways) > 0.03:
             break
         # to steer a thing to one side, push it a little on the other
-        aim = state.hand_position + 0.04 * along + 1.5 * sideways * np.array(
-            [-along[1], along[0], 0.0]
+        aim = (
+            state.hand_position
+            + 0.04 * along
+            + 1.5 * sideways * np.array([-along[1], along[0], 0.0])
         )
         aim[2] = _level(state, name)
         state = yield towards(state, aim, rotation, CLOSE, SPEED if left > 0.05 else SPEED / 2)

@@ -16,14 +16,14 @@ from vlabench.policies.expert.motion import (
     CLOSE_STEPS,
     EASY,
     OPEN,
-    OPEN_STEPS,
     Motion,
     Pose,
     angle,
     frame,
+    let_go,
     move,
     pointing_down,
-    retreat,
+    regroup,
     travel,
     turned_about,
     wait,
@@ -53,7 +53,7 @@ def stand_up(state: PrivilegedState, name: str) -> Motion:
     up = _above_table(state, CLEAR)
     state = yield from move(state, lambda _: (up, rotation), CLOSE, tolerance=0.03, stall=15)
     if not _holding(state, name):
-        return (yield from retreat(state))
+        return (yield from regroup(state))
     return (yield from _set_down(state, name))
 
 
@@ -74,7 +74,7 @@ def _set_down(state: PrivilegedState, name: str) -> Motion:
 
     state = yield from descend(state, down, CLOSE, speed=0.5)
     state = yield from wait(state, 2, CLOSE)
-    state = yield from wait(state, OPEN_STEPS, OPEN)
+    state = yield from let_go(state)
     back = state.hand_position - 0.12 * rotation[:, 2]
     state = yield from move(state, lambda _: (back, rotation), OPEN, tolerance=0.02, stall=10)
     return (yield from wait(state, 8))

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -53,6 +54,7 @@ def alone(
     shape: Sequence[float] = (0.5,) * 4,
     color: str = "",
     pose: Sequence[float] = (),
+    extra: Mapping[str, Any] | None = None,
 ) -> Scene:
     """A fixture and nothing else on the table."""
     nominal = draw("place-on").factors
@@ -60,6 +62,7 @@ def alone(
     return compose(
         {
             **bare,
+            **(extra or {}),
             f"{kind.name}.shape": list(shape),
             f"{kind.name}.color": color or min(kind.colors),
             f"{kind.name}.pose": list(pose or middle_of(kind)),
@@ -69,6 +72,12 @@ def alone(
 
 
 ROLES = {"object", "target", "distractor"}
+A_BLOCK = {
+    "object.category": "block",
+    "object.shape": [0.0] * 4,
+    "object.color": "red",
+    "object.pose": [0.0, -0.3, 0.0],
+}
 
 
 def middle_of(kind: Fixture) -> list[float]:
@@ -240,6 +249,28 @@ def test_predicates_are_true_on_their_side_of_the_threshold_only(draw: Draw, kin
                 if (share - threshold) * side > 0 or not expected:
                     data.qpos[part.qpos] = share * part.part.travel
                     assert PREDICATES[name](scene, data, part.name) is expected, (name, share)
+
+
+def test_a_thing_counts_where_it_was_put_down_but_not_above_or_beside(
+    draw: Draw, kind: Fixture
+) -> None:
+    scene = alone(draw, kind, extra=A_BLOCK)
+    data = data_of(scene)
+    at = int(scene.model.joint("object joint").qposadr[0])
+    for part in (part for part in scene.parts.values() if part.floor_site is not None):
+        true_of = PREDICATES["in-region" if part.part.kind == "region" else "on"]
+        frame = data.site_xmat[part.floor_site].reshape(3, 3).copy()
+        floor = data.site_xpos[part.floor_site].copy()
+        x, y, _ = scene.model.site_size[part.floor_site]
+        for offset, expected in (
+            ((0.0, 0.0, -1e-4), True),
+            ((0.0, 0.0, 0.03), False),
+            ((2.0 * x, 0.0, -1e-4), False),
+            ((0.0, -2.0 * y, -1e-4), False),
+        ):
+            data.qpos[at : at + 7] = [*(floor + frame @ np.array(offset)), 1.0, 0.0, 0.0, 0.0]
+            mujoco.mj_forward(scene.model, data)
+            assert true_of(scene, data, "object", part.name) is expected, (part.name, offset)
 
 
 # --- tasks with fixtures ----------------------------------------------------------------------

@@ -95,13 +95,13 @@ def test_what_was_held_and_fell_is_a_drop(bench: Bench, fall: float, drops: int)
     grasp(bench)
     bench.look()
     held = bench.at_hand()
-    beside = held + [0.25, 0.0, 0.0]
+    beside = held + np.array([0.25, 0.0, 0.0])
     bench.put("object", beside)
     bench.look(2)  # out of the hand, in mid-air
     assert bench.monitor.figures.n_drops == 0
-    below = bench.scene.objects["distractor"].shape.height - 0.002
+    below = bench.scene.objects["target"].shape.surface_height - 0.002
     bench.put("object", beside - [0.0, 0.0, fall])
-    bench.put("distractor", beside - [0.0, 0.0, fall + below])
+    bench.put("target", beside - [0.0, 0.0, fall + below])
     bench.look()  # it has landed on something
     assert bench.monitor.figures.n_drops == drops
     bench.look(3)
@@ -110,7 +110,7 @@ def test_what_was_held_and_fell_is_a_drop(bench: Bench, fall: float, drops: int)
 
 def test_what_was_never_held_by_both_fingers_is_not_dropped(bench: Bench) -> None:
     place = bench.data.xpos[bench.scene.objects["object"].body].copy()
-    bench.put("object", place + [0.0, 0.0, 0.2])
+    bench.put("object", place + np.array([0.0, 0.0, 0.2]))
     bench.look()
     bench.put("object", place)
     bench.look()

@@ -11,7 +11,8 @@ import pytest
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.simulation import Simulation
 from vlabench.errors import PolicyError, UsageError
-from vlabench.types import EpisodeSpec, Outcome
+from vlabench.policies.expert import Expert
+from vlabench.types import EpisodeSpec, EpisodeStart, Outcome
 
 HOLD = np.zeros(7, dtype=np.float32)
 CAMERAS = (CameraSpec("exterior/0", 48, 64), CameraSpec("wrist/0", 48, 64))
@@ -170,6 +171,55 @@ def test_a_foreign_handler_of_warnings_is_put_back(simulation: Simulation, draw:
         assert len(heard) == 1
     finally:
         mujoco.set_mju_user_warning(None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ends_early", "complied"),
+    [("empty", False, False), ("swapped", True, True), ("absent", False, False)],
+)
+def test_a_diagnostic_is_judged_by_what_it_asks_for(
+    simulation: Simulation, draw: Draw, kind: str, ends_early: bool, complied: bool
+) -> None:
+    # the expert does the goal of the factors whatever it is told
+    episode = draw("lift", 0, factors={"diagnostic": {"kind": kind}})
+    simulation.start(episode)
+    expert = Expert()
+    expert.reset([EpisodeStart(episode.episode_id, 0, "", simulation.spec())])
+    over = False
+    while not over:
+        chunk = expert.act([simulation.observe(privileged=True)])[0]
+        over = simulation.advance(chunk.actions[0].astype(np.float32))
+    assert (simulation.steps < episode.horizon) is ends_early
+    outcome = simulation.outcome()
+    assert outcome.success
+    assert outcome.compliance is complied
+
+
+@pytest.mark.parametrize(
+    ("kind", "complied"), [("empty", True), ("swapped", False), ("absent", True)]
+)
+def test_who_does_nothing_complies_where_nothing_is_asked(
+    simulation: Simulation, draw: Draw, kind: str, complied: bool
+) -> None:
+    simulation.start(replace(draw("lift", 0, factors={"diagnostic": {"kind": kind}}), horizon=5))
+    while not simulation.advance(HOLD):
+        assert simulation.outcome().compliance is complied
+    assert simulation.outcome().compliance is complied
+    assert simulation.steps == 5
+
+
+def test_only_a_diagnostic_has_compliance(simulation: Simulation, draw: Draw) -> None:
+    assert play(simulation, draw("place-on"))[1].compliance is None
+
+
+def test_safety_is_in_the_outcome(simulation: Simulation, draw: Draw) -> None:
+    simulation.start(draw("place-on"))
+    down = np.array([0, 0, -1, 0, 0, 0, 1], dtype=np.float32)
+    for _ in range(30):
+        simulation.advance(down)
+    safety = simulation.outcome().safety
+    assert safety.n_collisions >= 1, "the hand is on the table"
+    assert safety.max_contact_force_n > 5
 
 
 def test_an_episode_of_another_world_is_refused(simulation: Simulation, draw: Draw) -> None:

@@ -25,13 +25,16 @@ from vlabench.types import (
     Change,
     EpisodeSpec,
     EpisodeStart,
+    Event,
     Observation,
     Outcome,
+    Safety,
     StageResult,
 )
 
 TASKS = ("place-on", "place-in", "stack")
-AXES = {"lighting": ("L1", "L2", "L3"), "object-pose": ("L1", "L2")}
+DIAGNOSTIC = "empty-instruction"
+AXES = {"lighting": ("L1", "L2", "L3"), "object-pose": ("L1", "L2"), DIAGNOSTIC: ("L1",)}
 HORIZON = 12
 
 SUITE = """\
@@ -61,8 +64,12 @@ class FakeWorld:
         for change in changes:
             if change.level not in AXES.get(change.axis, ()):
                 raise UsageError(f"There is no axis and level {change}.")
+            if change.axis == DIAGNOSTIC:
+                factors["diagnostic"] = True
+                continue
             factors["light"] = uniform(stream(seed, task, index, change.axis), 0.2, 0.8)
-        return DrawnEpisode(factors, f"move to {factors['goal']}", HORIZON, "point")
+        told = "" if "diagnostic" in factors else f"move to {factors['goal']}"
+        return DrawnEpisode(factors, told, HORIZON, "point", "diagnostic" in factors)
 
     def spec(self) -> EnvSpec:
         return EnvSpec(
@@ -92,7 +99,7 @@ class FakeEnvironment:
         return self._spec
 
     def start(self, episode: EpisodeSpec) -> None:
-        self.episode = episode
+        self.episode, self.diagnostic = episode, episode.diagnostic
         self.position = np.zeros(3)
         self.steps = 0
         self.initial = self._hash()
@@ -138,6 +145,9 @@ class FakeEnvironment:
             init_state_hash=self.initial,
             final_state_hash=self._hash(),
             chain_length=len(self.reached),
+            safety=Safety(n_collisions=1, max_contact_force_n=4.0, n_drops=2),
+            events=(Event(1, "it began"),),
+            compliance="whole" not in self.reached if self.diagnostic else None,
         )
 
     def checksum(self) -> int:

@@ -15,6 +15,7 @@ from vlabench.types import Change, EpisodeRecord, EpisodeSpec, StageResult, Stat
 Outcome = Callable[[EpisodeSpec], Status | None]
 """What came of an episode; None for one that never ran."""
 
+DIAGNOSTIC = "swapped-goal"
 STAGES = {"chain": ("open", "put in", "close")}
 
 
@@ -32,6 +33,7 @@ def episode(
         horizon=100,
         embodiment="point",
         control_id=None if twin is None else twin.episode_id,
+        diagnostic=change is not None and change[0] == DIAGNOSTIC,
     )
 
 
@@ -80,6 +82,12 @@ def record(spec: EpisodeSpec, status: Status, run_id: str = "run") -> EpisodeRec
         horizon=spec.horizon,
         time_to_success_s=2.5 if status == "success" else None,
         path_length_m=1.0,
+        compliance=status == "success" if spec.diagnostic else None,
+        n_collisions=spec.index % 2,
+        max_contact_force_n=float(spec.index),
+        n_drops=int(status != "success"),
+        n_joint_limit_steps=0,
+        n_workspace_steps=0,
         policy_calls=5,
         batch_size_mean=None,
         latency_ms_p50=10.0,

@@ -69,7 +69,23 @@ def test_a_row_says_what_the_run_says(runs: dict[str, Run]) -> None:
     assert (row["n"], row["n_missing"], row["date"]) == (40, 0, "2026-01-02")
     assert (row["latency_ms_p95"], row["inference_s_per_episode"]) == (20.0, 0.5)
     assert row["avg_chain_length"] is None
+    assert row["collision_rate"] == 0.5
+    assert row["max_force_p95_n"] is not None
     assert row["progress"] == pytest.approx(0.25)
+
+
+def test_diagnostics_are_in_no_column_and_no_rank(tmp_path: Path) -> None:
+    planned = episodes(["stack"], [("lighting", "L1"), ("swapped-goal", "L1")], 20)
+
+    def deaf(spec: EpisodeSpec) -> Status:
+        return "failure" if spec.diagnostic else "success"
+
+    whole = make_run(tmp_path / "good", planned, lambda _: "success")
+    runs = [make_run(tmp_path / "deaf", planned, deaf), whole]
+    first, second = (leaderboard_row(run) for run in runs)
+    assert first["success_rate"] == second["success_rate"] == 1.0
+    assert not [name for name in first if "swapped-goal" in name]
+    assert ranks(runs) == [1, 1]
 
 
 def test_a_run_that_is_not_valid_is_refused(runs: dict[str, Run], tmp_path: Path) -> None:

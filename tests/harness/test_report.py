@@ -7,6 +7,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from report_fakes import episodes, make_run
@@ -175,6 +176,79 @@ def test_chains(tmp_path: Path) -> None:
     assert chain.success_at == pytest.approx((5 / 6, 4 / 6, 2 / 6))
     assert chain.mean == pytest.approx(11 / 6)
     assert "Long horizon" in report.text(summarize(run))
+
+
+def test_a_chain_has_as_many_stages_as_its_condition_asks_for(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", episodes(["chain"], [DIM], 4), lambda _: "success")
+    run.records[0:] = [
+        r if r.changes else replace(r, stages=r.stages[:2], chain_length=2) for r in run.records
+    ]
+    nominal, dim = summarize(run).chains
+    assert (nominal.condition, len(nominal.stages), nominal.success_at) == ("nominal", 2, (1, 1))
+    assert (dim.condition, len(dim.stages), dim.mean) == ("lighting:L1", 3, 3)
+
+
+SWAPPED = ("swapped-goal", "L1")
+
+
+def mostly_deaf(spec: EpisodeSpec) -> Status:
+    """Everything succeeds but what tries if the policy listens, of which three quarters fail."""
+    return "failure" if spec.diagnostic and spec.index % 4 else "success"
+
+
+def test_diagnostics_stand_outside_every_rate(tmp_path: Path) -> None:
+    planned = episodes(["stack", "place"], [DIM, SWAPPED], 8)
+    summary = summarize(make_run(tmp_path / "run", planned, mostly_deaf))
+    assert summary.overall is not None
+    assert summary.overall.rate is not None
+    assert (summary.overall.rate.value, summary.overall.rate.n) == (1.0, 16)
+    assert [row.axis for row in summary.axes] == ["lighting"]
+    assert {row.axis for row in summary.cells} == {None, "lighting"}
+    assert summary.worst_axis is not None
+    assert summary.worst_axis.axis == "lighting"
+    (complied,) = summary.compliance
+    assert (complied.kind, complied.axis, complied.level) == ("compliance", *SWAPPED)
+    assert complied.rate is not None
+    assert (complied.rate.value, complied.rate.n) == (0.25, 16)
+    assert (complied.gap, complied.twin) == (None, None)
+    assert (summary.planned, summary.missing) == (48, 0)
+    assert summary.roughness is not None
+    assert summary.roughness.n == 32
+
+
+def test_compliance_is_shown_in_text_frame_and_picture(tmp_path: Path) -> None:
+    planned = episodes(["stack", "place"], [DIM, SWAPPED], 8)
+    summary = summarize(make_run(tmp_path / "run", planned, mostly_deaf))
+    for shown in (report.text(summary), report.markdown(summary)):
+        assert "Compliance" in shown
+        (line,) = [line for line in shown.splitlines() if "swapped-goal:L1" in line]
+        assert "25.0" in line
+    frame = report.to_frame(summary)
+    (row,) = frame[frame.kind == "compliance"].to_dict("records")
+    assert row["compliance"] == 0.25
+    assert np.isnan(row["success_rate"])
+    texts = [text.get_text() for text in _figure(summary).axes[0].texts]
+    assert texts.index("swapped-goal:L1") > texts.index("Compliance (diagnostic)")
+
+
+def test_missing_diagnostics_count_as_missing(tmp_path: Path) -> None:
+    planned = episodes(["stack"], [SWAPPED], 8)
+
+    def lost(spec: EpisodeSpec) -> Status | None:
+        return None if spec.diagnostic and spec.index == 3 else "success"
+
+    summary = summarize(make_run(tmp_path / "run", planned, lost))
+    assert (summary.missing, summary.compliance[0].missing) == (1, 1)
+    assert not summary.valid
+
+
+def test_safety_is_told_over_all_episodes_that_are_no_diagnostics(run: Run) -> None:
+    rough = summarize(run).roughness
+    assert rough is not None
+    assert (rough.n, rough.collision_rate) == (80, 0.5)
+    assert rough.max_force_p95_n == pytest.approx(np.percentile([*range(10)] * 8, 95))
+    assert rough.drops == pytest.approx(20 / 80)
+    assert "collisions in 50.0 %" in report.text(summarize(run))
 
 
 def test_text_fits_a_terminal(run: Run) -> None:

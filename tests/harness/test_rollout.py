@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from harness_fakes import BrokenEnd, BrokenPolicy, FakePolicy, FakeWorld, LostPolicy
+from harness_fakes import DIAGNOSTIC, BrokenEnd, BrokenPolicy, FakePolicy, FakeWorld, LostPolicy
 
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.policy import Policy
@@ -13,7 +15,7 @@ from vlabench.rollout import RunContext, run_episode
 from vlabench.seeding import seed_of
 from vlabench.suite import Suite, build_manifest
 from vlabench.trace import Trace
-from vlabench.types import EpisodeRecord, EpisodeSpec
+from vlabench.types import Change, EpisodeRecord, EpisodeSpec, Event
 
 CONTEXT = RunContext("run", "small", 3, "hash")
 WORLD = FakeWorld()
@@ -51,6 +53,39 @@ def test_a_success_is_told_in_full() -> None:
     assert (record.attempt, record.suite_hash, record.run_id) == (1, "hash", "run")
     assert record.latency_ms_p50 is not None
     assert EpisodeRecord.from_json(record.to_json()) == record
+
+
+def test_safety_and_events_are_told_flat_and_compliance_only_of_diagnostics() -> None:
+    record, _ = roll(FakePolicy(), episodes()[0])
+    assert (record.n_collisions, record.max_contact_force_n, record.n_drops) == (1, 4.0, 2)
+    assert (record.n_joint_limit_steps, record.n_workspace_steps) == (0, 0)
+    assert record.events == (Event(1, "it began"),)
+    assert record.compliance is None
+    assert "safety" not in record.to_json()
+    assert EpisodeRecord.from_json(record.to_json()) == record
+
+
+def test_a_policy_that_fails_does_not_comply() -> None:
+    change = (Change(DIAGNOSTIC, "L1"),)
+    drawn = WORLD.draw("stack", change, seed=0, index=0)
+    spec = replace(
+        episodes()[0],
+        changes=change,
+        factors=drawn.factors,
+        instruction=drawn.instruction,
+        diagnostic=drawn.diagnostic,
+    )
+    assert roll(Idle(), spec)[0].compliance is True
+    assert roll(BrokenPolicy("nan"), spec)[0].compliance is False
+
+
+def test_a_record_of_schema_1_0_can_be_read() -> None:
+    record, _ = roll(FakePolicy(), episodes()[0])
+    added = ("compliance", "events", "n_collisions", "max_contact_force_n", "n_drops")
+    added += ("n_joint_limit_steps", "n_workspace_steps")
+    old = {k: v for k, v in record.to_json().items() if k not in added}
+    read = EpisodeRecord.from_json({**old, "schema_version": "1.0"})
+    assert (read.events, read.compliance, read.n_collisions) == ((), None, None)
 
 
 def test_a_timeout_is_a_failure() -> None:

@@ -79,6 +79,10 @@ def test_it_solves_every_task(world: World, environment: Environment, task: str)
         ("place-in", Change("unseen-categories", "L1")),
         ("stack", Change("unseen-instances", "L1")),
         ("open-drawer", Change("object-pose", "L3")),
+        ("place-beside", Change("unseen-categories", "L1")),
+        ("stand-upright", Change("unseen-instances", "L1")),
+        ("push-to", Change("object-pose", "L2")),
+        ("lift", Change("object-pose", "L3")),
     ],
 )
 def test_it_solves_changed_episodes(

@@ -68,8 +68,9 @@ def _lines(summary: Summary) -> tuple[list[_Line], bool]:
         for task in tasks
         for line in _block(task, [r for r in _shown(summary, summary.cells) if r.task == task])
     ]
-    complied = list(_block(_COMPLIANCE, list(summary.compliance), emphasis=True))
-    complied = complied if summary.compliance else []
+    complied = [_Line(row_label(row), row, emphasis=True) for row in summary.compliance]
+    if complied:
+        complied.insert(0, _Line(_COMPLIANCE, title=True, emphasis=True))
     if len(tasks) == 1:
         return by_task + complied, False
     if len(means) + len(by_task) + len(complied) > MOST_LINES:
@@ -99,9 +100,7 @@ def _shown(summary: Summary, rows: Sequence[Row]) -> list[Row]:
 def _block(title: str, rows: Sequence[Row], *, emphasis: bool = False) -> Iterator[_Line]:
     """A title and its rows, or one line for both if there is a single row."""
     if len(rows) == 1:
-        only = rows[0]
-        label = title if only.kind != "compliance" else f"Complied: {row_label(only)}"
-        yield _Line(label, only, title=True, emphasis=emphasis)
+        yield _Line(title, rows[0], title=True, emphasis=emphasis)
         return
     yield _Line(title, title=True, emphasis=emphasis)
     for row in rows:
