@@ -32,8 +32,11 @@ TABLE = "table"
 ROOM = "room"
 """What is neither an object nor a fixture: the table, and all else that is not the robot."""
 
-_ROBOT = -1
-"""The owner of the robot's own geoms; things are counted from 0."""
+_THINGS = 3
+"""Labels of geoms: 0 is the robot's, 1 and 2 its fingers', and from here on things are counted."""
+
+_STRIDE = 4096
+"""More than there are labels: two of them make one number."""
 
 
 class SafetyMonitor:
@@ -48,15 +51,13 @@ class SafetyMonitor:
 
     def __init__(self, scene: Scene, stages: Iterable[Stage]) -> None:
         self._things = [*sorted(scene.objects), *fixture_bodies(scene), TABLE, ROOM]
-        self._owner = _owners(scene, self._things)
-        self._is_robot = np.array([owner == _ROBOT for owner in self._owner])
-        self._finger_of = _fingers(scene)
+        self._labels = np.array(_labels(scene, self._things))
         self._bodies = [scene.objects[name].body for name in sorted(scene.objects)]
         self._site = scene.model.site(scene.embodiment.grip_site).id
         joints = [scene.model.joint(scene.embodiment.prefix + n) for n in scene.embodiment.joints]
         self._joints = np.array([int(joint.qposadr[0]) for joint in joints])
-        ranges = np.array([joint.range for joint in joints])
-        self._low, self._high = ranges[:, 0] + JOINT_MARGIN, ranges[:, 1] - JOINT_MARGIN
+        ranges = [joint.range.tolist() for joint in joints]
+        self._ranges = [(low + JOINT_MARGIN, high - JOINT_MARGIN) for low, high in ranges]
         self._collisions = self._drops = self._limit_steps = self._workspace_steps = 0
         self._force = 0.0
         self._step = 0
@@ -78,11 +79,9 @@ class SafetyMonitor:
         """Looks at the scene after a control step."""
         self._step += 1
         self._look_at_contacts(data)
-        q = data.qpos[self._joints]
-        if ((q < self._low) | (q > self._high)).any():
+        if _is_outside(data.qpos[self._joints].tolist(), self._ranges):
             self._limit_steps += 1
-        hand = zip(data.site_xpos[self._site].tolist(), WORKSPACE, strict=True)
-        if not all(low <= value <= high for value, (low, high) in hand):
+        if _is_outside(data.site_xpos[self._site].tolist(), WORKSPACE):
             self._workspace_steps += 1
 
     @property
@@ -98,21 +97,25 @@ class SafetyMonitor:
 
     def _look_at_contacts(self, data: mujoco.MjData) -> None:
         contact = data.contact
-        geoms, near = contact.geom, contact.dist <= 0
-        of_robot = self._is_robot[geoms]
+        labels, near = self._labels[contact.geom], contact.dist <= 0
+        of_robot = labels < _THINGS
         rows = ((of_robot[:, 0] != of_robot[:, 1]) & near).nonzero()[0]
         if not (len(rows) or self._carried or self._falling):
             return
-        fingers: dict[int, set[int]] = {}
         if len(rows):
             # of an elliptic cone, the first force is the normal one
             forces = data.efc_force[contact.efc_address[rows]]
             self._force = max(self._force, float(forces.max()))
-            for a, b in geoms[rows].tolist():
-                robot, other = (a, b) if self._owner[a] == _ROBOT else (b, a)
-                fingers.setdefault(self._owner[other], set()).add(self._finger_of.get(robot, 0))
-            self._count_collisions(fingers)
-        self._count_drops(data, fingers, geoms[near].tolist())
+        fingers: dict[int, set[int]] = {}
+        supported: set[int] = set()
+        for pair in set((labels[:, 0] * _STRIDE + labels[:, 1])[near].tolist()):
+            low, high = sorted(divmod(pair, _STRIDE))
+            if low >= _THINGS and low != high:
+                supported |= {low - _THINGS, high - _THINGS}
+            elif low < _THINGS <= high:
+                fingers.setdefault(high - _THINGS, set()).add(low)
+        self._count_collisions(fingers)
+        self._count_drops(data, fingers, supported)
 
     def _count_collisions(self, touched: Iterable[int]) -> None:
         for thing in touched:
@@ -122,14 +125,9 @@ class SafetyMonitor:
                 self._collisions += 1
 
     def _count_drops(
-        self, data: mujoco.MjData, fingers: Mapping[int, set[int]], pairs: Iterable[Sequence[int]]
+        self, data: mujoco.MjData, fingers: Mapping[int, set[int]], supported: set[int]
     ) -> None:
         """Who is carried, who has been let go and falls, and who has landed."""
-        supported = set()
-        for a, b in pairs:
-            first, second = self._owner[a], self._owner[b]
-            if first != second and _ROBOT not in (first, second):
-                supported |= {first, second}
         for thing in self._falling.keys() & (supported | fingers.keys()):
             fell = self._falling.pop(thing) - self._height(data, thing)
             self._drops += fell > FALL
@@ -150,24 +148,29 @@ class SafetyMonitor:
         return float(data.xipos[self._bodies[thing], 2])
 
 
+def _is_outside(values: Sequence[float], ranges: Sequence[tuple[float, float]]) -> bool:
+    within = zip(values, ranges, strict=True)
+    return not all(low <= value <= high for value, (low, high) in within)
+
+
 def fixture_bodies(scene: Scene) -> list[str]:
     """Names of the bodies of fixtures and of their parts, each once."""
     names = [name for part in scene.parts.values() for name in (part.fixture, part.name)]
     return list(dict.fromkeys(names))
 
 
-def _owners(scene: Scene, things: Sequence[str]) -> list[int]:
-    """For each geom the number of the thing that it belongs to, or `_ROBOT`."""
+def _labels(scene: Scene, things: Sequence[str]) -> list[int]:
+    """For each geom the finger of the robot or the thing that it belongs to."""
     model, numbers = scene.model, {name: number for number, name in enumerate(things)}
-    owners = []
-    for geom in range(model.ngeom):
-        body = int(model.geom_bodyid[geom])
+    fingers, labels = _fingers(scene), []
+    for geom, body in enumerate(model.geom_bodyid.tolist()):
         while body and model.body(body).name not in numbers:
             body = int(model.body_parentid[body])
         owner = numbers[model.body(body).name] if body else numbers[ROOM]
-        owners.append(_ROBOT if geom in scene.robot_geoms else owner)
-    owners[scene.table_geom] = numbers[TABLE]
-    return owners
+        robot = geom in scene.robot_geoms
+        labels.append(fingers.get(geom, 0) if robot else _THINGS + owner)
+    labels[scene.table_geom] = _THINGS + numbers[TABLE]
+    return labels
 
 
 def _fingers(scene: Scene) -> dict[int, int]:

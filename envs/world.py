@@ -38,7 +38,7 @@ class TabletopWorld:
         return DrawnEpisode(
             factors=dict(sorted(factors.items())),
             instruction=instruction(factors),
-            horizon=kind.horizon,
+            horizon=kind.steps(factors),
             embodiment=factors["embodiment"],
             diagnostic=any(axis.kind == "diagnostic" for axis, _ in _in_order(changes, kind)),
         )

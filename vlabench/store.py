@@ -174,7 +174,9 @@ class RunWriter:
             if exception[0] is None:
                 self._finish()
             else:
+                # an interrupt may come between a line and its count
                 with contextlib.suppress(UsageError):
+                    self._count_what_is_there()
                     self._finish()
         finally:
             self._release()
@@ -225,17 +227,20 @@ class RunWriter:
                 f"The folder {self.path} holds another run: {reason}; "
                 "start over with --fresh, or give another --out."
             )
-        drop_torn_line(self.path / EPISODES)
         drop_torn_line(self.path / ATTEMPTS)
+        self._count_what_is_there()
+        now, self.info = self.info, before
+        if len(self.done) < len(self.manifest.episodes):
+            session = Session(now.created_at, now.command, now.os, now.cpu, now.git)
+            self.info = replace(before, sessions=(*before.sessions, session))
+            self._write_info(finished=False)
+
+    def _count_what_is_there(self) -> None:
+        drop_torn_line(self.path / EPISODES)
         planned = self.manifest.by_id
         for record in _read_records(self.path / EPISODES):
             if record.episode_id in planned:
                 self.done[record.episode_id] = record
-        now, self.info = self.info, before
-        if len(self.done) < len(planned):
-            session = Session(now.created_at, now.command, now.os, now.cpu, now.git)
-            self.info = replace(before, sessions=(*before.sessions, session))
-            self._write_info(finished=False)
 
     def _begin(self) -> None:
         """Writes ``run.json`` last: a folder that has one is whole."""

@@ -121,7 +121,8 @@ class Task:
         description: Three parts: what is done, what varies, when it counts; with units.
         roles: The objects that take part; `DISTRACTOR` is one that does not.
         stages: What must become true; the last of ordered stages carries the whole goal.
-        horizon: Most control steps, twice what the expert needs.
+        horizon: Most control steps, twice what the expert needs; of a task with a `chain`, for each
+            of the stages that are asked for.
         fixtures: What stands on the table.
         choices: Argument to what it may stand for: one of them is drawn.
         starts: Argument to the range, in shares of its travel, in which that part starts; parts
@@ -166,6 +167,10 @@ class Task:
         """The stages of the episode with these factors, in names of its scene."""
         stages = self.stages[: factors.get("chain", len(self.stages))]
         return tuple(stage.cast(factors["cast"]) for stage in stages)
+
+    def steps(self, factors: Mapping[str, Json]) -> int:
+        """Most control steps of the episode with these factors."""
+        return self.horizon * int(factors.get("chain", 1))
 
     def phrases(self) -> Mapping[str, tuple[str, ...]]:
         """Kind to the templates of what the policy may be told."""

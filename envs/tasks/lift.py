@@ -19,6 +19,6 @@ TASK = Task(
     description=__doc__,
     roles=(Role("object", "manipulated", 0.078), DISTRACTOR),
     stages=(Stage("lifted", (Goal("lifted", ("object",)),)),),
-    horizon=120,
+    horizon=110,
     others=({"object": "distractor"},),
 )

@@ -14,14 +14,14 @@ Success:
     table and not the hand, and all this has held for 10 control steps (0.5 s).
 """
 
-from vlabench.envs.tasks.base import DISTRACTOR, Goal, Role, Stage, Task
+from vlabench.envs.tasks.base import Goal, Role, Stage, Task
 
 TASK = Task(
     name="push-to",
     description=__doc__,
-    roles=(Role("object", "pushable", 0.065), DISTRACTOR),
+    roles=(Role("object", "pushable", 0.065), Role("distractor", "pushable", 0.065)),
     stages=(Stage("in region", (Goal("in-region", ("object", "region")),)),),
-    horizon=260,
+    horizon=240,
     fixtures=("mat",),
     choices={"region": ("mat",)},
     others=({"object": "distractor"},),

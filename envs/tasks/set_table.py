@@ -23,17 +23,18 @@ TASK = Task(
     description=__doc__,
     roles=(
         Role("plate", "plate-like", 0.11),
-        Role("left", "utensil", 0.078),
-        Role("right", "utensil", 0.078),
+        Role("one", "utensil", 0.078),
+        Role("two", "utensil", 0.078),
         Role("cup", "manipulated", 0.068, super_category="drinking vessel"),
     ),
     stages=(
-        Stage("left", (Goal("beside", ("left", "left", "plate")),)),
-        Stage("right", (Goal("beside", ("right", "right", "plate")),)),
+        Stage("left", (Goal("beside", ("one", "left", "plate")),)),
+        Stage("right", (Goal("beside", ("two", "right", "plate")),)),
         Stage("cup", (Goal("beside", ("cup", "behind", "plate")),)),
     ),
     horizon=800,
     ordered=False,
+    others=({"one": "two", "two": "one"},),
     area=WIDE,
     rooms=(
         Room("left room", "left", "plate", 0.05),

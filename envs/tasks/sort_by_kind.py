@@ -34,7 +34,7 @@ TASK = Task(
         *(Role(name, "small", 0.04, super_category="toy") for name in _TOYS),
     ),
     stages=(*_sorted(_FRUIT, "bowl"), *_sorted(_TOYS, "crate")),
-    horizon=1200,
+    horizon=1450,
     ordered=False,
     others=({"bowl": "crate", "crate": "bowl"},),
     area=WIDE,

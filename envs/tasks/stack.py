@@ -20,6 +20,6 @@ TASK = Task(
     description=__doc__,
     roles=(Role("object", "stackable", 0.058), Role("target", "stackable", 0.058), DISTRACTOR),
     stages=(Stage("on", (Goal("on", ("object", "target")),)),),
-    horizon=230,
+    horizon=220,
     others=({"object": "target", "target": "object"},),
 )

@@ -5,7 +5,7 @@ Description:
 
 Randomizations:
     Category, shape and colour of the thing and of one distractor; their places on the table
-    (27 cm x 50 cm) and yaw; the wood of the table; the first joint angles; the sentence.
+    (17 cm x 46 cm) and yaw; the wood of the table; the first joint angles; the sentence.
 
 Success:
     The axis of the thing is within 15 degrees of upright, its foot down; it touches the table and
@@ -19,5 +19,6 @@ TASK = Task(
     description=__doc__,
     roles=(Role("object", "standing", 0.095, lying=True), DISTRACTOR),
     stages=(Stage("upright", (Goal("upright", ("object",)),)),),
-    horizon=300,
+    horizon=340,
+    area=((-0.12, 0.05), (-0.23, 0.23)),
 )

@@ -27,7 +27,7 @@ TASK = Task(
         Stage("in", (_INSIDE,)),
         Stage("closed", (Goal("closed", ("drawer",)), _INSIDE)),
     ),
-    horizon=730,
+    horizon=690,
     fixtures=("cabinet",),
     choices={"drawer": ("top drawer",)},
     others=({"object": "distractor"},),

@@ -35,6 +35,6 @@ TASK = Task(
         Stage("second moved", (_SECOND_MOVED,)),
         Stage("swapped", (_SECOND_MOVED, Goal("on", ("object", "second place")))),
     ),
-    horizon=800,
+    horizon=750,
     area=((-0.14, 0.12), (-0.3, 0.3)),
 )

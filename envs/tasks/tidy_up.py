@@ -44,7 +44,7 @@ TASK = Task(
         Stage("third in", (_THIRD,)),
         Stage("fourth in", (_FOURTH, _THIRD, *_FIRST, *_SECOND)),
     ),
-    horizon=2400,
+    horizon=2000,
     fixtures=("cabinet",),
     choices={"top": ("top drawer",), "bottom": ("bottom drawer",)},
     others=({"first": "second", "second": "first"}, {"third": "fourth", "fourth": "third"}),

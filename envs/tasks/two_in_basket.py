@@ -24,7 +24,7 @@ TASK = Task(
         Stage("first in", (Goal("in", ("object", "basket")),)),
         Stage("second in", (Goal("in", ("second", "basket")),)),
     ),
-    horizon=500,
+    horizon=600,
     fixtures=("basket",),
     ordered=False,
     others=({"object": "distractor"}, {"second": "distractor"}),

@@ -159,6 +159,9 @@ REST: Floats = np.diag([-1.0, 1.0, -1.0])
 EASY: Floats = np.array([[-0.98, -0.199, 0.0], [-0.199, 0.98, 0.0], [0.0, 0.0, -1.0]])
 """The hand as at home, but turned a little to the side on which its last joint has more room."""
 
+FREE: Floats = np.array([[-0.707, -0.707, 0.0], [-0.707, 0.707, 0.0], [0.0, 0.0, -1.0]])
+"""The hand pointing down with its last joint in the middle of its range: for a hand that leans."""
+
 
 def frame(approach: Floats, closing: Floats) -> Floats:
     """The hand's rotation that approaches along one unit vector and closes along another."""

@@ -9,9 +9,9 @@ import numpy as np
 from vlabench.policies.expert.grasping import middle_of, top_of
 from vlabench.policies.expert.motion import (
     CLOSE,
+    EASY,
     PATIENCE,
     REACH,
-    REST,
     Motion,
     angle,
     frame,
@@ -72,12 +72,9 @@ def _shove(state: PrivilegedState, name: str, region: str) -> Motion:
         ahead = float(offset[0] * along[0] + offset[1] * along[1])
         if left < DONE or ahead < 0.0 or abs(sideways) > 0.03:
             break
-        # to steer a thing to one side, push it a little on the other
-        aim = (
-            state.hand_position
-            + 0.04 * along
-            + 1.5 * sideways * np.array([-along[1], along[0], 0.0])
-        )
+        # what is pushed goes where the hand goes: get behind its middle, but gently
+        aside = np.array([-along[1], along[0], 0.0])
+        aim = state.hand_position + 0.04 * along + 0.8 * sideways * aside
         aim[2] = _level(state, name)
         state = yield towards(state, aim, rotation, CLOSE, SPEED if left > 0.05 else SPEED / 2)
     return state
@@ -99,7 +96,7 @@ def _across(along: Floats) -> Floats:
     """A hand that points down, its closed fingers side by side across the direction of a push."""
     down = np.array([0.0, 0.0, -1.0])
     candidates = [frame(down, sign * np.array([-along[1], along[0], 0.0])) for sign in (1.0, -1.0)]
-    nearest: Floats = min(candidates, key=lambda rotation: angle(REST.T @ rotation))
+    nearest: Floats = min(candidates, key=lambda rotation: angle(EASY.T @ rotation))
     return nearest
 
 

@@ -14,7 +14,7 @@ from vlabench.policies.expert.grasping import HOVER, descend, middle_of
 from vlabench.policies.expert.motion import (
     CLOSE,
     CLOSE_STEPS,
-    EASY,
+    FREE,
     OPEN,
     Motion,
     Pose,
@@ -30,7 +30,7 @@ from vlabench.policies.expert.motion import (
 )
 from vlabench.types import Floats, PrivilegedState
 
-LEAN = 0.4
+LEAN = 0.3
 """Radians by which the hand leans from the vertical when it takes the thing: so much as an arm can
 do in any direction."""
 
@@ -97,7 +97,7 @@ def _taking(state: PrivilegedState, name: str) -> Floats:
     x, y = float(axis[0]) / length, float(axis[1]) / length
     approach = np.array([-math.sin(LEAN) * x, -math.sin(LEAN) * y, -math.cos(LEAN)])
     candidates = [frame(approach, sign * np.array([-y, x, 0.0])) for sign in (1.0, -1.0)]
-    nearest: Floats = min(candidates, key=lambda rotation: angle(EASY.T @ rotation))
+    nearest: Floats = min(candidates, key=lambda rotation: angle(FREE.T @ rotation))
     return nearest
 
 

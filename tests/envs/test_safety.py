@@ -142,15 +142,17 @@ def test_a_joint_at_its_limit_and_a_hand_out_of_bounds_are_counted_by_steps(benc
 def test_bodies_of_fixtures_are_things(draw) -> None:  # type: ignore[no-untyped-def]
     bench = Bench(draw("open-drawer", 0).factors, "open-drawer")
     assert set(fixture_bodies(bench.scene)) == {"cabinet", "top drawer", "bottom drawer"}
-    asked = bench.monitor
-    owners = {asked._things[owner] for owner in asked._owner if owner >= 0}
+    monitor = bench.monitor
+    labels = monitor._labels.tolist()
+    owners = {monitor._things[label - 3] for label in labels if label >= 3}
     assert {"cabinet", "top drawer", "bottom drawer", "table", "room"} <= owners
     for geom in bench.scene.robot_geoms:
-        assert asked._owner[geom] < 0
+        assert labels[geom] < 3
 
 
 @pytest.mark.parametrize("name", ["ur5e-robotiq85", "panda-robotiq85"])
 def test_each_finger_of_any_gripper_has_geoms(draw, name: str) -> None:  # type: ignore[no-untyped-def]
     bench = Bench({**draw("place-on", 0).factors, "embodiment": name}, "place-on")
-    assert set(bench.monitor._finger_of.values()) == {1, 2}
-    assert bench.monitor._finger_of.keys() & bench.scene.robot_geoms
+    fingers = {g for g, label in enumerate(bench.monitor._labels.tolist()) if label in (1, 2)}
+    assert fingers <= bench.scene.robot_geoms
+    assert {bench.monitor._labels[g] for g in fingers} == {1, 2}

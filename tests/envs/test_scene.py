@@ -181,8 +181,21 @@ def test_everything_stands_where_it_was_drawn(draw: Draw, task: str) -> None:
     for role, thing in scene.objects.items():
         x, y, yaw = factors[f"{role}.pose"]
         body = scene.model.body(role)
-        np.testing.assert_allclose(body.pos, [x, y, TABLE_HEIGHT - REST_DEPTH], atol=1e-12)
-        np.testing.assert_allclose(body.quat, [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)], atol=1e-12)
+        up = np.zeros(9)
+        mujoco.mju_quat2Mat(up, body.quat)
+        axis = up.reshape(3, 3)[:, 2]
+        level, support = TABLE_HEIGHT - REST_DEPTH, factors.get(f"{role}.on")
+        if support is not None:
+            level += scene.objects[support].shape.surface_height - REST_DEPTH
+        if factors.get(f"{role}.lying", False):
+            middle = body.pos + axis * thing.shape.height / 2
+            np.testing.assert_allclose(axis, [np.cos(yaw), np.sin(yaw), 0], atol=1e-5)
+            np.testing.assert_allclose(middle, [x, y, level + thing.shape.lying], atol=1e-5)
+        else:
+            np.testing.assert_allclose(axis, [0, 0, 1], atol=1e-12)
+            np.testing.assert_allclose(body.pos, [x, y, level], atol=1e-9)
+            turn = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
+            np.testing.assert_allclose(body.quat, turn, atol=1e-8)
         assert thing.category.name == factors[f"{role}.category"]
         assert len(thing.geoms) == len(thing.shape.pieces)
     assert np.abs(scene.home - base_spec("panda").home).max() <= JOINT_NOISE
