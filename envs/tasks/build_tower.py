@@ -6,7 +6,7 @@ Description:
 
 Randomizations:
     Category, shape and colour of the three and of one distractor; their places on the table
-    (33 cm x 60 cm) and yaw; the wood of the table; the first joint angles; the sentence.
+    (27 cm x 60 cm) and yaw; the wood of the table; the first joint angles; the sentence.
 
 Success:
     In this order: the first stood on the second; the third stands on the first and the first on

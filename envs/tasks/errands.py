@@ -7,7 +7,7 @@ Description:
 
 Randomizations:
     Lengths, colour, place (10 cm) and yaw (20 degrees) of the basket; category, shape and colour
-    of the objects; their places on the table (35 cm x 39 cm) and yaw; the wood of the table; the
+    of the objects; their places on the table (29 cm x 40 cm) and yaw; the wood of the table; the
     first joint angles; the sentence. How many are named is 1, but for the axis ``horizon``.
 
 Success:

@@ -6,7 +6,7 @@ Description:
 
 Randomizations:
     The side; category, shape and colour of both and of one distractor; their places on the table
-    (33 cm x 60 cm; beside the second a disc of 8 cm radius is free) and yaw; the wood of the
+    (28 cm x 64 cm; beside the second a disc of 8 cm radius is free) and yaw; the wood of the
     table; the first joint angles; the sentence.
 
 Success:

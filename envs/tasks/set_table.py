@@ -6,7 +6,7 @@ Description:
     the robot's own: behind is further away from it.
 
 Randomizations:
-    Category, shape and colour of the four; their places on the table (34 cm x 64 cm; on the three
+    Category, shape and colour of the four; their places on the table (29 cm x 68 cm; on the three
     sides of the plate there is room) and yaw; the wood of the table; the first joint angles; the
     sentence.
 

@@ -5,7 +5,7 @@ Description:
     puts each where its kind belongs, in any order.
 
 Randomizations:
-    Category, shape and colour of all; their places on the table (34 cm x 64 cm) and yaw; the wood
+    Category, shape and colour of all; their places on the table (29 cm x 68 cm) and yaw; the wood
     of the table; the first joint angles; the sentence.
 
 Success:

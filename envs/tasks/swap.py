@@ -6,7 +6,7 @@ Description:
 
 Randomizations:
     Category, shape and colour of both things and of what they stand on; the places of those on
-    the table (30 cm x 56 cm) and yaw of all four; the wood of the table; the first joint angles;
+    the table (26 cm x 60 cm) and yaw of all four; the wood of the table; the first joint angles;
     the sentence.
 
 Success:

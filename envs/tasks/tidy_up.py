@@ -6,7 +6,7 @@ Description:
 
 Randomizations:
     Lengths, colour, place (12 cm) and yaw (40 degrees) of the cabinet; category, shape and colour
-    of the objects and of the crate; their places on the table (34 cm x 28 cm) and yaw; the wood of
+    of the objects and of the crate; their places on the table (30 cm x 28 cm) and yaw; the wood of
     the table; the first joint angles; the sentence.
 
 Success:

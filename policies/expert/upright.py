@@ -85,6 +85,8 @@ def _at(name: str, rotation: Floats, height: float) -> Pose:
         thing = now.objects[name]
         axis = thing.rotation[:, 2]
         point = thing.position + HELD_AT * thing.height * axis
+        clear_of_palm = max(0.0, thing.radius - now.hand.palm_clearance + 0.004)
+        point = point - clear_of_palm * rotation[:, 2]
         return point + np.array([0.0, 0.0, height]), rotation
 
     return pose
