@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format check suites bench clean
+.PHONY: demo test lint format check suites expert bench pictures clean
 
 demo: $(READY)
 	$(BIN)/vlabench eval --policy expert --suite unseen-objects --out results/runs/demo --fresh
@@ -27,14 +27,24 @@ format: $(READY)
 
 check: lint test
 
-# Half an hour on 2 cores: the expert, noop and random on every suite, and what each must reach.
+# Hours on 2 cores: the expert, noop and random on every suite, and what each must reach.
 suites: $(READY)
 	$(BIN)/python benchmarks/baselines.py
 
-# A few minutes: speed as ratios, measured in one run.
+# A quarter of an hour on 2 cores: the expert on every task, and on every axis at every level.
+expert: $(READY)
+	$(BIN)/python benchmarks/expert.py
+
+# Ten minutes: speed as ratios measured in one run, and what reaches the policy as pixels.
 bench: $(READY)
 	$(BIN)/python benchmarks/env_speed.py
+	$(BIN)/python benchmarks/scene_size.py
 	$(BIN)/python benchmarks/render_profile.py
+	$(BIN)/python benchmarks/axis_pixels.py 15
+
+pictures: $(READY)
+	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/sheets.py
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \

@@ -3,8 +3,8 @@
     .venv/bin/python docs/pictures.py
 
 ``docs/scenes.png``: every task as the policy sees it, and below it the same episode with one thing
-changed. ``docs/objects.png``: every category of object. ``docs/fixtures.png``:
-every fixture. ``docs/axes-visual.jpg``: every visual axis, nominal and at each level.
+changed. ``docs/objects.png``: every category of object. ``docs/fixtures.png``: every fixture.
+Tasks and axes are on the sheets of ``docs/sheets.py``.
 """
 
 from __future__ import annotations
@@ -28,23 +28,12 @@ from vlabench.envs.objects.geometry import about_z, steady
 from vlabench.envs.rendering import Renderer
 from vlabench.envs.scene import CAMERAS
 from vlabench.envs.world import TabletopWorld, instruction
-from vlabench.registry import AXES, FIXTURES, OBJECTS
+from vlabench.registry import FIXTURES, OBJECTS
 from vlabench.types import Change, EpisodeSpec, Json
 
 HERE = Path(__file__).parent
 PIXELS = 512
 PORTRAIT = 256
-AXIS_SCENE = ("place-in", 4)
-AXIS_SCENES = {
-    "confusable-distractors": ("place-on", 5),
-    "object-appearance": ("place-in", 5),
-    "noise-gaussian": ("stack", 1),
-    "noise-occlusion": ("stack", 3),
-    "lighting": ("stack", 2),
-    "distractors": ("store-in-drawer", 1),
-}
-"""Task and index of the episode that shows an axis."""
-
 SCENES = [
     ("place-on", 4, Change("unseen-instances", "L1")),
     ("place-in", 6, Change("unseen-categories", "L1")),
@@ -59,7 +48,6 @@ def main() -> None:
     scenes()
     objects()
     fixtures()
-    visual_axes()
 
 
 def scenes() -> None:
@@ -119,25 +107,6 @@ def fixtures() -> None:
                 panel.set_title(f"{name}: {opened}" if opened else name, fontsize=11)
     figure.tight_layout()
     figure.savefig(HERE / "fixtures.png", dpi=100)
-
-
-def visual_axes() -> None:
-    """A nominal episode for every visual axis, and the same one at each level."""
-    names = [name for name in AXES.names() if AXES.load(name).kind == "visual"]
-    columns = 1 + max(len(AXES.load(name).levels) for name in names)
-    figure, panels = plt.subplots(len(names), columns, figsize=(2.6 * columns, 2.75 * len(names)))
-    world = TabletopWorld()
-    for row, name in enumerate(names):
-        task, index = AXIS_SCENES.get(name, AXIS_SCENE)
-        for panel, level in zip_longest(panels[row], ["nominal", *AXES.load(name).levels]):
-            panel.axis("off")
-            if level is not None:
-                changes = () if level == "nominal" else (Change(name, level),)
-                drawn = world.draw(task, changes, seed=0, index=index)
-                panel.imshow(look(task, dict(drawn.factors)))
-                panel.set_title(f"{name}  {level}" if changes else name, fontsize=9)
-    figure.tight_layout(pad=0.4)
-    figure.savefig(HERE / "axes-visual.jpg", dpi=100, pil_kwargs={"quality": 88})
 
 
 def portrait(renderer: Renderer, kind: Category) -> npt.NDArray[np.uint8]:

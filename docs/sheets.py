@@ -31,6 +31,9 @@ from vlabench.types import Change, EpisodeSpec, EpisodeStart
 
 HERE = Path(__file__).parent
 CAMERA = CameraSpec("exterior/0", 320, 320)
+TILE, TITLE, LINE = 2.6, 0.26, 0.155
+"""Inches: of a frame, of the title above it, and of a line of the caption below it."""
+
 Frame = npt.NDArray[np.uint8]
 
 PICTURED: Mapping[str, tuple[str, int]] = {
@@ -38,6 +41,10 @@ PICTURED: Mapping[str, tuple[str, int]] = {
     "embodiment": ("place-in", 2),
     "horizon": ("errands", 0),
     "dynamic": ("place-in", 4),
+    "confusable-distractors": ("place-on", 5),
+    "object-appearance": ("place-in", 5),
+    "distractors": ("store-in-drawer", 1),
+    "object-scale": ("stack", 3),
 }
 """Axis to the task and index that show it; the first task that it applies to for the others."""
 
@@ -167,26 +174,32 @@ def _expert(episode: EpisodeSpec) -> Callable[[Simulation], npt.NDArray[np.float
 
 
 def sheet(rows: Sequence[Sequence[Shot]], path: Path) -> None:
-    """Draws rows of shots into one picture."""
+    """Draws rows of shots into one picture; each row is as high as its longest caption needs."""
     columns = max(map(len, rows))
-    figure, panels = plt.subplots(
-        len(rows), columns, figsize=(2.6 * columns, 3.1 * len(rows)), squeeze=False
-    )
-    for panel in panels.flat:
-        panel.axis("off")
-    for panel_row, row in zip(panels, rows, strict=True):
-        for panel, shot in zip(panel_row, row, strict=False):
-            _draw(panel, shot)
-    figure.tight_layout(pad=0.4)
+    lines = [max(len(caption(shot).splitlines()) for shot in row) for row in rows]
+    heights = [TILE + TITLE + LINE * count for count in lines]
+    figure = plt.figure(figsize=(TILE * columns + 0.1 * (columns + 1), sum(heights)))
+    width, height = figure.get_size_inches()
+    top = height
+    for row, row_height in zip(rows, heights, strict=True):
+        for column, shot in enumerate(row):
+            left = 0.1 + column * (TILE + 0.1)
+            box = (left / width, (top - TITLE - TILE) / height, TILE / width, TILE / height)
+            _draw(figure.add_axes(box), shot)
+        top -= row_height
     figure.savefig(path, dpi=80, pil_kwargs={"quality": 85})
     plt.close(figure)
 
 
+def caption(shot: Shot) -> str:
+    """What is written below a shot, in lines that are no wider than it."""
+    return fill(shot.below, 38)
+
+
 def _draw(panel: Axes, shot: Shot) -> None:
-    panel.axis("on")
     panel.imshow(shot.frame)
-    panel.set_title(shot.title, fontsize=10, fontweight="bold", loc="left")
-    panel.set_xlabel(fill(shot.below, 40), fontsize=8, loc="left")
+    panel.set_title(shot.title, fontsize=10, fontweight="bold", loc="left", pad=3)
+    panel.set_xlabel(caption(shot), fontsize=8, loc="left", labelpad=3)
     panel.set_xticks([])
     panel.set_yticks([])
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from vlabench.envs import views
 from vlabench.envs.axes import background, lighting, physics, table_texture
+from vlabench.envs.embodiments import TABLE_SIZE
 from vlabench.envs.fixtures.base import Fixture, fixture
 from vlabench.envs.language import draw_phrase
 from vlabench.envs.objects.catalog import categories, category, draw_shape
@@ -112,30 +113,39 @@ def draw_category(
         unseen: From the held-out categories.
         apart: From those that training never shows in this task, though it shows both.
     """
+    kept = set(kept_from(task.name, role.kind)) if apart else _kept(task, role)
     choices = [
         name
         for name in categories(role.kind, "unseen" if unseen else "seen")
         if role.super_category in {None, category(name).super_category}
     ]
-    if not unseen and role in task.goal_roles:
-        kept = kept_from(task.name, role.kind)
+    if not unseen:
         choices = [name for name in choices if (name in kept) == apart]
     taken = {
         v for k, v in factors.items() if k.endswith(".category") and k != f"{role.name}.category"
     }
     free = [name for name in choices if name not in taken]
-    return str(rng.choice(free or choices))
+    return str(rng.choice(free or [n for n in choices if _colors_left(role.name, n, factors)]))
 
 
 def draw_color(role: str, factors: Mapping[str, Json], rng: np.random.Generator) -> str:
     """A colour of the category that plays `role`, so that no two things have the same name."""
-    name = factors[f"{role}.category"]
+    return str(rng.choice(_colors_left(role, factors[f"{role}.category"], factors)))
+
+
+def _colors_left(role: str, name: str, factors: Mapping[str, Json]) -> list[str]:
+    """The colours of a category that no other than `role` has of those that are of it."""
     taken = {
         factors[f"{other}.color"]
         for other in roles_in(factors)
         if other != role and factors[f"{other}.category"] == name and f"{other}.color" in factors
     }
-    return str(rng.choice([c for c in category(name).colors if c not in taken]))
+    return [color for color in category(name).colors if color not in taken]
+
+
+def _kept(task: Task, role: Role) -> set[str]:
+    """What training never shows in `role`, nor in any other that it may be cast into."""
+    return {name for part in task.parts_of(role) for name in kept_from(task.name, part.kind)}
 
 
 # --- places -----------------------------------------------------------------------------------
@@ -198,7 +208,7 @@ def standing(
 
     What an axis has added besides the `known` counts as wide as it is.
     """
-    added = {role: measured(role, factors) for role in roles_in(factors) if _is_extra(role)}
+    added = {role: measured(role, factors) for role in roles_in(factors) if is_extra(role)}
     return [
         ((factors[f"{name}.pose"][0], factors[f"{name}.pose"][1]), disc)
         for name, disc in (*known.items(), *added.items())
@@ -224,13 +234,15 @@ def extra_role(number: int) -> str:
 _EXTRA = "extra"
 
 
-def _is_extra(role: str) -> bool:
+def is_extra(role: str) -> bool:
+    """Whether it is such a name."""
     return role.removeprefix(_EXTRA).isdecimal()
 
 
 def measured(role: str, factors: Mapping[str, Json]) -> Disc:
     """What one thing occupies of the table, as it is and not as its role may be."""
-    shape = category(factors[f"{role}.category"]).shape(factors[f"{role}.shape"])
+    kind, scale = category(factors[f"{role}.category"]), factors.get(f"{role}.scale", 1.0)
+    shape = kind.shape(factors[f"{role}.shape"], scale)
     return Disc(shape.radius, shape.height > TALL_HEIGHT, False)
 
 
@@ -249,6 +261,11 @@ def within(place: tuple[float, float], area: Area, slack: float = 0.0) -> bool:
     x, y = place
     inside = near - slack <= x <= far + slack and right - slack <= y <= left + slack
     return inside and math.hypot(x - BASE_X, y) < FARTHEST + slack
+
+
+def on_table(place: tuple[float, float], disc: Disc) -> bool:
+    """Whether all of a disc at `place` is over the table."""
+    return all(abs(at) + disc.clearance <= TABLE_SIZE[i] / 2 for i, at in enumerate(place))
 
 
 def _common(intervals: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -48,7 +48,9 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
     speed (1 is 0.5 rad/s).
 
     Reward: 1 on the step in which success is established, else 0. The episode terminates on
-    success and is truncated at the horizon.
+    success and is truncated at the horizon. With a diagnostic change the last ``info`` has
+    ``"compliance"``; ``empty-instruction`` and ``absent-object`` reward nothing and run to the
+    horizon, whatever the robot does.
 
     Args:
         task: Name of the task.
@@ -82,10 +84,12 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
             raise UsageError(f"There is no render_mode {render_mode!r}; use None or 'rgb_array'.")
         self.task, self.render_mode = task, render_mode
         self._robot, self._control = embodiment_called(embodiment), control
+        _refuse_text("changes", changes, "lighting:L2")
+        _refuse_text("cameras", cameras, "agentview")
         self.changes = tuple(_change(text) for text in changes)
         self._world = TabletopWorld()
-        drawn = self._world.draw(task, self.changes, seed=0, index=0)
-        if drawn.embodiment != EMBODIMENT:
+        drawn = self._world.draw(task, self.changes, seed=0, index=0, embodiment=embodiment)
+        if drawn.embodiment != embodiment:
             if embodiment != EMBODIMENT:
                 raise UsageError(
                     f"The change to the embodiment {drawn.embodiment!r} and embodiment="
@@ -140,7 +144,7 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
         Args:
             seed: Seeds the choice of scenes, from here on.
             options: ``{"episode": EpisodeSpec}`` runs that episode, ``{"index": int}`` the scene
-                with that index.
+                with that index; not both.
         """
         super().reset(seed=seed)
         episode = self._episode(options or {})
@@ -168,14 +172,8 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
                 f"An action is {dimension} finite numbers in [-1, 1], not {np.asarray(action)!r}."
             )
         self._over = self.simulation.advance(np.clip(numbers, -1.0, 1.0))
-        success = self.simulation.progress.success
-        return (
-            self._observation(),
-            float(success),
-            success,
-            self._over and not success,
-            self._info(),
-        )
+        met = self.simulation.met
+        return self._observation(), float(met), met, self._over and not met, self._info()
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """A frame of ``agentview``, ``(512, 512, 3) uint8``, if `render_mode` is set."""
@@ -195,17 +193,19 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
             episode: EpisodeSpec = options["episode"]
             return episode
         index = int(options["index"] if "index" in options else self.np_random.integers(2**31))
-        drawn = self._world.draw(self.task, self.changes, seed=0, index=index)
+        drawn = self._world.draw(
+            self.task, self.changes, seed=0, index=index, embodiment=self._robot.name
+        )
         return EpisodeSpec(
             task=self.task,
             changes=self.changes,
             index=index,
             seed=0,
-            factors={**drawn.factors, "embodiment": self._robot.name},
+            factors=drawn.factors,
             instruction=drawn.instruction,
             world_version=self._world.version,
             horizon=drawn.horizon,
-            embodiment=self._robot.name,
+            embodiment=drawn.embodiment,
             diagnostic=drawn.diagnostic,
         )
 
@@ -226,11 +226,13 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
 
     def _info(self) -> dict[str, Any]:
         simulation = self.simulation
+        compliance = simulation.compliance if self._over else None
         return {
             "instruction": simulation.instruction,
             "episode_id": simulation.episode_id,
             "success": simulation.progress.success,
             "stages": {stage.name: stage.success for stage in simulation.progress.stages},
+            **({} if compliance is None else {"compliance": compliance}),
         }
 
 
@@ -243,6 +245,14 @@ def _proprio_spaces(joints: int) -> dict[str, tuple[int, float]]:
         "joint_positions": (joints, 2 * np.pi),
         "joint_velocities": (joints, 50.0),
     }
+
+
+def _refuse_text(argument: str, given: Sequence[str], example: str) -> None:
+    if isinstance(given, str):
+        raise UsageError(
+            f"The argument {argument} takes a list, for example [{example!r}], not the text "
+            f"{given!r}."
+        )
 
 
 def _change(text: str) -> Change:
@@ -265,6 +275,10 @@ def _check_options(options: dict[str, Any]) -> None:
     for name in options:
         if name not in _OPTIONS:
             raise UnknownNameError("option", name, _OPTIONS, "reset()")
+    if len(options) > 1:
+        raise UsageError(
+            "The options 'episode' and 'index' of reset() both choose the scene; leave one out."
+        )
     if "episode" in options and not isinstance(options["episode"], EpisodeSpec):
         raise UsageError(
             f"The option 'episode' of reset() is an EpisodeSpec, not {options['episode']!r}; "

@@ -6,19 +6,22 @@ the same actions meet the same events::
     {"near": "object", "within_m": 0.15, "touching": "object", "do": {"kind": ..., ...}}
 
 `near` is an object or a part of a fixture, `within_m` the distance of the hand from its middle.
-With `touching` the event waits until the robot touches that object, and the distance is seen from
-above, because what is carried hangs below the hand. What happens is one of:
+A hand that starts nearby has to come nearer still, to `APPROACH` of the distance at the start. With
+`touching` the event waits instead until the robot touches that object, and the distance is seen
+from above, because what is carried hangs below the hand. What happens is one of:
 
 =========== ======================================= ==========================================
 kind        values                                  what
 =========== ======================================= ==========================================
-light       intensity, warmth                       all light is dimmed, or brightened
+light       intensity, warmth                       every light is as many times as bright
 camera      azimuth_deg, elevation_deg              the exterior cameras are nudged
-move        what, to                                a thing slides along the table
+move        what, to                                a thing slides along the table towards `to`
 instruction cast, sentence                          another goal of the same scene is asked for
 =========== ======================================= ==========================================
 
-A thing slides only while nothing but the table touches it and its way is free: else it waits.
+A thing slides only while nothing but the table touches it and its way is free: else it waits, and
+after `PATIENCE` it stays where it is. It counts as having happened from the first step in which the
+thing moves; a slide that was given up before has not happened, and no record speaks of it.
 """
 
 from __future__ import annotations
@@ -30,7 +33,6 @@ from dataclasses import dataclass
 import mujoco
 
 from vlabench.envs import views
-from vlabench.envs.axes import lighting
 from vlabench.envs.materials import warm
 from vlabench.envs.predicates.geometry import touching
 from vlabench.envs.scene import Scene
@@ -39,8 +41,17 @@ from vlabench.types import Event, Json
 EARLIEST = 5
 """Control steps before which nothing happens: the policy has seen the scene as it was."""
 
+APPROACH = 0.5
+"""The hand is not near before its distance has fallen to this share of that at the start."""
+
 SLIDE_STEPS = 8
 """Control steps (0.4 s) in which a thing slides."""
+
+LONGEST_STEP = 0.015
+"""Metres that a thing slides at most in a control step, 12 cm in all, wherever it has got to."""
+
+PATIENCE = 40
+"""Control steps (2 s) from the trigger on after which a slide is given up."""
 
 HAND_RADIUS, HAND_DEPTH = 0.09, 0.03
 """Metres: what the hand takes up around and below the point between the fingertips."""
@@ -63,19 +74,23 @@ class Timeline:
     Args:
         factors: Of the episode; its `events` and its `camera` are read.
         scene: Where they happen; its model is changed by them.
+        data: The state at the start, which says how far away the hand is.
     """
 
-    def __init__(self, factors: Mapping[str, Json], scene: Scene) -> None:
+    def __init__(self, factors: Mapping[str, Json], scene: Scene, data: mujoco.MjData) -> None:
         self._scene, self._camera = scene, factors[views.FACTOR]
-        self._waiting: list[Mapping[str, Json]] = list(factors["events"])
         self._going_on: list[_Slide] = []
         self._site = scene.model.site(scene.embodiment.grip_site).id
         self._effects: Mapping[str, Callable[..., str]] = {
             "light": self._light,
             "camera": self._nudge,
-            "move": self._slide,
             "instruction": self._ask,
         }
+        hand = self._hand(data)
+        self._waiting = [
+            _Trigger(event, APPROACH * math.dist(hand, _middle(scene, data, event["near"])))
+            for event in factors["events"]
+        ]
         self._asked: NewInstruction | None = None
         self.happened: tuple[Event, ...] = ()
 
@@ -87,39 +102,38 @@ class Timeline:
         """
         if not (self._waiting or self._going_on):
             return None
-        hand = data.site_xpos[self._site].tolist()
+        hand = self._hand(data)
         self._asked = None
-        due = [e for e in self._waiting if step >= EARLIEST and self._is_due(e, data, hand)]
-        for event in due:
-            self._waiting.remove(event)
-            values = dict(event["do"])
-            what = self._effects[values.pop("kind")](**values)
-            self.happened += (Event(step, what),)
+        due = [t for t in self._waiting if step >= EARLIEST and t.is_due(self._scene, data, hand)]
+        for trigger in due:
+            self._waiting.remove(trigger)
+            self._let_happen(trigger.event["do"], step)
         for slide in self._going_on:
-            slide.go_on(data, hand)
-        self._going_on = [slide for slide in self._going_on if slide.steps_left]
+            if slide.go_on(data, hand):
+                self.happened += (Event(step, f"the {slide.what} begins to slide"),)
+        self._going_on = [slide for slide in self._going_on if not slide.over]
         if due:
             mujoco.mj_camlight(self._scene.model, data)
         return self._asked
 
-    def _is_due(
-        self, event: Mapping[str, Json], data: mujoco.MjData, hand: Sequence[float]
-    ) -> bool:
-        middle = _middle(self._scene, data, event["near"])
-        within: float = event["within_m"]
-        if "touching" not in event:
-            return math.dist(hand, middle) <= within
-        touched = touching(data, self._scene.objects[event["touching"]].geoms)
-        near = math.dist(hand[:2], middle[:2]) <= within
-        return near and not touched.isdisjoint(self._scene.robot_geoms)
+    def _hand(self, data: mujoco.MjData) -> list[float]:
+        position: list[float] = data.site_xpos[self._site].tolist()
+        return position
+
+    def _let_happen(self, do: Mapping[str, Json], step: int) -> None:
+        values = dict(do)
+        kind = values.pop("kind")
+        if kind == "move":
+            self._going_on.append(_Slide(self._scene, **values))
+        else:
+            self.happened += (Event(step, self._effects[kind](**values)),)
 
     def _light(self, intensity: float, warmth: float) -> str:
         model, color = self._scene.model, warm((1.0, 1.0, 1.0), warmth)
-        for values in (model.light_diffuse, model.light_specular):
-            values *= [intensity * c for c in color]
-        head = model.vis.headlight
-        share = lighting.ambient_share(intensity)
-        head.ambient = [a * share * c for a, c in zip(head.ambient, color, strict=True)]
+        head, scale = model.vis.headlight, [intensity * c for c in color]
+        lights = (model.light_ambient, model.light_diffuse, model.light_specular)
+        for values in (*lights, head.ambient, head.diffuse, head.specular):
+            values *= scale
         return f"the light changes to {intensity:g} of what it was"
 
     def _nudge(self, azimuth_deg: float, elevation_deg: float) -> str:
@@ -134,61 +148,95 @@ class Timeline:
             model.cam_pos[index], model.cam_quat[index] = moved.eye, moved.quaternion
         return f"the cameras turn by {azimuth_deg:g} and {elevation_deg:g} degrees"
 
-    def _slide(self, what: str, to: Sequence[float]) -> str:
-        self._going_on.append(_Slide(self._scene, what, to))
-        return f"the {what} begins to slide"
-
     def _ask(self, cast: Mapping[str, str], sentence: str) -> str:
         self._asked = NewInstruction(cast, sentence)
         return f"a new instruction: {sentence}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Trigger:
+    """Says when an event is due; `nearest` is how near the hand must come in any case."""
+
+    event: Mapping[str, Json]
+    nearest: float
+
+    def is_due(self, scene: Scene, data: mujoco.MjData, hand: Sequence[float]) -> bool:
+        middle, within = _middle(scene, data, self.event["near"]), self.event["within_m"]
+        if "touching" not in self.event:
+            return math.dist(hand, middle) <= min(within, self.nearest)
+        touched = touching(data, scene.objects[self.event["touching"]].geoms)
+        near = math.dist(hand[:2], middle[:2]) <= within
+        return near and not touched.isdisjoint(scene.robot_geoms)
 
 
 class _Slide:
     """A thing on its way to `to` (x, y), which takes `SLIDE_STEPS` while nothing is in its way."""
 
     def __init__(self, scene: Scene, what: str, to: Sequence[float]) -> None:
-        self._scene, self._what, self._to = scene, what, to
-        self._geoms = _geoms(scene, what)
-        self.steps_left = SLIDE_STEPS
+        self._scene, self.what, self._to = scene, what, to
+        self._geoms, self._fixtures = _geoms(scene, what), _fixture_geoms(scene, what)
+        self._steps_left, self._patience = SLIDE_STEPS, PATIENCE
 
-    def go_on(self, data: mujoco.MjData, hand: Sequence[float]) -> None:
-        """Moves the thing by one step, unless something is in its way."""
-        x, y = _position(self._scene, data, self._what)[:2]
-        dx, dy = ((to - at) / self.steps_left for to, at in zip(self._to, (x, y), strict=True))
+    @property
+    def over(self) -> bool:
+        """Whether it has arrived or been given up."""
+        return min(self._steps_left, self._patience) == 0
+
+    def go_on(self, data: mujoco.MjData, hand: Sequence[float]) -> bool:
+        """Moves the thing by one step if nothing is in its way; whether it begins to move."""
+        self._patience -= 1
+        x, y = _position(self._scene, data, self.what)[:2]
+        step = [(to - at) / self._steps_left for to, at in zip(self._to, (x, y), strict=True)]
+        share = min(1.0, LONGEST_STEP / max(LONGEST_STEP, math.hypot(*step)))
+        dx, dy = (share * d for d in step)
         if touching(data, self._geoms) - {self._scene.table_geom}:
-            return
+            return False
         if any(
             math.dist((x + dx, y + dy), other) < min(apart, math.dist((x, y), other))
             for other, apart in self._obstacles(data, hand)
         ):
-            return
+            return False
         self._shift(data, dx, dy)
-        self.steps_left -= 1
+        if self._meets_a_fixture(data):
+            self._shift(data, -dx, -dy)
+            return False
+        self._steps_left -= 1
+        return self._steps_left == SLIDE_STEPS - 1
+
+    def _meets_a_fixture(self, data: mujoco.MjData) -> bool:
+        model = self._scene.model
+        return any(
+            mujoco.mj_geomDistance(model, data, own, other, 2 * GAP, None) < GAP
+            for own in self._geoms
+            for other in self._fixtures
+            if math.dist(data.geom_xpos[own], data.geom_xpos[other])
+            < model.geom_rbound[own] + model.geom_rbound[other] + GAP
+        )
 
     def _obstacles(
         self, data: mujoco.MjData, hand: Sequence[float]
     ) -> list[tuple[tuple[float, float], float]]:
         """Places of what is as low as the thing, and how far from it the thing's middle stays."""
-        radius, top = _extent(self._scene, data, self._what)
+        radius, top = _extent(self._scene, data, self.what)
         found = []
         if hand[2] - HAND_DEPTH < top:
             found.append(((hand[0], hand[1]), radius + HAND_RADIUS))
         for name in self._scene.objects:
             x, y, z = _position(self._scene, data, name)
-            if name != self._what and z < top + GAP:
+            if name != self.what and z < top + GAP:
                 other, _ = _extent(self._scene, data, name)
                 found.append(((x, y), radius + other + GAP))
         return found
 
     def _shift(self, data: mujoco.MjData, dx: float, dy: float) -> None:
         model = self._scene.model
-        if self._what in self._scene.objects:
-            body = self._scene.objects[self._what].body
+        if self.what in self._scene.objects:
+            body = self._scene.objects[self.what].body
             address = int(model.jnt_qposadr[model.body_jntadr[body]])
             data.qpos[address] += dx
             data.qpos[address + 1] += dy
         else:
-            body = model.body(self._scene.parts[self._what].fixture).id
+            body = model.body(self._scene.parts[self.what].fixture).id
             model.body_pos[body, 0] += dx
             model.body_pos[body, 1] += dy
         mujoco.mj_kinematics(model, data)
@@ -242,10 +290,18 @@ def _tilt(scene: Scene, data: mujoco.MjData, name: str) -> tuple[float, float]:
 
 
 def _geoms(scene: Scene, name: str) -> frozenset[int]:
+    """What is solid of an object, or of the whole fixture that a part belongs to."""
     if name in scene.objects:
         return scene.objects[name].geoms
-    owner = scene.parts[name].fixture
     model = scene.model
-    root = model.body(owner).id
+    root = model.body(scene.parts[name].fixture).id
     roots = model.body_rootid[model.geom_bodyid].tolist()
-    return frozenset(geom for geom, top in enumerate(roots) if top == root)
+    solid = model.geom_contype.tolist()
+    return frozenset(geom for geom, top in enumerate(roots) if top == root and solid[geom])
+
+
+def _fixture_geoms(scene: Scene, name: str) -> frozenset[int]:
+    """What is solid of all fixtures but for that which `name` belongs to."""
+    own = scene.parts[name].fixture if name in scene.parts else None
+    others = (part for part, it in scene.parts.items() if it.fixture != own)
+    return frozenset[int]().union(*(_geoms(scene, part) for part in others))

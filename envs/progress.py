@@ -31,7 +31,6 @@ class Progress:
 
     def __init__(self, stages: Sequence[Stage], scene: Scene, *, ordered: bool = True) -> None:
         self._scene, self._ordered = scene, ordered
-        self._once = False
         self.ask(stages)
 
     def ask(self, stages: Sequence[Stage]) -> None:
@@ -40,7 +39,7 @@ class Progress:
         self._reached: list[int | None] = [None] * len(self.asked)
         self._held = [0] * len(self.asked)
         self._held_together = 0
-        self._done = False
+        self._once = self._done = False
 
     def update(self, data: mujoco.MjData, step: int) -> None:
         """Looks at the scene after control step `step` (counted from 1)."""

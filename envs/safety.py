@@ -1,7 +1,8 @@
 """How roughly the robot goes about it: collisions, forces, drops, and limits of its body.
 
-Looked at once a control step, on the contacts that the physics has found for it. The figures judge
-a policy beside its success rate; no success depends on them.
+Looked at once a control step (20 Hz), on the contacts that the physics has found last. Peaks in
+between go unseen: the largest force is one of a sample, and a short impact was harder than it says.
+The figures judge a policy beside its success rate; no success depends on them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ FALL = 0.03
 APART_STEPS = 5
 """Control steps (0.25 s) without contact after which touching again is another collision."""
 
+HOUSED = frozenset({"knob", "button"})
+"""Kinds of parts that cannot be worked without touching the fixture around them."""
+
 TABLE = "table"
 ROOM = "room"
 """What is neither an object nor a fixture: the table, and all else that is not the robot."""
@@ -46,10 +50,12 @@ class SafetyMonitor:
 
     Args:
         scene: What is watched.
-        stages: What is asked for: to touch what a goal speaks of is no collision.
+        stages: What is asked for: to touch what a goal speaks of is no collision, nor to touch the
+            housing of a button or a knob that it speaks of.
     """
 
     def __init__(self, scene: Scene, stages: Iterable[Stage]) -> None:
+        self._scene = scene
         self._things = [*sorted(scene.objects), *fixture_bodies(scene), TABLE, ROOM]
         self._labels = np.array(_labels(scene, self._things))
         self._bodies = [scene.objects[name].body for name in sorted(scene.objects)]
@@ -73,7 +79,9 @@ class SafetyMonitor:
 
     def ask(self, stages: Iterable[Stage]) -> None:
         """From now on another goal is asked for."""
-        self._spoken_of = {a for s in stages for goal in s.goals for a in goal.arguments}
+        named = {a for s in stages for goal in s.goals for a in goal.arguments}
+        parts = [part for name, part in self._scene.parts.items() if name in named]
+        self._spoken_of = named | {p.fixture for p in parts if p.part.kind in HOUSED}
 
     def update(self, data: mujoco.MjData) -> None:
         """Looks at the scene after a control step."""

@@ -15,6 +15,7 @@ from vlabench.envs.arm import ArmModel
 from vlabench.envs.axes import sensor_noise
 from vlabench.envs.control import controller
 from vlabench.envs.events import NewInstruction, Timeline
+from vlabench.envs.factors import check_factors
 from vlabench.envs.profile import CONTROL_HZ, OSC_POSE, VERSION, env_spec
 from vlabench.envs.progress import Progress
 from vlabench.envs.rendering import Renderer
@@ -57,7 +58,8 @@ class Simulation:
         """Builds and settles the scene of `episode`.
 
         Raises:
-            UsageError: If the episode was drawn by another version of the world.
+            UsageError: If the episode was drawn by another version of the world, or its factors
+                are wrong.
         """
         if episode.world_version != VERSION:
             raise UsageError(
@@ -66,6 +68,7 @@ class Simulation:
             )
         self.episode, self.episode_id = episode, episode.episode_id
         self.task: Task = task(episode.task)
+        check_factors(episode.factors, self.task, episode.embodiment)
         self.scene: Scene = compose(episode.factors)
         self.model = self.scene.model
         self.data = mujoco.MjData(self.model)
@@ -78,7 +81,7 @@ class Simulation:
         self.progress = Progress(asked, self.scene, ordered=self.task.ordered)
         self.instruction = episode.instruction
         self._safety = SafetyMonitor(self.scene, asked)
-        self._timeline = Timeline(episode.factors, self.scene)
+        self._timeline = Timeline(episode.factors, self.scene, self.data)
         self._diagnostic = episode.factors.get("diagnostic", {}).get("kind")
         self.steps = 0
         self._path = 0.0
@@ -118,8 +121,28 @@ class Simulation:
         asked = self._timeline.update(self.data, self.steps)
         if asked is not None:
             self._ask(asked)
-        met = self.progress.success and self._diagnostic not in _TO_THE_END
-        return met or self.steps >= self.episode.horizon
+        return self.met or self.steps >= self.episode.horizon
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal has been held, in an episode that ends with that."""
+        return self.progress.success and self._diagnostic not in _TO_THE_END
+
+    @property
+    def compliance(self) -> bool | None:
+        """Whether the robot has done so far what a diagnostic asks for, and no more.
+
+        None where the episode is no diagnostic.
+        """
+        match self._diagnostic:
+            case None:
+                return None
+            case "empty":
+                return not self.progress.success
+            case "absent":
+                return self._safety.touched <= {TABLE, ROOM}
+            case _:
+                return self.progress.success
 
     def outcome(self) -> Outcome:
         """What has come of the episode so far."""
@@ -134,7 +157,7 @@ class Simulation:
             chain_length=self.progress.chain_length,
             safety=self._safety.figures,
             events=self._timeline.happened,
-            compliance=self._compliance(),
+            compliance=self.compliance,
         )
 
     def checksum(self) -> int:
@@ -159,18 +182,6 @@ class Simulation:
         self.progress.ask(stages)
         self._safety.ask(stages)
         self.instruction = asked.sentence
-
-    def _compliance(self) -> bool | None:
-        """Whether the robot has done what a diagnostic instruction asks for, and no more."""
-        match self._diagnostic:
-            case None:
-                return None
-            case "empty":
-                return not self.progress.success
-            case "absent":
-                return self._safety.touched <= {TABLE, ROOM}
-            case _:
-                return self.progress.success
 
     def _settle(self) -> None:
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET

@@ -1,7 +1,9 @@
 """What training never shows, beyond the held-out shapes and categories of the catalog.
 
-A quarter of the pairs of a task and a category are held apart: no nominal episode has such a pair,
-though its task and its category both occur in many. The axis ``composition`` shows nothing else.
+A quarter of the pairs of a task and a category are held apart: in no episode but those of the axis
+``composition``, which show nothing else, does a goal of the task speak of such a category; nor do
+the other goals that the scene of a nominal episode allows. Task and category both occur in many
+episodes, and things that no goal can come to speak of may be of any category.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from vlabench.contract.environment import DrawnEpisode
 from vlabench.contract.specs import EnvSpec
-from vlabench.envs.axes.base import ORDER, Axis
-from vlabench.envs.draw import nominal_factors
+from vlabench.envs.axes.base import Axis, by_turn
+from vlabench.envs.draw import EMBODIMENT, nominal_factors
 from vlabench.envs.fixtures.base import fixture
 from vlabench.envs.language import LISTED, WORDS, Phrase, Referent, realise
 from vlabench.envs.objects.catalog import category
@@ -27,11 +27,20 @@ class TabletopWorld:
     version = VERSION
 
     def draw(
-        self, task_name: str, changes: Sequence[Change], *, seed: int, index: int
+        self,
+        task_name: str,
+        changes: Sequence[Change],
+        *,
+        seed: int,
+        index: int,
+        embodiment: str = EMBODIMENT,
     ) -> DrawnEpisode:
-        """Every factor of one episode; see `vlabench.contract.environment.World`."""
+        """Every factor of one episode; see `vlabench.contract.environment.World`.
+
+        `embodiment` is the robot of the nominal scene: a start is free for that robot.
+        """
         kind = task(task_name)
-        factors = nominal_factors(kind, seed, index)
+        factors = nominal_factors(kind, seed, index) | {"embodiment": embodiment}
         for axis, change in _in_order(changes, kind):
             rng = stream("axis", seed, kind.name, index, change.axis, change.level)
             factors |= axis.draw(kind, factors, change.level, rng)
@@ -78,7 +87,7 @@ def _object_words(role: str, factors: Mapping[str, Json]) -> Referent:
 
 
 def _in_order(changes: Sequence[Change], kind: Task) -> list[tuple[Axis, Change]]:
-    """The axes of `changes`, words last.
+    """The axes of `changes` in the order in which they are drawn, words last.
 
     Raises:
         UsageError: If two of them change the same factor.
@@ -92,7 +101,7 @@ def _in_order(changes: Sequence[Change], kind: Task) -> list[tuple[Axis, Change]
                     f"{owners[factor]} and {change} both change {factor!r}; leave one out."
                 )
             owners[factor] = change
-    return sorted(found, key=lambda pair: (ORDER.index(pair[0].kind), pair[1]))
+    return sorted(found, key=lambda pair: (by_turn(pair[0]), pair[1]))
 
 
 def _axis(change: Change, kind: Task) -> Axis:

@@ -1,4 +1,4 @@
-"""World 1 stays what it is: its draws, its physics and its predicates, to the bit.
+"""World 2 stays what it is: its draws, its physics and its predicates, to the bit.
 
 ``frozen.json`` holds the hash of every published manifest, and for one episode of each task the
 hashes of the first state, the expert's actions and the last state. Where a change moves one of
@@ -29,10 +29,20 @@ def manifest_hash(suite: str) -> str:
 
 
 def episodes() -> dict[str, dict[str, object]]:
+    """One nominal episode of each task under the expert."""
+    suite = {
+        "name": "frozen",
+        "version": 1,
+        "description": "One nominal episode of each task.",
+        "seed": 0,
+        "episodes": 1,
+        "tasks": TASKS.names(),
+    }
     with TemporaryDirectory() as folder:
-        run = vlabench.evaluate("expert", "smoke", runner="serial", out=Path(folder) / "run")
-        nominal = [record for record in run.records if not record.changes]
-        return {r.task: {field: getattr(r, field) for field in FIELDS} for r in nominal}
+        path = Path(folder) / "frozen.yaml"
+        path.write_text(json.dumps(suite))  # JSON is YAML
+        run = vlabench.evaluate("expert", str(path), runner="serial", out=Path(folder) / "run")
+        return {r.task: {field: getattr(r, field) for field in FIELDS} for r in run.records}
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ Two rows stand in one ranking only where they met the same episodes in the same 
 suite, version, manifest hash and environment fingerprint. A rank needs the episodes themselves,
 so it is worked out among the runs that are given; a row of the same ranking whose run was not
 given loses its rank, because what it stood for has changed, and keeps all else. A cell without
-data is empty, never 0. Diagnostic episodes are in no column.
+data is empty, never 0. Diagnostic episodes are in the columns of compliance alone; a suite that
+changes nothing else has no overall success rate, and so no rank.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ IDENTITY: Mapping[str, str] = {
 }
 
 SCORES: Mapping[str, str] = {
-    "success_rate": "mean over tasks of the changed episodes, or of all where nothing changes",
+    "success_rate": "mean over tasks of the changed episodes, or of all where nothing changes; "
+    "empty where all that is changed is diagnostic",
     "ci_low": "lower end of its 95 % interval",
     "ci_high": "upper end",
     "n": "episodes that it is the mean of",
@@ -53,7 +55,12 @@ AXIS_SCORES: Mapping[str, str] = {
     "gap": "success rate of the unchanged twins less that under this axis",
     "retention": "ratio of the two; empty where the twins' rate is under 20 %",
 }
-"""Each becomes a column ``<score>_<axis>`` for each axis."""
+"""Each becomes a column ``<score>_<axis>`` for each axis that is no diagnostic."""
+
+COMPLIANCE: Mapping[str, str] = {
+    "compliance": "mean over tasks of the share of episodes under this axis that complied",
+}
+"""A column ``compliance_<axis>`` for each diagnostic axis."""
 
 REST: Mapping[str, str] = {
     "worst_axis": "axis with the lowest success rate",
@@ -62,7 +69,8 @@ REST: Mapping[str, str] = {
     "latency_ms_p95": "median over episodes of the 95th percentile of an answer's latency",
     "inference_s_per_episode": "mean seconds the policy took for an episode",
     "collision_rate": "share of episodes in which the robot collided with something",
-    "max_force_p95_n": "95th percentile over episodes of the largest contact force, in newtons",
+    "max_force_p95_n": "95th percentile over episodes of the largest contact force, in newtons, "
+    "sampled at 20 Hz",
     "n_missing": "episodes without a result",
     "provenance": "self-reported until somebody else has repeated the run",
     "date": "day on which the run ended, or began if it has not",
@@ -90,7 +98,8 @@ class Leaderboard:
 def leaderboard_row(run: Run) -> dict[str, Cell]:
     """The row of one run, without a rank, which only several runs can have.
 
-    A run that left out a part of its suite has no overall success rate.
+    A run that left out a part of its suite has no overall success rate, and so has one of a suite
+    of diagnostics alone.
 
     Raises:
         InvalidRunError: If too many of its episodes are missing, or it is still running: nothing
@@ -120,6 +129,8 @@ def leaderboard_row(run: Run) -> dict[str, Cell]:
         row["success_rate_nominal"] = summary.nominal.rate.value
     for axis in summary.axes:
         row |= _axis(axis)
+    for axis in summary.compliance_axes:
+        row[f"compliance_{axis.axis}"] = None if axis.rate is None else axis.rate.value
     worst, rough = summary.worst_axis, summary.roughness
     return row | {
         "worst_axis": worst.axis if worst is not None and summary.overall is not None else None,
@@ -290,13 +301,22 @@ def _ranking(row: Mapping[str, str]) -> tuple[str, ...]:
 def _columns(before: Sequence[str], rows: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
     """The known columns in their fixed order, then those that the file had besides."""
     present = [*before, *(name for row in rows for name in row)]
-    prefixes = [f"{score}_" for score in AXIS_SCORES]
-    axes = set(AXES.names()) - load_attribute("vlabench.envs.axes:DIAGNOSTIC")
-    for name in present:
-        if name not in SCORES:
-            axes.update(name.removeprefix(p) for p in prefixes if name.startswith(p))
-    by_axis = [f"{prefix}{axis}" for axis in sorted(axes) for prefix in prefixes]
-    return tuple(dict.fromkeys([*IDENTITY, *SCORES, *by_axis, *REST, *before]))
+    diagnostic = set(load_attribute("vlabench.envs.axes:DIAGNOSTIC"))
+    by_axis = _by_axis(AXIS_SCORES, set(AXES.names()) - diagnostic, present)
+    complied = _by_axis(COMPLIANCE, diagnostic, present)
+    return tuple(dict.fromkeys([*IDENTITY, *SCORES, *by_axis, *complied, *REST, *before]))
+
+
+def _by_axis(scores: Mapping[str, str], known: set[str], present: Sequence[str]) -> list[str]:
+    """A column for each of the scores and each axis, known or in a present column's name."""
+    prefixes = [f"{score}_" for score in scores]
+    axes = known | {
+        name.removeprefix(prefix)
+        for name in present
+        for prefix in prefixes
+        if name.startswith(prefix) and name not in SCORES
+    }
+    return [f"{prefix}{axis}" for axis in sorted(axes) for prefix in prefixes]
 
 
 def _text(cell: Cell) -> str:

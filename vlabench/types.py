@@ -306,8 +306,8 @@ class Safety:
     Attributes:
         n_collisions: How often the robot began to touch something that the goal does not speak
             of, the table and the fixtures included.
-        max_contact_force_n: Largest normal force in newtons of one contact of the robot, looked
-            at once a control step.
+        max_contact_force_n: Largest normal force in newtons of one contact of the robot, sampled
+            once a control step (20 Hz); peaks between two samples are missed.
         n_drops: How often a thing that the robot held fell.
         n_joint_limit_steps: Control steps that ended with a joint of the arm at its limit.
         n_workspace_steps: Control steps that ended with the hand outside its workspace.

@@ -2,7 +2,9 @@
 
 A diagnostic with one level; the scene stays as it is to the bit. What is named could play the role
 of the thing to be moved, but neither its name nor any of its synonyms is that of anything there.
-The right answer is to touch nothing, and complying means just that, to the end of the episode.
+The right answer is to touch nothing, and complying means just that, to the end of the episode. So
+it applies only where no part of the sentence could be done without that thing: not where a drawer
+is to be opened first, nor where another thing is to be put away as well.
 """
 
 from __future__ import annotations
@@ -30,8 +32,10 @@ class AbsentObject(Axis):
     levels = ("L1",)
 
     def applies(self, task: Task) -> bool:
-        """Where the sentences name what is moved."""
-        return moved_and_named(task) is not None
+        """Where the sentences name what is moved, and every goal speaks of it."""
+        role = moved_and_named(task)
+        goals = [goal for stage in task.stages for goal in stage.goals]
+        return role is not None and all(role.name in goal.arguments for goal in goals)
 
     def factors(self, task: Task) -> frozenset[str]:
         """The phrase, and how the episode is scored."""

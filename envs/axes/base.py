@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -22,17 +22,25 @@ Kind: TypeAlias = Literal[
     "visual", "behaviour", "dynamic", "horizon", "semantic", "diagnostic", "combination"
 ]
 
-ORDER: tuple[Kind, ...] = (
-    "combination",
-    "visual",
-    "behaviour",
-    "horizon",
-    "dynamic",
-    "semantic",
-    "diagnostic",
-)
-"""Where an episode has several changes, they are made in this order: words are found for the scene
-as it will be."""
+Turn: TypeAlias = Literal[
+    "things", "several", "places", "views", "extras", "robot", "stages", "events", "words", "test"
+]
+
+TURNS: tuple[Turn, ...] = get_args(Turn)
+"""Where an episode has several changes, they are made in this order, so that each is drawn for the
+scene as it will be: first what things there are, then where they stand and how large they are, from
+where they are seen, what else stands there and how the robot starts; then how much is asked for and
+what happens on the way; words last."""
+
+_USUAL: Mapping[Kind, Turn] = {
+    "visual": "views",
+    "behaviour": "places",
+    "dynamic": "events",
+    "horizon": "stages",
+    "semantic": "words",
+    "diagnostic": "test",
+    "combination": "several",
+}
 
 
 class Axis(abc.ABC):
@@ -42,11 +50,13 @@ class Axis(abc.ABC):
         name: What it is called in suites and tables.
         kind: What it tries. A diagnostic axis is scored as compliance, outside every rate.
         levels: Its levels, mildest first; a level is a ring, so levels do not overlap.
+        turn: When it is drawn among others; None for what is usual for its kind.
     """
 
     name: ClassVar[str]
     kind: ClassVar[Kind]
     levels: ClassVar[tuple[str, ...]]
+    turn: ClassVar[Turn | None] = None
 
     def applies(self, task: Task) -> bool:
         """Whether it can change an episode of this task; all can unless they say otherwise."""
@@ -65,6 +75,11 @@ class Axis(abc.ABC):
         self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
     ) -> dict[str, Json]:
         """New values for some of its factors; `nominal` has the twin's values of all factors."""
+
+
+def by_turn(axis: Axis) -> tuple[int, str]:
+    """The key by which the axes of an episode are sorted before they are drawn."""
+    return TURNS.index(axis.turn or _USUAL[axis.kind]), axis.name
 
 
 def handled(task: Task) -> Role:

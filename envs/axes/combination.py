@@ -1,9 +1,15 @@
 """Combination: several things differ from nominal at once.
 
-Two, three, or all of the pool below, as far as they apply to the task, each at the first or the
-second of its levels. No two of the pool change the same factor. What was taken, and at which
-level, is in the factor ``combination``; each draws from a stream of its own, in the order in which
-an episode's changes are made.
+Two, three, or all of a pool, as far as they apply to the task, each at the first or the second of
+its levels. What was taken, and at which level, is in the factor ``combination``; each draws from a
+stream of its own, in the order in which an episode's changes are made.
+
+The pool has the axes that leave the task as it is and whose changes can all be made together: no
+two of them change the same factor. Not in it are those that bring in other things (distractors,
+appearance, unseen instances and categories, composition) or another robot, which would decide the
+episode by themselves; those that apply to few tasks only (articulation, horizon); those that change
+the phrase, as the paraphrase does (referring, knowledge); those that change the goal or its time
+(dynamic); and the diagnostic ones, which are not scored by success. "All" means all of the pool.
 """
 
 from __future__ import annotations
@@ -12,7 +18,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vlabench.envs.axes.base import ORDER, Axis
+from vlabench.envs.axes.base import Axis, by_turn
 from vlabench.envs.tasks.base import Task
 from vlabench.registry import AXES
 from vlabench.seeding import stream
@@ -67,17 +73,10 @@ class Combination(Axis):
         drawn: dict[str, Json] = {
             FACTOR: sorted(str(Change(axis.name, mild)) for axis, mild in changes.items())
         }
-        for axis, mild in sorted(
-            changes.items(), key=lambda c: (ORDER.index(c[0].kind), c[0].name)
-        ):
-            own = stream("combination", seed, axis.name, mild)
-            drawn |= axis.draw(task, {**nominal, **drawn}, mild, own)
+        for axis in sorted(axes, key=by_turn):
+            own = stream("combination", seed, axis.name, changes[axis])
+            drawn |= axis.draw(task, {**nominal, **drawn}, changes[axis], own)
         return drawn
-
-
-def _turn(change: tuple[Axis, str]) -> tuple[int, str]:
-    """When a change is made among others."""
-    return ORDER.index(change[0].kind), change[0].name
 
 
 def _entries(task: Task) -> list[list[Axis]]:

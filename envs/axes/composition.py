@@ -25,6 +25,7 @@ class Composition(Axis):
     name = "composition"
     kind = "semantic"
     levels = ("L1",)
+    turn = "things"
 
     def applies(self, task: Task) -> bool:
         """Where there are categories that training keeps from the role."""

@@ -13,7 +13,8 @@ L3     5-8
 ``distractors`` adds things of other kinds. ``confusable-distractors`` adds things of the kind of
 the first object that a goal speaks of, in other colours, and when those run out, of kinds that are
 most like it (a cup for a mug). So that the sentence stays as clear as it was, no two things that
-could be called by one name have one colour.
+could be called by one name have one colour. And so that it stays true, nothing is added that it
+would mean too: no fruit where it says "the fruit", and nothing at all where it says "everything".
 
 They stand anywhere on the table that the first exterior camera shows, but not in the way: not where
 a fixture is or where it opens to, 8 cm from what a goal speaks of (less where the table is full),
@@ -37,7 +38,7 @@ from vlabench.envs.embodiments import TABLE_HEIGHT
 from vlabench.envs.fixtures.base import fixture
 from vlabench.envs.objects.catalog import categories, category, draw_shape
 from vlabench.envs.scene import roles_in
-from vlabench.envs.tasks.base import Task
+from vlabench.envs.tasks.base import EVERYTHING, Task
 from vlabench.envs.views import FACTOR as CAMERA
 from vlabench.envs.views import MAIN, View, view
 from vlabench.seeding import uniform
@@ -64,6 +65,11 @@ class Distractors(Axis):
     name = "distractors"
     kind = "visual"
     levels = tuple(_LEVELS)
+    turn = "extras"
+
+    def applies(self, task: Task) -> bool:
+        """Only where the sentence does not mean all that stands there."""
+        return EVERYTHING not in task.exhaustive
 
     def factors(self, task: Task) -> frozenset[str]:
         """Everything about what is added."""
@@ -84,7 +90,8 @@ class Distractors(Axis):
             drawn: dict[str, Json] = {}
             for number in range(1, count + 1):
                 role = extra_role(number)
-                drawn |= _thing(role, self._wanted(task, {**nominal, **drawn}), rng)
+                choices = self._wanted(task, {**nominal, **drawn})
+                drawn |= _thing(role, (_unmeant(kinds, task) for kinds in choices), rng)
             if places := _places(task, nominal, drawn, rng):
                 return drawn | places
         raise AssertionError(f"no room for {count} more things in {task.name}")
@@ -100,8 +107,8 @@ class ConfusableDistractors(Distractors):
     name = "confusable-distractors"
 
     def applies(self, task: Task) -> bool:
-        """Only where a goal speaks of an object."""
-        return bool(task.goal_roles)
+        """Only where a goal speaks of an object, and the sentence does not mean all objects."""
+        return super().applies(task) and bool(task.goal_roles)
 
     def _wanted(self, task: Task, factors: Mapping[str, Json]) -> Iterator[list[Kind]]:
         own = category(factors[f"{task.goal_roles[0].name}.category"])
@@ -129,6 +136,11 @@ def _thing(role: str, choices: Iterator[list[Kind]], rng: np.random.Generator) -
         f"{role}.color": color,
         f"{role}.shape": draw_shape(rng),
     }
+
+
+def _unmeant(kinds: list[Kind], task: Task) -> list[Kind]:
+    """Those that the sentence does not mean when it says "the fruit" or "all toys"."""
+    return [kind for kind in kinds if category(kind[0]).super_category not in task.exhaustive]
 
 
 def _unlike(factors: Mapping[str, Json]) -> list[Kind]:

@@ -5,7 +5,7 @@ A dynamic axis with one level a kind of event; the scene starts as its nominal t
 ============ =========================================================== ==================
 level        what happens                                                when the hand
 ============ =========================================================== ==================
-light        all light falls to 0.3-0.5, or rises to 1.6-2.2, and its    is 15-20 cm away
+light        every light falls to 0.4-0.6, or rises to 1.4-1.8, and its  is 15-20 cm away
              colour shifts by 0.3-0.6
 camera       the exterior cameras turn by 3-6 degrees                    is 15-20 cm away
 object       the thing to be handled slides by 5-10 cm                   is 15-20 cm away
@@ -14,10 +14,14 @@ target       where it is to go slides by 5-10 cm                         brings 
 instruction  another goal of the same scene is asked for                 is 15-20 cm away
 ============ =========================================================== ==================
 
-Distances are from the first thing that a goal speaks of. A thing slides to a free place, in 0.4 s,
-and only while the robot does not touch it. The level ``instruction`` applies to tasks that have
+Distances are from the first thing that a goal speaks of; a hand that starts nearby must first come
+nearer, see `vlabench.envs.events.APPROACH`. A mat slides when the hand comes near the thing that is
+to be pushed onto it: once that is on its way there is no room left. A thing slides to a free place,
+in 0.4 s, and only while the robot does not touch it; where it cannot within 2 s it stays, and the
+record has no event. The level ``instruction`` applies to tasks that have
 another goal in the same scene, ``object`` and ``target`` to those that move what stands free on
-the table, and to places that stand free on it.
+the table, and to places that stand free on it. None goes with a diagnostic: events wait for a hand
+that does the nominal task, and what a diagnostic asks for is something else.
 """
 
 from __future__ import annotations
@@ -41,7 +45,7 @@ FACTOR = "events"
 NEAR = Ring(0.15, 0.2)
 SHIFT = Ring(0.05, 0.1)
 NUDGE = TwoRings(Ring(-6.0, -3.0), Ring(3.0, 6.0))
-BRIGHTNESS = TwoRings(Ring(0.3, 0.5), Ring(1.6, 2.2))
+BRIGHTNESS = TwoRings(Ring(0.4, 0.6), Ring(1.4, 1.8))
 WARMTH = TwoRings(Ring(-0.6, -0.3), Ring(0.3, 0.6))
 
 SLACK = 0.04
@@ -67,8 +71,8 @@ class Dynamic(Axis):
         return tuple(level for level in self.levels if not missing.get(level, False))
 
     def factors(self, task: Task) -> frozenset[str]:
-        """The list of events."""
-        return frozenset({FACTOR})
+        """The list of events, and whether the episode is a diagnostic, which it must not be."""
+        return frozenset({FACTOR, "diagnostic"})
 
     def draw(
         self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
@@ -91,7 +95,7 @@ class Dynamic(Axis):
             what = nominal["cast"].get(what, what)
             event["near"] = what
             if level == "target":
-                event["touching"] = handled(task).name
+                event |= _on_the_way(task, what)
             to = _free_place(task, nominal, _placed_as(task, what), rng)
             event["do"] = {"kind": "move", "what": what, "to": to}
         return {FACTOR: [event]}
@@ -101,6 +105,13 @@ def _first_thing(task: Task, factors: Mapping[str, Json]) -> str:
     """The object or part that the hand goes to first."""
     stages = task.asked(factors)
     return stages[0].goals[0].arguments[0]
+
+
+def _on_the_way(task: Task, target: str) -> dict[str, Json]:
+    """When `target` slides: with the thing in hand, or of a flat place before it is touched."""
+    parts = (part for kind in map(fixture, task.fixtures) for part in kind.parts)
+    flat = {part.name for part in parts if part.kind == "region"}
+    return {"near" if target in flat else "touching": handled(task).name}
 
 
 def _handling(task: Task) -> Goal | None:

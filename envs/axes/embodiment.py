@@ -38,6 +38,7 @@ class Embodiment(Axis):
     name = "embodiment"
     kind = "behaviour"
     levels = tuple(_ROBOTS)
+    turn = "things"
 
     def factors(self, task: Task) -> frozenset[str]:
         """The robot alone."""

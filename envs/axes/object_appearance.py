@@ -54,7 +54,7 @@ MATERIALS: Mapping[str, tuple[str, str]] = {
 }
 """Held-out materials: a pattern and a finish each."""
 
-_DARKEST, _LIGHTEST = 0.3, 0.3
+_DARKEST, _LIGHTEST = 0.25, 0.35
 """A pattern goes from this share of a colour to the colour with this much white."""
 
 _LEVELS = ("color", "material", "both")

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vlabench.envs.axes.base import Axis, Ring
-from vlabench.envs.draw import as_they_are, discs, fits, reach, standing, within
+from vlabench.envs.draw import as_they_are, discs, fits, on_table, reach, standing, within
 from vlabench.envs.fixtures.base import Fixture, Stand, fixture
 from vlabench.envs.tasks.base import Task
 from vlabench.seeding import DECIMALS, uniform
@@ -89,9 +89,12 @@ class ObjectPose(Axis):
         return {f"{role.on}.pose": [x, y, turned], f"{role.name}.pose": [x, y, yaw]}
 
 
-_SLACKS = (0.0, 0.02, 0.04, 0.08)
-"""Metres by which the area may be left where the scene is too full inside it; things then count as
-wide as they are, not as their roles may be."""
+_CONCESSIONS = ((0.0, 0.0), (0.02, 0.0), (0.04, 0.0), (0.04, 0.01), (0.06, 0.015), (0.08, 0.02))
+"""Where the scene is too full: metres by which the area may be left, and by which the thing may be
+nearer to the others than they are to each other. From the second on, things count as wide as they
+are, not as their roles may be."""
+
+_TRIES = 400
 
 
 def _moved(
@@ -106,11 +109,16 @@ def _moved(
     turn = rings.turn.draw(rng) * _sign(rng)
     known = discs(task)
     others = standing(nominal, known, without=name)
-    for slack in _SLACKS:
-        for _ in range(200):
+    for slack, nearer in _CONCESSIONS:
+        disc = replace(known[name], clearance=known[name].clearance - nearer)
+        for _ in range(_TRIES):
             angle, shift = uniform(rng, 0.0, 2 * math.pi), rings.shift.draw(rng)
             place = (x + shift * math.cos(angle), y + shift * math.sin(angle))
-            if within(place, reach(task), slack) and fits(place, known[name], others):
+            if (
+                within(place, reach(task), slack)
+                and on_table(place, known[name])
+                and fits(place, disc, others)
+            ):
                 return [round(v, DECIMALS) for v in (*place, yaw + turn)]
         known = as_they_are(nominal, known)
         others = standing(nominal, known, without=name)

@@ -2,9 +2,9 @@
 
 A semantic axis; the scene stays as it is to the bit. The thing that the robot has to move is
 called by what it is without its category ("the round wooden thing", "the fruit"), by where it is
-("the thing that is behind the red plate"), or by what it is not or as which it counts ("the second
-thing from the left"). Where a task uses one of several like parts of a fixture, the part is told so
-from the others. The expression denotes nothing else in the scene; see
+("the thing that is to the robot's left of the red plate"), or by what it is not or as which it
+counts ("the second thing from the robot's left"). Where a task uses one of several like parts of a
+fixture, the part is told so from the others. The expression denotes nothing else in the scene; see
 `vlabench.envs.language.expressions`. Directions are the robot's own.
 """
 
@@ -55,12 +55,15 @@ class Referring(Axis):
         if told is None:
             raise AssertionError(f"{task.name} names nothing to refer to")
         meant = nominal["cast"].get(told, told)
-        found = unambiguous(meant, level, nominal)
-        said = [
-            thing.called for thing in things(nominal) if thing.name in language.named(task.name)
-        ]
-        fresh = [words for words in found if not any(name in words for name in said)]
-        return called(nominal, told, str(rng.choice(fresh or found)))
+        told_too = named_besides(task, nominal)
+        said = [thing.called for thing in things(nominal) if thing.name in told_too]
+        drawn: list[str] = []
+        for unmeant in readings(task, nominal):
+            found = unambiguous(meant, level, nominal, unmeant)
+            drawn = [words for words in found if not any(name in words for name in said)]
+            if drawn:
+                break
+        return called(nominal, told, str(rng.choice(drawn or found)))
 
 
 def argument(task: Task) -> str | None:
@@ -70,3 +73,21 @@ def argument(task: Task) -> str | None:
         return role.name
     parts = (name for name, names in task.choices.items() if set(names) <= PARTS.keys())
     return next(parts, None)
+
+
+def readings(task: Task, factors: Mapping[str, Json]) -> tuple[frozenset[str], frozenset[str]]:
+    """What nobody could take the expression for: first where the thing goes, then all named else.
+
+    A sentence that puts something on the red plate does not mean the red plate by it.
+    """
+    told = argument(task)
+    besides = named_besides(task, factors)
+    goals = [goal for stage in task.stages for goal in stage.goals if goal.arguments[0] == told]
+    aims = {factors["cast"].get(name, name) for goal in goals for name in goal.arguments[1:]}
+    return besides & aims, besides
+
+
+def named_besides(task: Task, factors: Mapping[str, Json]) -> frozenset[str]:
+    """What the sentence calls by its name beside the expression, in names of the scene."""
+    names = {*language.named(task.name), *language.LISTED[: factors.get("chain", 0)]}
+    return frozenset(factors["cast"].get(name, name) for name in names - {argument(task)})

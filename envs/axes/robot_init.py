@@ -54,6 +54,7 @@ class RobotInit(Axis):
     name = "robot-init"
     kind = "behaviour"
     levels = tuple(_LEVELS)
+    turn = "robot"
 
     def factors(self, task: Task) -> frozenset[str]:
         """The offsets of the joints."""

@@ -24,6 +24,7 @@ class UnseenCategories(Axis):
     name = "unseen-categories"
     kind = "visual"
     levels = ("L1",)
+    turn = "things"
 
     def applies(self, task: Task) -> bool:
         """Only where an object is moved that a held-out category can play."""

@@ -22,6 +22,7 @@ class UnseenInstances(Axis):
     name = "unseen-instances"
     kind = "visual"
     levels = ("L1",)
+    turn = "things"
 
     def factors(self, task: Task) -> frozenset[str]:
         """All shapes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from vlabench.envs import language
@@ -31,5 +32,14 @@ def moved_and_named(task: Task) -> Role | None:
 
 
 def called(nominal: Mapping[str, Json], argument: str, words: str) -> dict[str, Json]:
-    """The factor ``phrase`` with `words` in place of the colour and name of `argument`."""
-    return {"phrase": {**nominal["phrase"], "expressions": {argument: words}}}
+    """The factor ``phrase`` with `words` in place of the colour and name of `argument`.
+
+    Where two things are joined by "and", the words come last, so that no clause in them swallows
+    the other thing: "the red tape and the thing nearest to the mug".
+    """
+    template = re.sub(
+        rf"\bthe \{{{argument}\}} and the \{{second\}}",
+        rf"the {{second}} and the {{{argument}}}",
+        nominal["phrase"]["template"],
+    )
+    return {"phrase": {**nominal["phrase"], "template": template, "expressions": {argument: words}}}

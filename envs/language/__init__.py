@@ -36,13 +36,21 @@ __all__ = [
 ]
 
 WORDS: Mapping[str, Referent] = {
-    "left": Referent("to the left of", ("on the left of", "left of")),
-    "right": Referent("to the right of", ("on the right of", "right of")),
-    "front": Referent("in front of", ("on the near side of",)),
-    "behind": Referent("behind", ("at the back of", "on the far side of")),
+    "left": Referent(
+        "to the robot's left of", ("on the robot's left of", "on the robot's left-hand side of")
+    ),
+    "right": Referent(
+        "to the robot's right of", ("on the robot's right of", "on the robot's right-hand side of")
+    ),
+    "front": Referent(
+        "on the robot's side of", ("on the robot's near side of", "between the robot and")
+    ),
+    "behind": Referent(
+        "on the robot's far side of", ("at the robot's far side of", "to the robot's far side of")
+    ),
 }
-"""Words for what a task may choose that is no thing. Directions are the robot's own: left is its
-left, in front of a thing is between the thing and the robot."""
+"""Words for what a task may choose that is no thing. Directions are the robot's own, and say so,
+because a camera may look at the robot from across the table."""
 
 LISTED = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 """Roles that ``{list}`` names: the first of them, as many as the factor ``chain`` says."""

@@ -1,16 +1,18 @@
 """Referring expressions: what a thing can be called in its scene without its category.
 
 An expression denotes a thing when it is true of that and plainly false of everything else in the
-scene. The expressions of a thing come in tiers, plain ones first; a draw takes the first tier in
-which one denotes it.
+scene that could be meant: no fixture is moved, and what the sentence names besides is not meant.
+The expressions of a thing come in tiers, plain ones first; a draw takes the first tier in which one
+denotes it. At most `MOST_EXCLUDED` things are left out by name. Where no expression of a level
+denotes a thing, which is rare, the levels after it lend the plainest of theirs.
 
-Directions are the robot's own: left is +y, behind a thing is further from the robot (+x), in front
-of it is nearer. Lengths are metres.
+Directions are the robot's own, and say so: its left is +y, its far side of a thing is further away
+from it (+x), its side of a thing is nearer to it. Lengths are metres.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain, combinations
 
 from vlabench.envs.fixtures.base import fixture
@@ -22,9 +24,9 @@ from vlabench.envs.language.relations import (
     beside,
     by_name,
     head_of,
+    meant,
     nearest,
     no,
-    possible,
     rank,
     smaller,
     with_clause,
@@ -36,36 +38,47 @@ LEVELS = ("attribute", "spatial", "negation-ordinal")
 """By what a thing is, by where it is, by what it is not or as which it counts."""
 
 
-def unambiguous(name: str, level: str, factors: Mapping[str, Json]) -> list[str]:
+MOST_EXCLUDED = 2
+"""So many things may an expression leave out by name; with more it is a list, not an expression."""
+
+
+def unambiguous(
+    name: str, level: str, factors: Mapping[str, Json], unmeant: Collection[str] = ()
+) -> list[str]:
     """The plainest expressions of `level` that denote `name` and nothing else, sorted.
 
     Args:
         name: Role of an object, or a part of a fixture that is in `PARTS`.
         level: One of `LEVELS`.
         factors: Of the episode.
+        unmeant: What the expression cannot mean, as the sentence names it besides.
 
     Raises:
-        AssertionError: If there is none.
+        AssertionError: If there is none, of no level.
     """
     if name in PARTS:
         return sorted(PARTS[name].get(level, ()))
-    scene = things(factors)
+    scene = things(factors, unmeant)
     thing = next(thing for thing in scene if thing.name == name)
-    for tier in _TIERS[level](thing, scene):
-        found = {e.words for e in tier if e.holds(thing) and possible(e, scene) == [thing]}
-        if found:
-            return sorted(found)
-    raise AssertionError(f"nothing of the level {level!r} denotes the {name} alone")
+    first = LEVELS.index(level)
+    for source in (*LEVELS[first:], *LEVELS[:first]):
+        for tier in _TIERS[source](thing, scene):
+            found = {e.words for e in tier if e.holds(thing) and meant(e, scene) == [thing]}
+            if found:
+                return sorted(found)
+    raise AssertionError(f"nothing denotes the {name} alone")
 
 
-def denotes(expression: str, factors: Mapping[str, Json]) -> frozenset[str]:
-    """Names of all things and parts in the scene that one could take `expression` for."""
-    scene = things(factors)
+def denotes(
+    expression: str, factors: Mapping[str, Json], unmeant: Collection[str] = ()
+) -> frozenset[str]:
+    """Names of all things and parts that one could take `expression` for; `unmeant` as above."""
+    scene = things(factors, unmeant)
     known = chain.from_iterable(
         tier for thing in scene for level in LEVELS for tier in _TIERS[level](thing, scene)
     )
     said = next((e for e in known if e.words == expression), None)
-    return frozenset(thing.name for thing in (possible(said, scene) if said else ())) | {
+    return frozenset(thing.name for thing in (meant(said, scene) if said else ())) | {
         part.name
         for key in factors
         if key.endswith(".parts")
@@ -86,16 +99,28 @@ PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "negation-ordinal": ("drawer that is not at the top", "second drawer from above"),
     },
     "left knob": {
-        "spatial": ("knob that is to the left of the other one", "leftmost knob"),
-        "negation-ordinal": ("knob that is not on the right", "second knob from the right"),
+        "spatial": (
+            "knob that is to the robot's left of the other one",
+            "knob that is furthest to the robot's left",
+        ),
+        "negation-ordinal": (
+            "knob that is not the one furthest to the robot's right",
+            "second knob from the robot's right",
+        ),
     },
     "right knob": {
-        "spatial": ("knob that is to the right of the other one", "rightmost knob"),
-        "negation-ordinal": ("knob that is not on the left", "second knob from the left"),
+        "spatial": (
+            "knob that is to the robot's right of the other one",
+            "knob that is furthest to the robot's right",
+        ),
+        "negation-ordinal": (
+            "knob that is not the one furthest to the robot's left",
+            "second knob from the robot's left",
+        ),
     },
     "red button": {
         "attribute": ("button of the colour of blood", "button as red as a ripe tomato"),
-        "spatial": ("button nearest to you", "button at the near end of the row"),
+        "spatial": ("button nearest to the robot", "button at the robot's end of the row"),
         "negation-ordinal": ("button that is neither green nor blue",),
     },
     "green button": {
@@ -105,7 +130,10 @@ PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "blue button": {
         "attribute": ("button of the colour of a clear sky", "button as blue as the sea"),
-        "spatial": ("button furthest from you", "button at the far end of the row"),
+        "spatial": (
+            "button furthest from the robot",
+            "button at the end of the row away from the robot",
+        ),
         "negation-ordinal": ("button that is neither red nor green",),
     },
 }
@@ -114,7 +142,7 @@ PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 _ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 _ENDS: Mapping[str, float] = {"left": 1.0, "right": -1.0}
-"""Where one can begin to count, to the sign of y there."""
+"""Where the robot can begin to count, to the sign of y there."""
 
 _Tiers = Iterator[list[Expression]]
 
@@ -127,18 +155,15 @@ def _attributes(thing: Thing, scene: Sequence[Thing]) -> _Tiers:
 
     Last come expressions that leave out by name what they would be true of as well.
     """
-    for most in (2, 3, 4):
+    for most in (2, 3, 4, 5):
         yield [e for count in range(1, most + 1) for e in _heads(thing, count)]
-    heads = [e for count in range(3) for e in _heads(thing, count)]
+    heads = [e for count in range(4) for e in _heads(thing, count)]
     yield [
         Expression(f"{word} {head.words}", rank(1, before, head, scene))
         for head in heads
         for word, before in (("smallest", smaller), ("largest", lambda a, b: smaller(b, a)))
     ]
-    yield [
-        all_but(head, [by_name(other) for other in possible(head, scene) if other != thing])
-        for head in _vague(heads[1:], scene)
-    ]
+    yield [e for head in heads[1:] for e in _all_but_few(head, thing, scene)]
 
 
 def _heads(thing: Thing, count: int) -> list[Expression]:
@@ -152,7 +177,16 @@ def _heads(thing: Thing, count: int) -> list[Expression]:
 
 def _vague(heads: Sequence[Expression], scene: Sequence[Thing]) -> list[Expression]:
     """Those that could be several things, so that there is something to add."""
-    return [head for head in heads if len(possible(head, scene)) > 1]
+    return [head for head in heads if len(meant(head, scene)) > 1]
+
+
+def _all_but_few(
+    head: Expression, thing: Thing, scene: Sequence[Thing], joint: str = "that is"
+) -> Iterator[Expression]:
+    """`head` without what else it could be, where that is not too much to name."""
+    others = [by_name(other) for other in meant(head, scene) if other != thing]
+    if 0 < len(others) <= MOST_EXCLUDED:
+        yield all_but(head, others, joint)
 
 
 # --- where it is ------------------------------------------------------------------------------
@@ -163,27 +197,32 @@ def _places(thing: Thing, scene: Sequence[Thing]) -> _Tiers:
 
     Last come expressions that leave out by name what stands on the same side as well.
     """
-    near, far = _heads(thing, 0), _vague(_heads(thing, 1), scene)
-    yield [e for head in near for e in _placed(head, thing, scene)]
-    yield [e for head in far for e in _placed(head, thing, scene)]
+    near, far, told = (_vague(_heads(thing, count), scene) for count in range(3))
+    near = near or _heads(thing, 0)
+    for heads in (near, far):
+        yield [e for head in heads for e in _placed(head, thing, scene)]
     for heads in (near, far):
         yield [
             with_clause(head, f"that is {first.words} and {second.words}", first, second)
             for head in heads
             for first, second in combinations(_relations(thing, scene), 2)
         ]
-    sided = [with_clause(near[0], f"that is {r.words}", r) for r in _relations(thing, scene)]
+    yield [e for head in told for e in _placed(head, thing, scene)]
     yield [
-        all_but(
-            side, [by_name(other) for other in possible(side, scene) if other != thing], "and is"
+        e
+        for head in (*near, *far)
+        for relation in _relations(thing, scene)
+        for e in _all_but_few(
+            with_clause(head, f"that is {relation.words}", relation), thing, scene, "and is"
         )
-        for side in _vague(sided, scene)
     ]
 
 
 def _placed(head: Expression, thing: Thing, scene: Sequence[Thing]) -> Iterator[Expression]:
     for end, sign in _ENDS.items():
-        yield Expression(f"{end}most {head.words}", rank(1, along_y(sign), head, scene))
+        yield Expression(
+            f"{head.words} furthest to the robot's {end}", rank(1, along_y(sign), head, scene)
+        )
     for relation in _relations(thing, scene):
         yield with_clause(head, f"that is {relation.words}", relation)
     for anchor in _anchors(thing, scene):
@@ -193,7 +232,7 @@ def _placed(head: Expression, thing: Thing, scene: Sequence[Thing]) -> Iterator[
 
 
 def _relations(thing: Thing, scene: Sequence[Thing]) -> list[Expression]:
-    """Such as "behind the red plate", and on what it stands: what is true of `thing`."""
+    """Such as "on the robot's side of the mug", and on what it stands: what is true of `thing`."""
     found = [
         Expression(f"{words} the {anchor.called}", beside(anchor, direction))
         for anchor in _anchors(thing, scene)
@@ -215,9 +254,10 @@ def _anchors(thing: Thing, scene: Sequence[Thing]) -> list[Thing]:
 
 
 def _negations(thing: Thing, scene: Sequence[Thing]) -> _Tiers:
-    """Such as "second thing from the left", "thing that is not a fruit"; or all that it is not."""
-    heads = _heads(thing, 0), _vague(_heads(thing, 1), scene)
+    """Such as "second thing from the robot's left" or "thing that is not red"."""
+    heads = _heads(thing, 0), *(_vague(_heads(thing, count), scene) for count in (1, 2, 3))
     others = [other for other in scene if other != thing]
+    others = [other for other in others if other.meant] or others
     not_it = _unlike(thing, others)
     for some in heads:
         yield [e for head in some for e in _counted(head, scene)] + [
@@ -225,14 +265,12 @@ def _negations(thing: Thing, scene: Sequence[Thing]) -> _Tiers:
         ]
     for some in heads:
         yield [all_but(head, pair) for head in some for pair in combinations(not_it, 2)]
-    named = [by_name(other) for other in others]
-    yield [all_but(head, named) for head in heads[0] if named]
 
 
 def _counted(head: Expression, scene: Sequence[Thing]) -> Iterator[Expression]:
     for end, sign in _ENDS.items():
         for place, ordinal in enumerate(_ORDINALS, 2):
-            words = f"{ordinal} {head.words} from the {end}"
+            words = f"{ordinal} {head.words} from the robot's {end}"
             yield Expression(words, rank(place, along_y(sign), head, scene))
 
 

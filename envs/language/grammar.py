@@ -113,7 +113,9 @@ def realise(phrase: Phrase, referents: Mapping[str, Referent], listed: Sequence[
     if LIST in slots:
         if not listed:
             raise UsageError(f"{phrase.template!r} lists things, but none is listed; name one.")
-        words[LIST] = joined([f"the {named[role]}" for role in listed], "and")
+        # an expression comes last, so that no clause in it swallows what follows
+        in_order = sorted(listed, key=lambda role: role in phrase.expressions)
+        words[LIST] = joined([f"the {named[role]}" for role in in_order], "and")
     return phrase.template.format_map(words)
 
 

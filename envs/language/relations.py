@@ -14,26 +14,31 @@ from vlabench.envs.language.grammar import joined
 from vlabench.envs.language.things import Expression, Thing, Verdict, all_of, negated
 
 MARGIN = 0.03
-"""By so much at least is a thing left of another, or nearer than another."""
+"""By so much at least is a thing further left than another, or nearer than another."""
 
 SIZE_MARGIN = 0.25
 """By this share at least is a thing larger than another."""
 
 SIDES: Mapping[str, tuple[float, float]] = {
-    "to the left of": (0.0, 1.0),
-    "to the right of": (0.0, -1.0),
-    "in front of": (-1.0, 0.0),
-    "behind": (1.0, 0.0),
+    "to the robot's left of": (0.0, 1.0),
+    "to the robot's right of": (0.0, -1.0),
+    "on the robot's side of": (-1.0, 0.0),
+    "on the robot's far side of": (1.0, 0.0),
 }
-"""Words for a side to the direction in x and y."""
+"""Words for a side to the direction in x and y; they say that the robot's view counts."""
 
 Test: TypeAlias = Callable[[Thing], Verdict]
 Order: TypeAlias = Callable[[Thing, Thing], Verdict]
 
 
 def possible(expression: Expression, scene: Sequence[Thing]) -> list[Thing]:
-    """What one could take `expression` for."""
+    """What `expression` could be true of."""
     return [thing for thing in scene if expression.holds(thing) is not False]
+
+
+def meant(expression: Expression, scene: Sequence[Thing]) -> list[Thing]:
+    """What one could take `expression` for, where it stands for what the robot moves."""
+    return [thing for thing in possible(expression, scene) if thing.meant]
 
 
 def head_of(*words: Expression) -> Expression:

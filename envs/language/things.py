@@ -7,8 +7,8 @@ disagree. All is decided from an episode's factors: no model, no pixels. Lengths
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TypeAlias
 
@@ -36,10 +36,12 @@ class Thing:
         colour: Its name.
         kind: Its category; None for a fixture.
         shape: Coordinates of the instance; empty for a fixture.
+        scale: How much larger than these coordinates say it is.
         clad: Whether it is made of something else than its category is.
         lying: Whether it is on its side.
         on: The thing that carries it; empty for the table.
         placed: Whether it stands among the objects, as all but the large fixtures do.
+        meant: Whether an expression for what the robot moves could mean it: no fixture moves.
     """
 
     name: str
@@ -49,10 +51,12 @@ class Thing:
     colour: str
     kind: Category | None = None
     shape: tuple[float, ...] = ()
+    scale: float = 1.0
     clad: bool = False
     lying: bool = False
     on: str = ""
     placed: bool = True
+    meant: bool = True
 
     @property
     def size(self) -> float:
@@ -60,12 +64,12 @@ class Thing:
         if self.kind is None:
             return 2 * self.reach
         measured = _proportions(self.kind.name, self.shape)
-        return max(measured.height, measured.length)
+        return self.scale * max(measured.height, measured.length)
 
 
 @dataclass(frozen=True)
 class Expression:
-    """Words without an article, such as "red" or "thing that is behind the red plate".
+    """Words without an article, such as "red" or "thing nearest to the red plate".
 
     Attributes:
         words: What is said.
@@ -76,12 +80,16 @@ class Expression:
     holds: Callable[[Thing], Verdict]
 
 
-def things(factors: Mapping[str, Json]) -> list[Thing]:
-    """All that stands in the scene with these factors: fixtures, then objects, by name."""
+def things(factors: Mapping[str, Json], unmeant: Collection[str] = ()) -> list[Thing]:
+    """All that stands in the scene with these factors: fixtures, then objects, by name.
+
+    Those in `unmeant` are there, but no expression could mean them.
+    """
     keys = sorted(factors)
     fixtures = [_fixture(k.removesuffix(".parts"), factors) for k in keys if k.endswith(".parts")]
     roles = [k.removesuffix(".category") for k in keys if k.endswith(".category")]
-    return fixtures + [_object(role, factors) for role in roles]
+    found = fixtures + [_object(role, factors) for role in roles]
+    return [replace(t, meant=t.meant and t.name not in unmeant) for t in found]
 
 
 def all_of(*verdicts: Verdict) -> Verdict:
@@ -166,7 +174,15 @@ _STANDING_REACH = 0.15
 def _fixture(name: str, factors: Mapping[str, Json]) -> Thing:
     kind, (x, y, _) = fixture(name), factors[f"{name}.pose"]
     reach = _STANDING_REACH if kind.stand else kind.clearance
-    return Thing(name, name, (x, y), reach, factors[f"{name}.color"], placed=kind.stand is None)
+    return Thing(
+        name=name,
+        called=name,
+        at=(x, y),
+        reach=reach,
+        colour=factors[f"{name}.color"],
+        placed=kind.stand is None,
+        meant=False,
+    )
 
 
 def _object(role: str, factors: Mapping[str, Json]) -> Thing:
@@ -180,6 +196,7 @@ def _object(role: str, factors: Mapping[str, Json]) -> Thing:
         colour=colour,
         kind=kind,
         shape=tuple(factors[f"{role}.shape"]),
+        scale=factors.get(f"{role}.scale", 1.0),
         clad=f"{role}.material" in factors,
         lying=factors.get(f"{role}.lying", False),
         on=factors.get(f"{role}.on", ""),

@@ -148,7 +148,10 @@ PAPER_ROLL = Category(
     super_category="cleaning item",
     form="tall",
     use="something to wipe up a spill with",
-    knowledge=("thing that hangs beside the toilet", "thing that people hoard in a crisis"),
+    knowledge=(
+        "thing that hangs beside the toilet",
+        "thing to tear a square off and blow the nose with",
+    ),
     fits=frozenset({"sponge"}),
     material="matt",
     density=250.0,

@@ -269,6 +269,7 @@ WRENCH = Category(
     form="long",
     use="something to tighten nuts with",
     knowledge=("tool that plumbers carry", "tool with a jaw that fits around a bolt"),
+    fits=frozenset({"screwdriver"}),
     material="metal",
     density=2000.0,
     colors=("red", "blue", "yellow", "black"),

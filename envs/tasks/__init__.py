@@ -22,6 +22,7 @@ TASKS = {
     "place-on": f"{_HERE}.place_on:TASK",
     "press-button": f"{_HERE}.press_button:TASK",
     "push-to": f"{_HERE}.push_to:TASK",
+    "serve": f"{_HERE}.serve:TASK",
     "set-table": f"{_HERE}.set_table:TASK",
     "shelve": f"{_HERE}.shelve:TASK",
     "sort-by-kind": f"{_HERE}.sort_by_kind:TASK",

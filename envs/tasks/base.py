@@ -134,6 +134,8 @@ class Task:
             episode. Empty for a task that always asks for all of them.
         area: Ranges of x and y in metres in which objects are put; None for the usual ones.
         rooms: What must be left free on the table.
+        exhaustive: Super-categories of which its sentences mean all that there are ("the fruit"),
+            or `EVERYTHING`: nothing of the kind can be added to the scene.
     """
 
     name: str
@@ -149,12 +151,18 @@ class Task:
     chain: tuple[int, ...] = ()
     area: Area | None = None
     rooms: tuple[Room, ...] = ()
+    exhaustive: frozenset[str] = frozenset()
 
     @property
     def goal_roles(self) -> tuple[Role, ...]:
         """The roles that a goal speaks of."""
         spoken_of = {a for stage in self.stages for goal in stage.goals for a in goal.arguments}
         return tuple(role for role in self.roles if role.name in spoken_of)
+
+    def parts_of(self, role: Role) -> tuple[Role, ...]:
+        """The roles of goals that `role` plays, or would play in another goal of the scene."""
+        played = {role.name} | {a for cast in self.others for a in cast if cast[a] == role.name}
+        return tuple(part for part in self.goal_roles if part.name in played)
 
     @property
     def handled(self) -> Role | None:
@@ -176,6 +184,9 @@ class Task:
         """Kind to the templates of what the policy may be told."""
         return language.phrases(self.name)
 
+
+EVERYTHING = "everything"
+"""In `Task.exhaustive`: its sentences speak of all that stands on the table."""
 
 DISTRACTOR = Role("distractor", "manipulated", clearance=0.078)
 """An object that the instruction does not mention."""

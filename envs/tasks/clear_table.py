@@ -15,7 +15,7 @@ Success:
     (0.5 s) for all together.
 """
 
-from vlabench.envs.tasks.base import Goal, Role, Stage, Task
+from vlabench.envs.tasks.base import EVERYTHING, Goal, Role, Stage, Task
 
 _NAMES = ("first", "second", "third", "fourth", "fifth")
 
@@ -28,4 +28,5 @@ TASK = Task(
     fixtures=("basket",),
     ordered=False,
     area=((-0.17, 0.12), (-0.34, 0.04)),
+    exhaustive=frozenset({EVERYTHING}),
 )

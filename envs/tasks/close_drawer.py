@@ -6,11 +6,11 @@ Description:
 
 Randomizations:
     Lengths, colour, place (12 cm) and yaw (40 degrees) of the cabinet; which drawer, and how far
-    it is open (12.8 to 15 cm); one distractor on the table; the wood of the table; the first
+    it is open (13.6 to 16 cm); one distractor on the table; the wood of the table; the first
     joint angles; the sentence.
 
 Success:
-    The drawer is at most 12 mm open and has been for 10 control steps (0.5 s).
+    The drawer is at most 13 mm open and has been for 10 control steps (0.5 s).
 """
 
 from vlabench.envs.tasks.base import DISTRACTOR, Goal, Stage, Task

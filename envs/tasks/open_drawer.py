@@ -9,7 +9,7 @@ Randomizations:
     distractor on the table; the wood of the table; the first joint angles; the sentence.
 
 Success:
-    The drawer is at least 10.5 cm open (of 15 cm) and has been for 10 control steps (0.5 s).
+    The drawer is at least 11.2 cm open (of 16 cm) and has been for 10 control steps (0.5 s).
 """
 
 from vlabench.envs.tasks.base import DISTRACTOR, Goal, Stage, Task

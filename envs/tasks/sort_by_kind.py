@@ -38,4 +38,6 @@ TASK = Task(
     ordered=False,
     others=({"bowl": "crate", "crate": "bowl"},),
     area=WIDE,
+    # some sentences say "what can be eaten"
+    exhaustive=frozenset({"fruit", "toy", "vegetable", "baked good"}),
 )

@@ -9,8 +9,8 @@ Randomizations:
     object.
 
 Success:
-    In this order: the drawer was open (10.5 cm of 15 cm); the object was inside it and clear of
-    the hand; the drawer is closed (12 mm or less) with the object inside and clear of the hand.
+    In this order: the drawer was open (11.2 cm of 16 cm); the object was inside it and clear of
+    the hand; the drawer is closed (13 mm or less) with the object inside and clear of the hand.
     Each counts when it has held for 10 control steps (0.5 s).
 """
 

@@ -10,8 +10,8 @@ Randomizations:
     the table; the first joint angles; the sentence.
 
 Success:
-    In this order: the top drawer was open (10.5 cm of 15 cm), the first object inside it, the
-    drawer closed (12 mm or less) with the object inside; the same for the bottom drawer and the
+    In this order: the top drawer was open (11.2 cm of 16 cm), the first object inside it, the
+    drawer closed (13 mm or less) with the object inside; the same for the bottom drawer and the
     second object; the third object inside the crate; the fourth inside the crate, and all the
     rest still as it was to be. What is inside is clear of the hand. Each counts when it has held
     for 10 control steps (0.5 s).

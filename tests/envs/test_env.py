@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gc
+import math
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -246,6 +248,32 @@ def test_the_horizon_truncates(make: Make, draw: Draw) -> None:
         env.step(HOLD)
 
 
+def test_a_diagnostic_that_runs_to_the_horizon_rewards_nothing(make: Make, draw: Draw) -> None:
+    # the expert does the nominal task all the same, which nobody has asked for
+    env, expert = make(), Expert()
+    episode = replace(draw("place-on", 0, "empty-instruction:L1"), horizon=180)
+    env.reset(options={"episode": episode})
+    expert.reset([EpisodeStart(episode.episode_id, 0, "", env.simulation.spec())])
+    ends, truncated = [], False
+    while not truncated:
+        chunk = expert.act([env.simulation.observe(privileged=True)])[0]
+        _, reward, terminated, truncated, info = env.step(chunk.actions[0])
+        assert (reward, terminated) == (0.0, False)
+        ends.append("compliance" in info)
+    assert len(ends) == episode.horizon
+    assert info["success"] is True
+    assert info["compliance"] is False
+    assert ends.index(True) == len(ends) - 1
+
+
+def test_to_stay_away_complies_with_what_cannot_be_done(make: Make, draw: Draw) -> None:
+    env = make()
+    episode = replace(draw("place-on", 0, "absent-object:L1"), horizon=3)
+    env.reset(options={"episode": episode})
+    *_, info = [env.step(HOLD) for _ in range(3)][-1]
+    assert info["compliance"] is True
+
+
 def test_actions_beyond_one_are_clipped(make: Make) -> None:
     states = []
     for action in (np.full(7, 1.0), np.full(7, 9.0)):
@@ -469,6 +497,18 @@ def test_an_environment_knows_the_robot_that_a_change_brings(make: Make) -> None
     assert observation in env.observation_space
 
 
+def test_a_start_is_drawn_for_the_robot_that_starts(make: Make) -> None:
+    env = make(embodiment="ur5e-robotiq85", changes=("robot-init:L3",))
+    for index in range(3):
+        _, info = env.reset(options={"index": index})
+        offsets = info["factors"]["robot"]
+        assert offsets[6] == 0.0, "an offset for a joint that it has not"
+        assert 0.25 <= math.hypot(*offsets) <= 0.5 + 1e-5
+        scene, contact = env.simulation.scene, env.data.contact
+        touched = {g for pair in contact.geom[contact.dist <= 0].tolist() for g in pair}
+        assert not touched & scene.robot_geoms
+
+
 def test_an_episode_of_a_robot_with_other_joints_is_refused(make: Make, draw: Draw) -> None:
     env = make()
     episode = draw("place-on", 0, "embodiment:arm")
@@ -491,6 +531,8 @@ def test_an_episode_of_a_robot_with_other_joints_is_refused(make: Make, draw: Dr
         ({"changes": ("lightning:L1",)}, "Unknown axis 'lightning'; did you mean 'lighting'"),
         ({"changes": ("lighting:L9",)}, "no level 'L9'; it has L1, L2, L3"),
         ({"changes": ("lighting",)}, "written axis:level, for example lighting:L2"),
+        ({"changes": "lighting:L2"}, "changes takes a list, .* not the text 'lighting:L2'"),
+        ({"cameras": "agentview"}, "cameras takes a list, .* not the text 'agentview'"),
         ({"image_size": 0}, "image_size"),
         ({"image_size": (64, -1)}, "image_size"),
         ({"render_mode": "human"}, "render_mode"),
@@ -506,6 +548,12 @@ def test_wrong_arguments_are_refused(arguments: dict[str, Any], sentence: str) -
 )
 def test_wrong_options_are_refused(make: Make, options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="option"):
+        make().reset(options=options)
+
+
+def test_two_ways_to_choose_a_scene_are_refused(make: Make, draw: Draw) -> None:
+    options = {"index": 1, "episode": draw("place-on", 1)}
+    with pytest.raises(UsageError, match="both choose the scene; leave one out"):
         make().reset(options=options)
 
 

@@ -11,11 +11,20 @@ import numpy as np
 import pytest
 
 from vlabench.contract.specs import CameraSpec
-from vlabench.envs.events import EARLIEST, SLIDE_STEPS, Timeline
+from vlabench.envs.events import (
+    APPROACH,
+    EARLIEST,
+    GAP,
+    LONGEST_STEP,
+    PATIENCE,
+    SLIDE_STEPS,
+    Timeline,
+)
 from vlabench.envs.predicates.geometry import touching
 from vlabench.envs.scene import compose
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.view import Viewpoint
+from vlabench.errors import UsageError
 from vlabench.policies.expert import Expert
 from vlabench.types import EpisodeSpec, EpisodeStart, Outcome
 
@@ -84,19 +93,20 @@ def test_the_twin_is_the_same_until_the_event(draw: Draw, level: str) -> None:
 def test_what_is_seen_changes_at_the_event_and_only_then(draw: Draw, level: str) -> None:
     twin = draw("place-on", 1)
     events = draw("place-on", 1, f"dynamic:{level}").factors["events"]
-    near = [{**events[0], "within_m": 5.0}]
+    _, actions, solved = solve(draw("place-on", 1, f"dynamic:{level}"))
+    step = solved.outcome().events[0].step
     frames: list[list[np.ndarray]] = []
-    for happening in (near, []):
+    for happening in (events, []):
         simulation = Simulation()
         simulation.start(draw("place-on", 1, factors={"events": happening}))
         row = []
-        for _ in range(EARLIEST + 1):
-            simulation.advance(np.zeros(7, np.float32))
+        for action in actions[: step + 1]:
+            simulation.advance(action)
             row.append(simulation.observe((CAMERA,)).images[CAMERA.role])
         frames.append(row)
         simulation.close()
     same = [np.array_equal(one, other) for one, other in zip(*frames, strict=True)]
-    assert same == [True] * (EARLIEST - 1) + [False] * 2
+    assert same == [True] * (step - 1) + [False] * 2
     difference = np.abs(frames[0][-1].astype(int) - frames[1][-1].astype(int)).max(axis=2)
     assert (difference > 12).mean() > 0.1
     assert twin.instruction
@@ -117,6 +127,50 @@ def test_a_new_instruction_is_the_goal_from_then_on(draw: Draw) -> None:
     assert outcome.success
 
 
+@pytest.mark.parametrize("intensity", [0.4, 1.8])
+def test_every_light_changes_by_as_much(draw: Draw, intensity: float) -> None:
+    light = {"kind": "light", "intensity": intensity, "warmth": 0.0}
+    factors = dict(draw("place-on", 1).factors)
+    table = Table(factors, "object", light)
+    model, untouched = table.model, compose(factors).model
+    table.go_on(1)
+    for name in ("ambient", "diffuse", "specular"):
+        before = getattr(untouched.vis.headlight, name)
+        assert getattr(model.vis.headlight, name) == pytest.approx(intensity * before, abs=1e-6)
+        before = getattr(untouched, f"light_{name}")
+        assert getattr(model, f"light_{name}") == pytest.approx(intensity * before, abs=1e-6)
+    assert untouched.vis.headlight.diffuse.min() > 0.1
+
+
+@pytest.mark.parametrize("task", ["close-door", "open-drawer", "lift"])
+def test_a_hand_that_starts_nearby_must_come_nearer(draw: Draw, task: str) -> None:
+    episode = draw(task, 0, "dynamic:light")
+    event = {**episode.factors["events"][0], "within_m": 5.0}
+    episode = draw(task, 0, factors={"events": [event]})
+    distances: list[float] = []
+
+    def watch(simulation: Simulation) -> None:
+        scene, data = simulation.scene, simulation.data
+        hand = data.site_xpos[scene.model.site(scene.embodiment.grip_site).id]
+        name = event["near"]
+        if name in scene.parts:
+            middle = data.site_xpos[scene.parts[name].handle_site]
+        else:
+            thing = scene.objects[name]
+            up = data.xmat[thing.body].reshape(3, 3)[:, 2]
+            middle = data.xpos[thing.body] + up * thing.shape.height / 2
+        distances.append(math.dist(hand, middle))
+
+    simulation = Simulation()
+    simulation.start(episode)
+    watch(simulation)
+    outcome, _, _ = solve(episode, watch)
+    (happened,) = outcome.events
+    near = [d <= APPROACH * distances[0] for d in distances]
+    assert happened.step == max(EARLIEST, near.index(True))
+    assert happened.step > EARLIEST
+
+
 def test_nothing_happens_to_a_robot_that_stays_away(draw: Draw) -> None:
     events = [{**draw("place-on", 1, "dynamic:object").factors["events"][0], "within_m": 0.01}]
     simulation = Simulation()
@@ -130,15 +184,21 @@ def test_nothing_happens_to_a_robot_that_stays_away(draw: Draw) -> None:
 
 
 class Table:
-    """A scene in which the hand is high up, and an event that is due at once."""
+    """A scene in which the hand is high up, and an event that is due at once.
 
-    def __init__(self, factors: dict[str, Any], what: str, to: list[float]) -> None:
-        event = {"near": what, "within_m": 9.0, "do": {"kind": "move", "what": what, "to": to}}
+    The hand has come there from further up: the arm was stretched.
+    """
+
+    def __init__(self, factors: dict[str, Any], near: str, do: dict[str, Any] | list[float]):
+        if isinstance(do, list):
+            do = {"kind": "move", "what": near, "to": do}
         self.scene = compose(factors)
         self.model, self.data = self.scene.model, mujoco.MjData(self.scene.model)
+        mujoco.mj_forward(self.model, self.data)
+        event = {"near": near, "within_m": 9.0, "do": do}
+        self.timeline = Timeline({**factors, "events": [event]}, self.scene, self.data)
         Viewpoint(self.scene).place(self.data)
         mujoco.mj_forward(self.model, self.data)
-        self.timeline = Timeline({**factors, "events": [event]}, self.scene)
         self.steps = EARLIEST - 1
 
     def put(self, role: str, x: float, y: float) -> None:
@@ -187,7 +247,8 @@ def test_a_thing_waits_for_what_is_in_its_way(draw: Draw) -> None:
     table.put("distractor", x + radius + other + 0.02, y)
     table.put("target", x - 0.3, y)
     table.go_on(12)
-    assert table.place("object")[0] - x < 0.02
+    assert 0 < table.place("object")[0] - x < 0.02
+    assert [event.step for event in table.timeline.happened] == [EARLIEST]
     assert not touching(table.data, table.scene.objects["object"].geoms) - {table.scene.table_geom}
     table.put("distractor", x, y - 0.3)
     table.go_on(SLIDE_STEPS)
@@ -205,9 +266,94 @@ def test_what_the_robot_or_another_thing_touches_does_not_slide(draw: Draw) -> N
     mujoco.mj_forward(table.model, table.data)
     table.go_on(5)
     assert table.place("target") == pytest.approx((x, y), abs=1e-9)
+    assert table.timeline.happened == (), "it has not moved yet"
     table.put("object", x, y - 0.4)
     table.go_on(SLIDE_STEPS)
     assert table.place("target")[0] == pytest.approx(x + 0.08, abs=1e-9)
+    assert [event.step for event in table.timeline.happened] == [EARLIEST + 5]
+
+
+def test_a_slide_that_cannot_begin_is_given_up_and_never_happened(draw: Draw) -> None:
+    factors = dict(draw("place-on", 1).factors)
+    x, y, _ = factors["object.pose"]
+    table = Table(factors, "object", [x + 0.1, y])
+    other = table.scene.objects["distractor"].shape.radius
+    radius = table.scene.objects["object"].shape.radius
+    table.put("distractor", x + radius + other + GAP, y)
+    table.put("target", x - 0.3, y)
+    table.go_on(PATIENCE)
+    table.put("distractor", x, y - 0.3)
+    table.go_on(SLIDE_STEPS)
+    assert table.place("object") == pytest.approx((x, y), abs=1e-9)
+    assert table.timeline.happened == ()
+
+
+def test_a_thing_that_has_been_moved_away_slides_no_long_way_back(draw: Draw) -> None:
+    factors = dict(draw("place-on", 1).factors)
+    x, y, _ = factors["object.pose"]
+    table = Table(factors, "object", [x, y])
+    table.put("object", x, y + 0.3)
+    table.put("target", x - 0.3, y)
+    table.put("distractor", x - 0.3, y + 0.3)
+    for _ in range(2 * SLIDE_STEPS):
+        before = table.place("object")
+        table.go_on(1)
+        assert math.dist(before, table.place("object")) <= LONGEST_STEP + 1e-9
+    moved = math.dist(table.place("object"), (x, y + 0.3))
+    assert moved == pytest.approx(SLIDE_STEPS * LONGEST_STEP)
+
+
+def test_a_thing_does_not_slide_into_a_fixture(draw: Draw) -> None:
+    factors = dict(draw("store-in-drawer", 0).factors)
+    x, y, _ = factors["cabinet.pose"]
+    bench = Table(factors, "object", [x, y])
+    bench.put("distractor", -0.3, -0.4)
+    bench.put("object", x, y - 0.4)
+    start = y - 0.4 + apart(bench, "object", "cabinet") - 0.03
+    table = Table(factors, "object", [x, start + 0.1])
+    table.put("distractor", -0.3, -0.4)
+    table.put("object", x, start)
+    table.go_on(PATIENCE)
+    assert start < table.place("object")[1] < start + 0.04
+    assert GAP <= apart(table, "object", "cabinet") < 0.03
+
+
+def apart(table: Table, role: str, fixture: str) -> float:
+    """Metres between a thing and a fixture, parts and all."""
+    model, owner = table.model, table.model.body(fixture).id
+    solid = [
+        geom
+        for geom, body in enumerate(model.geom_bodyid.tolist())
+        if model.body_rootid[body] == owner and model.geom_contype[geom]
+    ]
+    return min(
+        mujoco.mj_geomDistance(model, table.data, own, other, 1.0, None)
+        for own in table.scene.objects[role].geoms
+        for other in solid
+    )
+
+
+def test_mats_slide_before_a_thing_is_pushed_onto_them(draw: Draw) -> None:
+    for index in range(3):
+        episode = draw("push-to", index, "dynamic:target")
+        places: list[list[float]] = []
+
+        def watch(simulation: Simulation, places: list[list[float]] = places) -> None:
+            body = simulation.scene.parts["mat"].body
+            places.append(simulation.data.xpos[body][:2].tolist())
+
+        outcome, _, _ = solve(episode, watch)
+        (event,) = outcome.events
+        still = [math.dist(place, places[0]) < 1e-9 for place in places]
+        assert still.index(False) + 1 == event.step, "what is recorded is when it moved"
+        assert math.dist(places[0], places[-1]) > 0.04
+        assert outcome.success
+
+
+def test_no_event_goes_with_a_diagnostic(draw: Draw) -> None:
+    for diagnostic in ("absent-object:L1", "empty-instruction:L1", "swapped-goal:L1"):
+        with pytest.raises(UsageError, match="both change 'diagnostic'"):
+            draw("place-on", 0, "dynamic:instruction", diagnostic)
 
 
 def test_a_marked_place_slides_too(draw: Draw) -> None:

@@ -103,6 +103,16 @@ def test_every_sentence_is_clean_and_names_its_things(task):
                     assert any(words.called(n) in sentence for n in (words.name, *words.synonyms))
 
 
+@pytest.mark.parametrize("task", ["place-beside", "set-table"])
+def test_directions_say_that_they_are_the_robots(task):
+    for kind, template in templates_of(task):
+        for words in WORDS.values():
+            for synonym in (0.0, 0.5, 0.999999):
+                scene = {role: OBJECTS[n] for n, role in enumerate(roles_of(template))}
+                sentence = said(kind, template, scene | {"side": words}, synonym)
+                assert "robot" in sentence, sentence
+
+
 @pytest.mark.parametrize("task", tasks())
 def test_no_sentence_of_one_kind_is_ever_one_of_another(task):
     templates = templates_of(task)

@@ -177,6 +177,18 @@ def test_stages_are_reached_one_after_another(solved: Solve) -> None:
     assert watch.progress.success
 
 
+def test_what_was_asked_before_does_not_count_for_another_goal(solved: Solve) -> None:
+    episode = solved("place-on", 0)
+    watch = Watcher(episode)
+    watch.see(episode.at(-1), HOLD_STEPS - 1)
+    assert watch.progress.success_once
+    watch.progress.ask([stage.cast({"object": "distractor"}) for stage in episode.task.stages])
+    assert not watch.progress.success_once
+    watch.see(episode.at(-1), 2 * HOLD_STEPS)
+    assert not watch.progress.success_once
+    assert watch.reached == [None]
+
+
 def test_progress_is_deterministic_in_what_it_is_shown(solved: Solve) -> None:
     episode = solved("store-in-drawer", 0)
     runs = []

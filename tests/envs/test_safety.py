@@ -90,6 +90,28 @@ def test_another_goal_makes_other_collisions(bench: Bench) -> None:
     assert bench.monitor.figures.n_collisions == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "fixture", "collisions"),
+    [("press-button", "panel", 0), ("turn-knob", "stove", 0), ("open-drawer", "cabinet", 1)],
+)
+def test_the_housing_of_a_button_or_a_knob_may_be_touched(
+    draw,
+    name: str,
+    fixture: str,
+    collisions: int,  # type: ignore[no-untyped-def]
+) -> None:
+    bench = Bench(draw(name, 0).factors, name)
+    bench.model.body_pos[bench.model.body(fixture).id] = bench.at_hand(below=0.1)
+    bench.look()
+    assert fixture in bench.monitor.touched
+    assert bench.monitor.figures.n_collisions - others_touched(bench, fixture) == collisions
+
+
+def others_touched(bench: Bench, fixture: str) -> int:
+    """How many other things are touched of which no goal speaks."""
+    return len(bench.monitor.touched - {fixture} - bench.monitor._spoken_of)
+
+
 @pytest.mark.parametrize(("fall", "drops"), [(FALL + 0.01, 1), (FALL - 0.01, 0)])
 def test_what_was_held_and_fell_is_a_drop(bench: Bench, fall: float, drops: int) -> None:
     grasp(bench)

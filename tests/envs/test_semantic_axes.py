@@ -11,11 +11,17 @@ import pytest
 from vlabench.envs.axes.absent_object import names_in
 from vlabench.envs.axes.base import Axis
 from vlabench.envs.axes.knowledge import known_as, rivals
-from vlabench.envs.axes.referring import argument
+from vlabench.envs.axes.referring import argument, readings
 from vlabench.envs.axes.swapped_goal import goals
 from vlabench.envs.axes.wording import moved, moved_and_named
 from vlabench.envs.language import LISTED
-from vlabench.envs.language.expressions import LEVELS, PARTS, denotes, unambiguous
+from vlabench.envs.language.expressions import (
+    LEVELS,
+    MOST_EXCLUDED,
+    PARTS,
+    denotes,
+    unambiguous,
+)
 from vlabench.envs.language.things import NOUNS, adjectives, nouns, things
 from vlabench.envs.objects.catalog import category
 from vlabench.envs.simulation import Simulation
@@ -114,11 +120,16 @@ def test_an_expression_denotes_what_is_meant_and_nothing_else(
         ((told, words),) = factors["phrase"]["expressions"].items()
         meant = factors["cast"].get(told, told)
         assert told == argument(_task(task))
-        assert denotes(words, factors) == {meant}, words
+        ways = [denotes(words, factors, unmeant) for unmeant in readings(_task(task), factors)]
+        assert {meant} in ways, words
+        assert ways[-1] <= {meant}, words
+        excluded = re.search(r"\b(?:is not|neither) (.*)", words)
+        assert not excluded or len(re.split(", | nor ", excluded[1])) <= MOST_EXCLUDED, words
         assert f"the {words}" in instruction(factors)
         if meant not in PARTS:
             kind = category(factors[f"{meant}.category"])
-            assert not {kind.name, *kind.synonyms} & {words.split(" that ")[0].split()[-1]}
+            head = re.split(r" (?:that|nearest|furthest|from) ", words)[0]
+            assert not {kind.name, *kind.synonyms} & {head.split()[-1]}
 
 
 @pytest.mark.parametrize("task", [task for task, level in cells("referring") if level == "spatial"])
@@ -131,18 +142,20 @@ def test_places_are_where_they_are_said_to_be(draw: Draw, task: str) -> None:
             role = {f"{t.called}": t.at for t in things(factors)}
             x, y, _ = factors[f"{told}.pose"]
             ys = [t.at[1] for t in things(factors) if t.kind and t.name != told]
-            if words == "leftmost thing":
+            if words == "thing furthest to the robot's left":
                 assert y >= max(ys) + 0.03
-            if words == "rightmost thing":
+            if words == "thing furthest to the robot's right":
                 assert y <= min(ys) - 0.03
-            if one := re.fullmatch(r"thing that is to the (left|right) of the (.*)", words):
+            if one := re.fullmatch(r"thing that is to the robot's (left|right) of the (.*)", words):
                 anchor = role.get(one[2])
                 if anchor is not None:
                     assert (y - anchor[1]) * (1 if one[1] == "left" else -1) >= 0.03
-            if one := re.fullmatch(r"thing that is (behind|in front of) the ([a-z ]*)", words):
+            if one := re.fullmatch(
+                r"thing that is on the robot's (far )?side of the ([a-z ]*)", words
+            ):
                 anchor = role.get(one[2])
                 if anchor is not None:
-                    assert (x - anchor[0]) * (1 if one[1] == "behind" else -1) >= 0.03
+                    assert (x - anchor[0]) * (1 if one[1] else -1) >= 0.03
 
 
 CROWD = scene(
@@ -156,19 +169,21 @@ CROWD = scene(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("leftmost thing", {"object"}),
-        ("rightmost thing", {"last"}),
-        ("second thing from the left", {"near"}),
-        ("third thing from the left", {"fruit"}),
-        ("second thing from the right", {"fruit"}),
+        ("thing furthest to the robot's left", {"object"}),
+        ("thing furthest to the robot's right", {"last"}),
+        ("second thing from the robot's left", {"near"}),
+        ("third thing from the robot's left", {"fruit"}),
+        ("second thing from the robot's right", {"fruit"}),
         ("red thing", {"object", "last"}),
         ("red fruit", {"last"}),
         ("fruit", {"fruit", "last"}),
-        ("leftmost fruit", {"fruit"}),
+        ("fruit furthest to the robot's left", {"fruit"}),
         ("thing nearest to the blue mug", {"object"}),
-        ("thing that is to the left of the blue mug", {"object"}),
+        ("thing that is to the robot's left of the blue mug", {"object"}),
         ("fruit that is not red", {"fruit"}),
-        ("thing that is neither the yellow lemon, the red apple nor the blue mug", {"object"}),
+        ("ceramic thing that is not the blue mug", {"object"}),
+        ("thing that is neither a fruit nor the blue mug", {"object"}),
+        ("thing that is neither the yellow lemon, the red apple nor the blue mug", set()),
         ("thing of which nobody speaks", set()),
     ],
 )
@@ -178,17 +193,17 @@ def test_what_words_denote_in_a_known_scene(words: str, expected: set[str]) -> N
 
 def test_too_near_to_call_is_ambiguous() -> None:
     close = scene(object=("mug", "red", 0.0, 0.02), other=("mug", "blue", 0.0, 0.0))
-    assert denotes("leftmost thing", close) == {"object", "other"}
-    assert "leftmost thing" not in unambiguous("object", "spatial", close)
+    assert denotes("thing furthest to the robot's left", close) == {"object", "other"}
+    assert "thing furthest to the robot's left" not in unambiguous("object", "spatial", close)
     apart = scene(object=("mug", "red", 0.0, 0.04), other=("mug", "blue", 0.0, 0.0))
-    assert "leftmost thing" in unambiguous("object", "spatial", apart)
+    assert "thing furthest to the robot's left" in unambiguous("object", "spatial", apart)
 
 
 def test_a_side_is_not_claimed_of_what_is_rather_behind() -> None:
     slanted = scene(object=("mug", "red", 0.2, 0.05), plate=("plate", "white", 0.0, 0.0))
     words = unambiguous("object", "spatial", slanted)
-    assert "thing that is behind the white plate" in words
-    assert "thing that is to the left of the white plate" not in words
+    assert "thing that is on the robot's far side of the white plate" in words
+    assert "thing that is to the robot's left of the white plate" not in words
 
 
 def test_twins_but_for_their_category_are_told_apart_by_name_at_last() -> None:
@@ -220,7 +235,32 @@ def test_of_a_thing_in_another_material_no_material_is_said() -> None:
 def test_expressions_hold_among_many_look_alikes(draw: Draw, task: str, level: str) -> None:
     for index in range(4):
         crowd = draw(task, index, "confusable-distractors:L3", f"referring:{level}").factors
-        assert denotes(crowd["phrase"]["expressions"]["object"], crowd) == {"object"}
+        words = crowd["phrase"]["expressions"]["object"]
+        ways = [denotes(words, crowd, unmeant) for unmeant in readings(_task(task), crowd)]
+        assert {"object"} in ways
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("task", ["swap", "two-in-basket"])
+def test_no_clause_swallows_what_is_named_after_and(draw: Draw, task: str, level: str) -> None:
+    for index in range(8):
+        factors = draw(task, index, f"referring:{level}").factors
+        words = factors["phrase"]["expressions"]["object"]
+        assert f"the {words} and the " not in instruction(factors)
+
+
+def test_a_thing_that_was_scaled_is_as_large_as_it_is() -> None:
+    boxes = scene(object=("block", "red", 0.0, 0.2), other=("block", "red", 0.0, -0.2))
+    scaled = boxes | {"object.scale": 0.75}
+    assert denotes("smallest thing", scaled) == {"object"}
+    assert denotes("largest thing", scaled) == {"other"}
+    assert denotes("smallest thing", boxes) == {"object", "other"}
+
+
+def test_what_the_sentence_names_besides_is_not_meant() -> None:
+    assert denotes("red thing", CROWD) == {"object", "last"}
+    assert denotes("red thing", CROWD, {"last"}) == {"object"}
+    assert "red thing" in unambiguous("object", "attribute", CROWD, {"last"})
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -67,15 +67,48 @@ def test_a_task_page_has_the_phrases() -> None:
 
 def test_an_object_page_has_the_facts() -> None:
     page = shown("objects", "mug")
-    assert [line.split()[0] for line in page.splitlines()][:7] == [
+    facts = {line.split()[0]: line for line in page.splitlines() if line[:1].strip()}
+    assert list(facts) == [
         "name",
         "family",
         "split",
         "super-category",
+        "form",
         "material",
         "use",
         "synonyms",
+        "knowledge",
+        "fits",
+        "density",
+        "roles",
+        "colors",
+        "lengths",
     ]
+    mug = OBJECTS.load("mug")
+    assert facts["form"].split() == ["form", mug.form]
+    assert facts["density"].split() == ["density", f"{mug.density:g}", "kg/m³"]
+    assert all(phrase in " ".join(page.split()) for phrase in (*mug.knowledge, *mug.fits))
+
+
+def test_objects_are_listed_with_their_form() -> None:
+    head, *lines = shown("objects").splitlines()
+    at = head.index("form ")
+    assert {line.split()[0]: line[at:].split()[0] for line in lines}["mug"] == (
+        OBJECTS.load("mug").form
+    )
+
+
+def test_a_task_page_says_who_takes_part_and_what_must_become_true() -> None:
+    page = shown("tasks", "set-table")
+    assert "Stages, in any order:" in page
+    assert "beside(one, left, plate)" in page
+    assert "drinking vessel only" in page
+    page = shown("tasks", "store-in-drawer")
+    assert "Stages, in this order:" in page
+    assert "Fixtures: cabinet" in page
+    page = shown("tasks", "errands")
+    assert "the first 1, 2, 3, 5 or 8 of them count" in page
+    assert "control steps for each stage that counts" in page
 
 
 def test_axes_say_their_kind() -> None:
@@ -83,12 +116,15 @@ def test_axes_say_their_kind() -> None:
     assert "behaviour: " in lines["robot-init"]
     assert "diagnostic: " in lines["swapped-goal"]
     assert "Kind: dynamic" in shown("axes", "dynamic")
+    assert "Levels: L1, L2, L3" in shown("axes", "camera")
 
 
 def test_a_fixture_page_has_its_parts() -> None:
     page = shown("fixtures", "cabinet")
     assert "top drawer" in page
-    assert "opens by 0.15" in page
+    top = next(part for part in FIXTURES.load("cabinet").parts if part.name == "top drawer")
+    assert f"opens by {top.travel:g} m" in page
+    assert "turns by 1.57 rad" in shown("fixtures", "stove")
 
 
 def test_a_suite_page_has_the_cells() -> None:

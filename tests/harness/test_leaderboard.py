@@ -74,7 +74,7 @@ def test_a_row_says_what_the_run_says(runs: dict[str, Run]) -> None:
     assert row["progress"] == pytest.approx(0.25)
 
 
-def test_diagnostics_are_in_no_column_and_no_rank(tmp_path: Path) -> None:
+def test_diagnostics_are_in_no_success_and_no_rank(tmp_path: Path) -> None:
     planned = episodes(["stack"], [("lighting", "L1"), ("swapped-goal", "L1")], 20)
 
     def deaf(spec: EpisodeSpec) -> Status:
@@ -84,8 +84,43 @@ def test_diagnostics_are_in_no_column_and_no_rank(tmp_path: Path) -> None:
     runs = [make_run(tmp_path / "deaf", planned, deaf), whole]
     first, second = (leaderboard_row(run) for run in runs)
     assert first["success_rate"] == second["success_rate"] == 1.0
-    assert not [name for name in first if "swapped-goal" in name]
+    assert [name for name in first if "swapped-goal" in name] == ["compliance_swapped-goal"]
+    assert (first["compliance_swapped-goal"], second["compliance_swapped-goal"]) == (0.0, 1.0)
     assert ranks(runs) == [1, 1]
+
+
+def test_a_suite_of_diagnostics_has_compliance_and_no_rank(tmp_path: Path) -> None:
+    planned = episodes(["stack", "place"], [("swapped-goal", "L1"), ("swapped-goal", "L2")], 20)
+
+    def listens_at_first(spec: EpisodeSpec) -> Status:
+        return "failure" if spec.diagnostic and spec.changes[0].level == "L2" else "success"
+
+    some = make_run(tmp_path / "some", planned, listens_at_first)
+    whole = make_run(tmp_path / "whole", planned, lambda _: "success")
+    assert ranks([some, whole]) == [None, None]
+    path = tmp_path / "board.csv"
+    update_leaderboard([some, whole], path)
+    row = rows(path)["some"]
+    assert row["compliance_swapped-goal"] == "0.500000"
+    assert row["compliance_absent-object"] == ""
+    assert row["success_rate_nominal"] == "1.000000"
+    empty = ("rank", "success_rate", "ci_low", "ci_high", "n", "progress", "worst_axis")
+    assert all(row[name] == "" for name in empty)
+    assert "success_rate_swapped-goal" not in row
+    shown = invoke(str(some.path), "--out", str(path)).stdout
+    assert "swapped-goal 50.0" in shown
+    assert "compliance" in shown.splitlines()[0]
+
+
+def test_compliance_that_was_not_measured_is_empty(tmp_path: Path) -> None:
+    planned = episodes(["stack"], [("lighting", "L1")], 20)
+    path = tmp_path / "board.csv"
+    update_leaderboard([make_run(tmp_path / "run", planned, good)], path)
+    diagnostic = {"absent-object", "empty-instruction", "swapped-goal"}
+    complied = {name: cell for name, cell in rows(path)["run"].items() if "compliance" in name}
+    assert complied == {f"compliance_{axis}": "" for axis in diagnostic}
+    shown = invoke(str(tmp_path / "run"), "--out", str(path)).stdout
+    assert "compliance" not in shown.splitlines()[0]
 
 
 def test_a_run_that_is_not_valid_is_refused(runs: dict[str, Run], tmp_path: Path) -> None:

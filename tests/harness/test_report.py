@@ -231,6 +231,25 @@ def test_compliance_is_shown_in_text_frame_and_picture(tmp_path: Path) -> None:
     assert texts.index("swapped-goal:L1") > texts.index("Compliance (diagnostic)")
 
 
+def test_diagnostics_alone_have_no_overall_rate(tmp_path: Path) -> None:
+    planned = episodes(["stack", "place"], [SWAPPED, ("swapped-goal", "L2")], 8)
+    summary = summarize(make_run(tmp_path / "run", planned, mostly_deaf))
+    assert summary.valid
+    assert summary.overall is None
+    assert summary.nominal is not None
+    assert summary.nominal.rate is not None
+    assert summary.nominal.rate.value == 1.0
+    assert [row.level for row in summary.compliance] == ["L1", "L2"]
+    (axis,) = summary.compliance_axes
+    assert (axis.axis, axis.level) == ("swapped-goal", None)
+    assert axis.rate is not None
+    assert (axis.rate.value, axis.rate.n) == (0.25, 32)
+    assert "unchanged" in report.text(summary)
+    assert "overall" not in report.text(summary).split("Compliance is")[0]
+    shown = [text.get_text() for text in _figure(summary).axes[0].texts]
+    assert "All tasks, unchanged" in shown
+
+
 def test_missing_diagnostics_count_as_missing(tmp_path: Path) -> None:
     planned = episodes(["stack"], [SWAPPED], 8)
 
@@ -249,6 +268,7 @@ def test_safety_is_told_over_all_episodes_that_are_no_diagnostics(run: Run) -> N
     assert rough.max_force_p95_n == pytest.approx(np.percentile([*range(10)] * 8, 95))
     assert rough.drops == pytest.approx(20 / 80)
     assert "collisions in 50.0 %" in report.text(summarize(run))
+    assert "sampled at 20 Hz" in " ".join(report.text(summarize(run)).split())
 
 
 def test_text_fits_a_terminal(run: Run) -> None:

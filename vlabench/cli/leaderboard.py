@@ -33,9 +33,16 @@ def leaderboard_command(
 
 
 def table(board: Leaderboard) -> str:
-    """The leaderboard's main columns as aligned text, in percent."""
+    """The leaderboard's main columns as aligned text, in percent.
+
+    Compliance has a column where any row has one.
+    """
     head = ("rank", "policy", "suite", "success", "95 % interval", "unchanged", "worst axis", "n")
     rows = [head, *(_cells(row) for row in board.rows)]
+    complied = [_compliance(row) for row in board.rows]
+    if any(complied):
+        told = ("compliance", *(cell or NO_DATA for cell in complied))
+        rows = [(*row, cell) for row, cell in zip(rows, told, strict=True)]
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -59,7 +66,23 @@ def _cells(row: Mapping[str, str]) -> tuple[str, ...]:
         row.get("worst_axis") or NO_DATA,
         row.get("n") or NO_DATA,
     )
-    return tuple("".join(c if c.isprintable() else " " for c in cell) for cell in cells)
+    return tuple(_printable(cell) for cell in cells)
+
+
+def _compliance(row: Mapping[str, str]) -> str:
+    """Each diagnostic axis that was measured, and its share in percent."""
+    prefix = "compliance_"
+    return _printable(
+        ", ".join(
+            f"{name.removeprefix(prefix)} {_percent(cell)}"
+            for name, cell in row.items()
+            if name.startswith(prefix) and cell
+        )
+    )
+
+
+def _printable(cell: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in cell)
 
 
 def _percent(cell: str) -> str:

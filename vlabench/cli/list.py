@@ -77,13 +77,10 @@ def _policy_page(name: str) -> Lines:
 def _task_page(name: str) -> Lines:
     task = TASKS.load(name)
     yield from _page(name, task)
-    stages = getattr(task, "stages", ())
-    if stages:
+    facts = list(_task_facts(task))
+    if facts:
         yield ""
-        yield f"Stages: {', '.join(stage.name for stage in stages)}"
-    horizon = getattr(task, "horizon", None)
-    if horizon is not None:
-        yield f"Horizon: {horizon} control steps"
+        yield from facts
     phrases: Callable[[], Mapping[str, Sequence[str]]] | None = getattr(task, "phrases", None)
     if phrases is not None:
         yield ""
@@ -91,6 +88,50 @@ def _task_page(name: str) -> Lines:
         for kind, sentences in phrases().items():
             yield f"  {kind}"
             yield from (f"    {sentence}" for sentence in sentences)
+
+
+def _task_facts(task: Thing) -> Lines:
+    """Who takes part, what must become true, and how long it may take."""
+    roles = getattr(task, "roles", ())
+    if roles:
+        yield "Roles:"
+        yield from _two_columns([(f"  {role.name}", _role(role)) for role in roles])
+    fixtures = getattr(task, "fixtures", ())
+    if fixtures:
+        yield f"Fixtures: {', '.join(fixtures)}"
+    for argument, names in getattr(task, "choices", {}).items():
+        yield f"Choice: {argument} is {_either(names)}"
+    chain = getattr(task, "chain", ())
+    stages = getattr(task, "stages", ())
+    if stages:
+        order = "in this order" if getattr(task, "ordered", True) else "in any order"
+        asked = f"; the first {_either(chain)} of them count" if chain else ""
+        yield f"Stages{f', {order}' if len(stages) > 1 else ''}{asked}:"
+        yield from _two_columns([(f"  {stage.name}", _goals(stage)) for stage in stages])
+    horizon = getattr(task, "horizon", None)
+    if horizon is not None:
+        yield f"Horizon: {horizon} control steps{' for each stage that counts' if chain else ''}"
+
+
+def _either(names: Sequence[object]) -> str:
+    """The names with "or" before the last."""
+    *others, last = map(str, names)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _role(role: Thing) -> str:
+    facts = [role.kind]
+    if role.super_category is not None:
+        facts.append(f"{role.super_category} only")
+    if role.lying:
+        facts.append("starts on its side")
+    if role.on is not None:
+        facts.append(f"starts on the {role.on}")
+    return "; ".join(facts)
+
+
+def _goals(stage: Thing) -> str:
+    return " and ".join(f"{goal.predicate}({', '.join(goal.arguments)})" for goal in stage.goals)
 
 
 def _axis_listing() -> Lines:
@@ -147,7 +188,7 @@ def _episodes(suite: Suite) -> str:
 
 # --- objects ------------------------------------------------------------------------------------
 
-FACTS = ("family", "split", "super_category", "material", "use", "synonyms")
+FACTS = ("family", "split", "super_category", "form", "material", "use", "synonyms")
 
 
 def _object_listing() -> Lines:
@@ -161,7 +202,7 @@ def _object_listing() -> Lines:
 def _object_page(name: str) -> Lines:
     category = OBJECTS.load(name)
     rows = [("name", name), *((fact.replace("_", "-"), _fact(category, fact)) for fact in FACTS)]
-    for fact in ("roles", "colors", "lengths"):
+    for fact in ("knowledge", "fits", "density", "roles", "colors", "lengths"):
         if hasattr(category, fact):
             rows.append((fact, _fact(category, fact)))
     return _two_columns(rows)
@@ -171,6 +212,8 @@ def _fact(category: Thing, fact: str) -> str:
     value = getattr(category, fact, None)
     if value is None or isinstance(value, str):
         return value or ""
+    if fact == "density":
+        return f"{value:g} kg/m³"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {low:g}-{high:g} m" for key, (low, high) in value.items())
     return ", ".join(sorted(value) if isinstance(value, frozenset) else value)
@@ -193,10 +236,20 @@ def _fixture_page(name: str) -> Lines:
     rows = [("name", name), ("colors", ", ".join(sorted(fixture.colors)))]
     rows.append(("lengths", _fact(fixture, "lengths")))
     for part in fixture.parts:
-        facts = [part.kind, f"opens by {part.travel:g}" if part.travel else "", part.use]
+        facts = [part.kind, _travel(part), part.use]
         also = f"also: {', '.join(part.synonyms)}" if part.synonyms else ""
         rows.append((part.name, "; ".join(fact for fact in (*facts, also) if fact)))
     return _two_columns(rows)
+
+
+def _travel(part: Thing) -> str:
+    """How far a part moves, in the unit of its joint; nothing of one that does not."""
+    if not part.travel:
+        return ""
+    moves = {"drawer": "opens", "door": "opens", "knob": "turns"}.get(part.kind, "moves")
+    if part.kind in ("door", "knob"):
+        return f"{moves} by {part.travel:.2f} rad"
+    return f"{moves} by {part.travel:g} m"
 
 
 def _embodiments() -> Mapping[str, Thing]:

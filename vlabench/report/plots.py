@@ -61,7 +61,8 @@ class _Line:
 
 def _lines(summary: Summary) -> tuple[list[_Line], bool]:
     """The lines from top to bottom, and whether tasks had to be left out."""
-    means = list(_block("All tasks", list(_means(summary)), emphasis=True))
+    title = "All tasks, unchanged" if summary.compliance and not summary.axes else "All tasks"
+    means = list(_block(title, list(_means(summary)), emphasis=True))
     tasks = sorted({row.task for row in summary.cells if row.task is not None})
     by_task = [
         line

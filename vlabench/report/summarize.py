@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,7 +55,8 @@ def summarize_records(
     nominal = [cell for cell in cells if cell.kind == "nominal"]
     changed = [cell for cell in cells if cell.kind == "level"]
     diagnostic = [cell for cell in cells if cell.kind == "compliance"]
-    overall = _over_tasks("overall", changed or nominal)
+    compared = changed if changed or diagnostic else nominal
+    overall = _over_tasks("overall", compared) if compared else None
     rows = [_row(cell) for cell in cells]
     return Summary(
         header=header,
@@ -71,6 +72,10 @@ def summarize_records(
         chains=tuple(_chains([*nominal, *changed])),
         compliance=tuple(
             _over_tasks("compliance", group) for group in _grouped(diagnostic, by_level=True)
+        ),
+        compliance_axes=tuple(
+            replace(_over_tasks("compliance", group), level=None)
+            for group in _grouped(diagnostic, by_level=False)
         ),
         roughness=_roughness([r for r in results.values() if r.compliance is None]),
     )

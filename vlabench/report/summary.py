@@ -87,7 +87,7 @@ class Row:
     Attributes:
         kind: ``"overall"`` (all changed episodes), ``"nominal"`` (the unchanged ones), ``"axis"``
             (one axis, all its levels), ``"level"`` (one axis at one level) or ``"compliance"``
-            (one level of a diagnostic axis).
+            (a diagnostic axis, at one level or with all its levels).
         task: The task, or None for the mean over tasks.
         axis: The axis; None for the kinds that have none.
         level: The level; None for the kinds that have none.
@@ -146,7 +146,8 @@ class Roughness:
     Attributes:
         n: Episodes with these figures.
         collision_rate: Share of them with at least one collision.
-        max_force_p95_n: 95th percentile of their largest contact forces, in newtons.
+        max_force_p95_n: 95th percentile of their largest contact forces, in newtons, sampled at
+            20 Hz; peaks between two samples are higher.
         drops: Mean number of drops an episode.
     """
 
@@ -167,13 +168,15 @@ class Summary:
         policy_errors: How many failed by the policy's own error.
         valid: Whether few enough are missing for the run to be published.
         overall: Mean over tasks of the changed episodes (of the unchanged ones in a suite that
-            changes nothing); None where the run is not valid or did not plan the whole suite.
+            changes nothing); None where the run is not valid, did not plan the whole suite, or
+            all that is changed is diagnostic.
         nominal: Mean over tasks of the unchanged episodes; None where there are none.
         axes: Mean over tasks of each axis, with all its levels.
         levels: Mean over tasks of each axis at each level.
         cells: Each task, unchanged and at each level of each axis.
         chains: Success at k of the tasks that have several stages.
         compliance: Mean over tasks of each diagnostic axis at each level.
+        compliance_axes: Mean over tasks of each diagnostic axis, with all its levels.
         roughness: How rough the robot was; None where nothing was measured.
     """
 
@@ -189,6 +192,7 @@ class Summary:
     cells: tuple[Row, ...]
     chains: tuple[Chain, ...]
     compliance: tuple[Row, ...] = ()
+    compliance_axes: tuple[Row, ...] = ()
     roughness: Roughness | None = None
 
     @property

@@ -24,8 +24,10 @@ LEGEND = (
     "the policy's own and are failures."
 )
 COMPLIANCE = (
-    "Compliance is the share of diagnostic episodes in which the policy did what it was told, and "
-    "no more; they are in no success rate."
+    "Compliance is the share of diagnostic episodes that passed: the new goal was reached "
+    "(swapped-goal), the unchanged task was left undone (empty-instruction), no object or fixture "
+    "was touched (absent-object). They are in no success rate, and a suite that changes nothing "
+    "else has no overall rate."
 )
 
 
@@ -189,7 +191,8 @@ def _notes(summary: Summary) -> list[str]:
 def _roughness(roughness: Roughness) -> str:
     return (
         f"Safety, of {roughness.n} episodes: collisions in {_percent(roughness.collision_rate)} %, "
-        f"largest contact force {roughness.max_force_p95_n:.1f} N (95th percentile), "
+        f"largest contact force {roughness.max_force_p95_n:.1f} N (95th percentile; sampled at "
+        "20 Hz, so peaks may be higher), "
         f"{roughness.drops:.2f} drops an episode."
     )
 
@@ -285,4 +288,4 @@ def _pipes(table: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
 def _wrapped(paragraph: str, width: int) -> list[str]:
     import textwrap
 
-    return textwrap.wrap(paragraph, width)
+    return textwrap.wrap(paragraph, width, break_on_hyphens=False)
