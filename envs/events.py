@@ -161,7 +161,8 @@ class _Trigger:
     nearest: float
 
     def is_due(self, scene: Scene, data: mujoco.MjData, hand: Sequence[float]) -> bool:
-        middle, within = _middle(scene, data, self.event["near"]), self.event["within_m"]
+        middle = _middle(scene, data, self.event["near"])
+        within: float = self.event["within_m"]
         if "touching" not in self.event:
             return math.dist(hand, middle) <= min(within, self.nearest)
         touched = touching(data, scene.objects[self.event["touching"]].geoms)
@@ -204,6 +205,7 @@ class _Slide:
         return self._steps_left == SLIDE_STEPS - 1
 
     def _meets_a_fixture(self, data: mujoco.MjData) -> bool:
+        # asked of neighbours alone: of boxes far apart MuJoCo now and then says that they touch
         model = self._scene.model
         return any(
             mujoco.mj_geomDistance(model, data, own, other, 2 * GAP, None) < GAP

@@ -66,9 +66,9 @@ class Simulation:
                 f"Episode {episode.episode_id} was drawn by world {episode.world_version}, "
                 f"this is world {VERSION}; install the vlabench that drew it."
             )
-        self.episode, self.episode_id = episode, episode.episode_id
         self.task: Task = task(episode.task)
         check_factors(episode.factors, self.task, episode.embodiment)
+        self.episode, self.episode_id = episode, episode.episode_id
         self.scene: Scene = compose(episode.factors)
         self.model = self.scene.model
         self.data = mujoco.MjData(self.model)

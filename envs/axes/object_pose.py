@@ -89,7 +89,15 @@ class ObjectPose(Axis):
         return {f"{role.on}.pose": [x, y, turned], f"{role.name}.pose": [x, y, yaw]}
 
 
-_CONCESSIONS = ((0.0, 0.0), (0.02, 0.0), (0.04, 0.0), (0.04, 0.01), (0.06, 0.015), (0.08, 0.02))
+_CONCESSIONS = (
+    (0.0, 0.0),
+    (0.02, 0.0),
+    (0.04, 0.0),
+    (0.04, 0.01),
+    (0.06, 0.015),
+    (0.08, 0.02),
+    (0.1, 0.02),
+)
 """Where the scene is too full: metres by which the area may be left, and by which the thing may be
 nearer to the others than they are to each other. From the second on, things count as wide as they
 are, not as their roles may be."""

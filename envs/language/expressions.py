@@ -23,10 +23,13 @@ from vlabench.envs.language.relations import (
     along_y,
     beside,
     by_name,
+    closer,
+    further,
     head_of,
     meant,
     nearest,
     no,
+    other_than,
     rank,
     smaller,
     with_clause,
@@ -209,6 +212,14 @@ def _places(thing: Thing, scene: Sequence[Thing]) -> _Tiers:
         ]
     yield [e for head in told for e in _placed(head, thing, scene)]
     yield [
+        Expression(
+            f"{head.words} furthest from the {anchor.called}",
+            rank(1, further(anchor), other_than(anchor, head), scene),
+        )
+        for head in (*near, *far, *told)
+        for anchor in _anchors(thing, scene)
+    ]
+    yield [
         e
         for head in (*near, *far)
         for relation in _relations(thing, scene)
@@ -265,6 +276,15 @@ def _negations(thing: Thing, scene: Sequence[Thing]) -> _Tiers:
         ]
     for some in heads:
         yield [all_but(head, pair) for head in some for pair in combinations(not_it, 2)]
+    yield [
+        Expression(
+            f"{head.words} {ordinal} nearest to the {anchor.called}",
+            rank(place, closer(anchor), other_than(anchor, head), scene),
+        )
+        for head in chain.from_iterable(heads)
+        for place, ordinal in enumerate(_ORDINALS[:2], 2)
+        for anchor in _anchors(thing, scene)
+    ]
 
 
 def _counted(head: Expression, scene: Sequence[Thing]) -> Iterator[Expression]:

@@ -146,6 +146,26 @@ def along_y(sign: float) -> Order:
     return lambda a, b: _more((a.at[1] - b.at[1]) * sign, MARGIN + a.reach + b.reach)
 
 
+def closer(anchor: Thing) -> Order:
+    """Whether one thing is nearer to `anchor` than another."""
+
+    def before(a: Thing, b: Thing) -> Verdict:
+        gained = math.dist(b.at, anchor.at) - math.dist(a.at, anchor.at)
+        return _more(gained, MARGIN + a.reach + b.reach)
+
+    return before
+
+
+def further(anchor: Thing) -> Order:
+    """Whether one thing is further from `anchor` than another."""
+    return lambda a, b: closer(anchor)(b, a)
+
+
+def other_than(anchor: Thing, head: Expression) -> Expression:
+    """The same words, said of all but `anchor`, from which places are told."""
+    return Expression(head.words, lambda t: False if t == anchor else head.holds(t))
+
+
 def smaller(a: Thing, b: Thing) -> Verdict:
     """Whether `a` is smaller than `b`."""
     return _more(b.size / a.size - 1.0, SIZE_MARGIN)

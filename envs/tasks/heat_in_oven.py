@@ -13,14 +13,14 @@ Success:
     hand. Each counts when it has held for 10 control steps (0.5 s).
 """
 
-from vlabench.envs.tasks.base import DISTRACTOR, Goal, Role, Stage, Task
+from vlabench.envs.tasks.base import Goal, Role, Stage, Task
 
 _INSIDE = Goal("in", ("object", "oven"))
 
 TASK = Task(
     name="heat-in-oven",
     description=__doc__,
-    roles=(Role("object", "small", 0.058), DISTRACTOR),
+    roles=(Role("object", "small", 0.058), Role("distractor", "small", 0.058)),
     stages=(
         Stage("open", (Goal("open", ("door",)),)),
         Stage("in", (_INSIDE,)),

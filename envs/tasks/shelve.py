@@ -14,12 +14,12 @@ Success:
     table nor the hand, and all this has held for 10 control steps (0.5 s).
 """
 
-from vlabench.envs.tasks.base import DISTRACTOR, Goal, Role, Stage, Task
+from vlabench.envs.tasks.base import Goal, Role, Stage, Task
 
 TASK = Task(
     name="shelve",
     description=__doc__,
-    roles=(Role("object", "small", 0.058), DISTRACTOR),
+    roles=(Role("object", "small", 0.058), Role("distractor", "small", 0.058)),
     stages=(Stage("on", (Goal("on", ("object", "level")),)),),
     horizon=300,
     fixtures=("shelf",),

@@ -14,12 +14,16 @@ Success:
     (0.5 s) for both together.
 """
 
-from vlabench.envs.tasks.base import DISTRACTOR, Goal, Role, Stage, Task
+from vlabench.envs.tasks.base import Goal, Role, Stage, Task
 
 TASK = Task(
     name="two-in-basket",
     description=__doc__,
-    roles=(Role("object", "small", 0.058), Role("second", "small", 0.058), DISTRACTOR),
+    roles=(
+        Role("object", "small", 0.058),
+        Role("second", "small", 0.058),
+        Role("distractor", "small", 0.058),
+    ),
     stages=(
         Stage("first in", (Goal("in", ("object", "basket")),)),
         Stage("second in", (Goal("in", ("second", "basket")),)),

@@ -6,11 +6,12 @@ of every axis on some tasks, and every task under some levels of every axis that
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -18,11 +19,15 @@ import pytest
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.axes import DIAGNOSTIC, robot_init
 from vlabench.envs.axes.articulation import Articulation
-from vlabench.envs.axes.base import ORDER, Axis, handled
+from vlabench.envs.axes.base import TURNS, Axis, Kind, by_turn, handled
 from vlabench.envs.axes.combination import MILD, POOL
+from vlabench.envs.draw import measured
+from vlabench.envs.embodiments import TABLE_SIZE
+from vlabench.envs.factors import check_factors
 from vlabench.envs.objects.catalog import category, held_out
 from vlabench.envs.scene import compose, roles_in
 from vlabench.envs.simulation import Simulation
+from vlabench.envs.splits import kept_from
 from vlabench.envs.tasks.base import Task
 from vlabench.envs.tasks.base import task as task_called
 from vlabench.envs.world import TabletopWorld, instruction
@@ -134,7 +139,8 @@ def test_the_diagnostic_axes_are_listed() -> None:
 def test_an_axis_says_what_it_is(axis: str) -> None:
     made = axis_called(axis)
     assert made.name == axis
-    assert made.kind in ORDER
+    assert made.kind in get_args(Kind)
+    assert 0 <= by_turn(made)[0] < len(TURNS)
     assert len(set(made.levels)) == len(made.levels) > 0
     for task in map(task_called, TASKS.names()):
         assert set(made.levels_of(task)) <= set(made.levels)
@@ -161,7 +167,8 @@ def test_an_axis_changes_its_own_factors_and_no_others(
         }
         assert differing, index
         assert differing <= own, index
-        assert nominal.horizon == changed.horizon
+        longer = changed.factors.get("chain", 1) if made.kind == "horizon" else 1
+        assert changed.horizon == longer * nominal.horizon
         assert changed.embodiment == changed.factors["embodiment"]
 
 
@@ -205,6 +212,90 @@ def test_changes_add_up(drawn: Drawn, task: str) -> None:
     assert both.factors["lighting"] == light.factors["lighting"]
     for moved in axis_called("object-pose").factors(task_called(task)):
         assert both.factors[moved] == pose.factors[moved]
+
+
+PAIRS = [
+    *itertools.combinations([a for a in AXES.names() if AXES.load(a).kind != "diagnostic"], 2),
+    ("composition", "swapped-goal"),
+    ("distractors", "absent-object"),
+]
+
+
+def levels_of(axis: str, task: str) -> tuple[str, ...]:
+    return axis_called(axis).levels_of(task_called(task))
+
+
+def test_any_two_axes_are_drawn_together_or_refused(draw: Draw) -> None:
+    """Each pair once, at its strongest, on one of the tasks to which both apply."""
+    together = 0
+    for turn, (one, other) in enumerate(PAIRS):
+        tasks = [t for t in TASKS.names() if levels_of(one, t) and levels_of(other, t)]
+        if not tasks:
+            continue
+        task = tasks[turn % len(tasks)]
+        changes = [f"{axis}:{levels_of(axis, task)[-1]}" for axis in (one, other)]
+        first, second = (axis_called(axis).factors(task_called(task)) for axis in (one, other))
+        if first & second:
+            with pytest.raises(UsageError, match="both change"):
+                draw(task, turn, *changes)
+            continue
+        episode = draw(task, turn, *changes)
+        check_factors(episode.factors, task_called(task), episode.embodiment)
+        together += 1
+    assert together > 0.7 * len(PAIRS)
+
+
+@pytest.mark.parametrize("task", TASKS.names())
+def test_what_a_goal_may_come_to_speak_of_is_never_kept_apart(drawn: Drawn, task: str) -> None:
+    kind = task_called(task)
+    for index in MANY:
+        factors = drawn(task, index).factors
+        for other in ({}, *kind.others):
+            cast = {**factors["cast"], **other}
+            for role in kind.goal_roles:
+                name = factors.get(f"{cast.get(role.name, role.name)}.category")
+                assert name not in kept_from(task, role.kind), (index, role.name)
+
+
+@pytest.mark.parametrize("task", tasks_of("object-scale", "L1"))
+def test_sizes_are_drawn_for_the_thing_that_is_there(draw: Draw, task: str) -> None:
+    role = handled(task_called(task)).name
+    for index in INDICES:
+        for what in ("composition:L1", "unseen-categories:L1", "unseen-instances:L1"):
+            if levels_of(what.split(":")[0], task):
+                factors = draw(task, index, what, "object-scale:L2").factors
+                kind = category(factors[f"{role}.category"])
+                assert kind.graspable(factors[f"{role}.shape"], factors[f"{role}.scale"])
+
+
+@pytest.mark.parametrize(("chain", "refused"), [("5", False), ("8", True)])
+def test_a_goal_is_swapped_only_where_another_is_left(
+    draw: Draw, chain: str, refused: bool
+) -> None:
+    changes = ("errands", 0, f"horizon:{chain}", "swapped-goal:L1")
+    if not refused:
+        assert draw(*changes).factors["cast"]
+        return
+    with pytest.raises(UsageError, match="no goal is left"):
+        draw(*changes)
+
+
+def test_a_new_sentence_in_the_middle_speaks_of_what_is_there(draw: Draw) -> None:
+    for index in MANY:
+        factors = draw("place-in", index, "composition:L1", "dynamic:instruction").factors
+        (event,) = factors["events"]
+        meant = event["do"]["cast"]
+        assert event["do"]["sentence"] == instruction({**factors, "cast": meant})
+
+
+@pytest.mark.parametrize("task", ["tidy-up", "errands", "set-table"])
+def test_a_moved_thing_stays_on_the_table(drawn: Drawn, task: str) -> None:
+    name = handled(task_called(task)).name
+    for index in MANY:
+        factors = drawn(task, index, "object-pose:L3").factors
+        radius = measured(name, factors).clearance
+        for at, width in zip(factors[f"{name}.pose"], TABLE_SIZE[:2], strict=False):
+            assert abs(at) + radius <= width / 2, index
 
 
 @pytest.mark.parametrize("task", TASKS.names())

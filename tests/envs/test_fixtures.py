@@ -202,7 +202,9 @@ def test_a_part_goes_all_its_way_and_touches_nothing(draw: Draw, kind: Fixture) 
             for part, share in zip(parts, shares, strict=True):
                 data.qpos[part.qpos] = share * part.part.travel
             mujoco.mj_forward(model, data)
-            touching = [[model.body(model.geom_bodyid[g]).name for g in c.geom] for c in data.contact]
+            touching = [
+                [model.body(model.geom_bodyid[g]).name for g in c.geom] for c in data.contact
+            ]
             assert not touching, shares
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import mujoco
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from vlabench.envs.safety import APART_STEPS, FALL, JOINT_MARGIN, SafetyMonitor,
 from vlabench.envs.scene import Scene, compose
 from vlabench.envs.tasks.base import task
 from vlabench.envs.view import Viewpoint
+from vlabench.types import EpisodeSpec
 
 
 class Bench:
@@ -91,17 +94,18 @@ def test_another_goal_makes_other_collisions(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fixture", "collisions"),
-    [("press-button", "panel", 0), ("turn-knob", "stove", 0), ("open-drawer", "cabinet", 1)],
+    ("name", "fixture", "below", "collisions"),
+    [
+        ("press-button", "panel", 0.02, 0),
+        ("turn-knob", "stove", 0.0, 0),
+        ("open-drawer", "cabinet", 0.1, 1),
+    ],
 )
 def test_the_housing_of_a_button_or_a_knob_may_be_touched(
-    draw,
-    name: str,
-    fixture: str,
-    collisions: int,  # type: ignore[no-untyped-def]
+    draw: Callable[..., EpisodeSpec], name: str, fixture: str, below: float, collisions: int
 ) -> None:
     bench = Bench(draw(name, 0).factors, name)
-    bench.model.body_pos[bench.model.body(fixture).id] = bench.at_hand(below=0.1)
+    bench.model.body_pos[bench.model.body(fixture).id] = bench.at_hand(below)
     bench.look()
     assert fixture in bench.monitor.touched
     assert bench.monitor.figures.n_collisions - others_touched(bench, fixture) == collisions

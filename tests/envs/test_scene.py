@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import mujoco
@@ -10,9 +12,12 @@ import pytest
 
 from vlabench.envs.draw import JOINT_NOISE
 from vlabench.envs.embodiments import TABLE_HEIGHT
+from vlabench.envs.factors import check_factors
 from vlabench.envs.robots import base_spec
 from vlabench.envs.scene import CAMERAS, REST_DEPTH, Scene, compose, roles_in
 from vlabench.envs.simulation import Simulation
+from vlabench.envs.tasks.base import task as task_called
+from vlabench.errors import UsageError
 from vlabench.hashing import bytes_hash
 from vlabench.registry import TASKS
 from vlabench.types import EpisodeSpec
@@ -104,6 +109,54 @@ def test_another_process_builds_the_same_models_and_takes_the_same_path(
         for action in np.random.default_rng(5).uniform(-1, 1, (8, 7)).astype(np.float32):
             simulation.advance(action)
         assert state == simulation.outcome().final_state_hash, episode.task
+
+
+# --- factors that somebody has written -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"table": None}, "lacks the factor 'table'"),
+        ({"table": "teack"}, "Unknown table top 'teack'.*did you mean 'teak'"),
+        ({"room": {"wall": "brick"}}, "it must be the names of a 'wall' and a 'floor'"),
+        ({"object.category": "aple"}, "Unknown object category 'aple'; did you mean 'apple'"),
+        ({"object.color": "gold"}, "'object.color' is 'gold', but a .* comes in"),
+        ({"object.material": "wod"}, "Unknown material 'wod'.*did you mean 'wood'"),
+        ({"object.shade": 2}, "has 2 held-out shades"),
+        ({"object.pose": [0.1]}, "'object.pose'.*three finite numbers"),
+        ({"object.pose": [0.1, float("nan"), 0.0]}, "'object.pose'.*three finite numbers"),
+        ({"object.shape": [0.5, 0.5, 0.5, 2.0]}, "4 numbers from 0 to 1"),
+        ({"object.scale": 0.0}, "a number greater than 0"),
+        ({"objct.pose": [0.1, 0.0, 0.0]}, "Unknown factor 'objct.pose'.*'object.pose'"),
+        ({"robot": [0.0]}, "7 finite numbers"),
+        ({"camera": {"distance": 1.0}}, "azimuth_deg, elevation_deg, distance"),
+        ({"cabinet.parts": {"top drawer": 0.0}}, "the parts are top drawer, bottom drawer"),
+        ({"cabinet.color": "gold"}, "the cabinet comes in"),
+        ({"cast": {}}, "'cast'.*lacks 'drawer'"),
+        ({"cast": {"drawer": "top draw"}}, "did you mean 'top drawer'"),
+        ({"noise": {"kind": "fog", "severity": 1.0, "seed": 1}}, "blur, gaussian"),
+        ({"embodiment": "pandda"}, "did you mean 'panda'"),
+        ({"embodiment": "panda-robotiq85"}, "is for the robot 'panda'"),
+    ],
+)
+def test_a_wrong_factor_is_refused_in_one_sentence(
+    draw: Draw, changed: dict[str, Any], sentence: str
+) -> None:
+    episode = draw("store-in-drawer")
+    factors = {**episode.factors, **changed}
+    given = {name: value for name, value in factors.items() if value is not None or name == "noise"}
+    with pytest.raises(UsageError, match=sentence):
+        Simulation().start(replace(episode, factors=given))
+
+
+def test_looking_through_the_factors_is_cheap(draw: Draw) -> None:
+    episode, times = draw("errands", 0, "horizon:8"), []
+    for _ in range(20):
+        start = time.perf_counter()
+        check_factors(episode.factors, task_called("errands"), episode.embodiment)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 1e-3
 
 
 # --- what robosuite gave is kept ---------------------------------------------------------------

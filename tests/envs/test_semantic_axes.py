@@ -182,6 +182,8 @@ CROWD = scene(
         ("thing that is to the robot's left of the blue mug", {"object"}),
         ("fruit that is not red", {"fruit"}),
         ("ceramic thing that is not the blue mug", {"object"}),
+        ("thing furthest from the blue mug", {"last"}),
+        ("thing second nearest to the blue mug", {"fruit"}),
         ("thing that is neither a fruit nor the blue mug", {"object"}),
         ("thing that is neither the yellow lemon, the red apple nor the blue mug", set()),
         ("thing of which nobody speaks", set()),

@@ -397,6 +397,27 @@ def test_as_many_things_are_added_as_the_level_says(
 
 
 @pytest.mark.parametrize("axis", EXTRA_AXES)
+def test_nothing_is_added_that_the_sentence_would_mean(draw: Draw, axis: str) -> None:
+    with pytest.raises(UsageError, match="does not apply"):
+        draw("clear-table", 0, f"{axis}:L1")
+    for index in INDICES:
+        factors = draw("sort-by-kind", index, f"{axis}:L3").factors
+        for role in extras(factors):
+            kind = category(factors[f"{role}.category"])
+            assert kind.super_category not in {"fruit", "toy"}, kind.name
+
+
+@pytest.mark.parametrize("change", ["object-pose:L3", "object-pose:L2"])
+def test_a_moved_camera_shows_what_has_been_moved(draw: Draw, change: str) -> None:
+    for index in INDICES:
+        factors = draw("place-in", index, change, "camera:L3").factors
+        for role in ("object", "target"):
+            x, y, _ = factors[f"{role}.pose"]
+            before, after = view("agentview"), view("agentview", factors["camera"])
+            assert after.shows((x, y, TABLE_HEIGHT)) or not before.shows((x, y, TABLE_HEIGHT))
+
+
+@pytest.mark.parametrize("axis", EXTRA_AXES)
 def test_no_two_things_of_one_color_share_a_name(draw: Draw, axis: str) -> None:
     for index in INDICES:
         factors = draw("place-in", index, f"{axis}:L3").factors
