@@ -27,7 +27,7 @@ from vlabench.errors import InfrastructureError, PolicyError, UsageError
 from vlabench.hashing import bytes_hash
 from vlabench.types import EpisodeSpec, Observation, Outcome
 
-SETTLE_STEPS = 1
+SETTLE_STEPS = 2
 """Control steps in which a new scene comes to rest before the first observation."""
 
 _TO_THE_END = frozenset({"empty", "absent"})

@@ -93,6 +93,25 @@ def handled(task: Task) -> Role:
     return task.handled
 
 
+def another_cast(
+    task: Task, factors: Mapping[str, Json], rng: np.random.Generator
+) -> dict[str, str]:
+    """A cast that makes another goal of the same scene, not the same goals in another order.
+
+    Raises:
+        UsageError: If there is none, because all that the scene allows is asked for already.
+    """
+    casts = [{**factors["cast"], **other} for other in task.others]
+    usual = task.wanted(factors)
+    others = [cast for cast in casts if task.wanted({**factors, "cast": cast}) != usual]
+    if not others:
+        raise UsageError(
+            f"This episode of {task.name!r} asks for all that its scene allows, so no other goal "
+            "is left; leave one of the changes out."
+        )
+    return others[int(rng.integers(len(others)))]
+
+
 @dataclass(frozen=True, slots=True)
 class Ring:
     """An interval of strengths."""

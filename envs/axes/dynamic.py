@@ -32,8 +32,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from vlabench.envs.axes.base import Axis, Ring, TwoRings, handled
-from vlabench.envs.draw import as_they_are, discs, fits, reach, standing, within
+from vlabench.envs.axes.base import Axis, Ring, TwoRings, another_cast, handled
+from vlabench.envs.draw import as_they_are, discs, fits, on_table, reach, standing, within
 from vlabench.envs.fixtures.base import fixture
 from vlabench.envs.tasks.base import Goal, Task
 from vlabench.envs.world import instruction
@@ -164,7 +164,7 @@ def _free_place(
         slack = SLACK * attempt / _TRIES
         angle, shift = uniform(rng, 0.0, 2 * math.pi), SHIFT.draw(rng)
         place = (x + shift * math.cos(angle), y + shift * math.sin(angle))
-        inside = within(place, reach(task), slack)
+        inside = within(place, reach(task), slack) and on_table(place, disc)
         half_way = ((x + place[0]) / 2, (y + place[1]) / 2)
         if inside and all(fits(at, disc, others) for at in (half_way, place)):
             return [round(v, DECIMALS) for v in place]
@@ -175,9 +175,6 @@ def _another_goal(
     task: Task, factors: Mapping[str, Json], rng: np.random.Generator
 ) -> dict[str, Json]:
     """Another cast of the same scene, and the sentence that says it."""
-    casts = [{**factors["cast"], **other} for other in task.others]
-    asked = task.asked(factors)
-    others = [cast for cast in casts if task.asked({**factors, "cast": cast}) != asked]
-    cast = others[int(rng.integers(len(others)))]
+    cast = another_cast(task, factors, rng)
     sentence = instruction({**factors, "cast": cast})
     return {"kind": "instruction", "cast": cast, "sentence": sentence}

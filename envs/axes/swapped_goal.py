@@ -11,9 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vlabench.envs.axes.base import Axis
-from vlabench.envs.tasks.base import Goal, Task
-from vlabench.errors import UsageError
+from vlabench.envs.axes.base import Axis, another_cast
+from vlabench.envs.tasks.base import Task
 from vlabench.types import Json
 
 
@@ -35,25 +34,8 @@ class SwappedGoal(Axis):
     def draw(
         self, task: Task, nominal: Mapping[str, Json], level: str, rng: np.random.Generator
     ) -> dict[str, Json]:
-        """A cast with other goals than the nominal ones, not the same in another order.
-
-        Raises:
-            UsageError: If there is none, because the longest chain of stages is asked for.
-        """
-        usual = goals(task, nominal)
-        casts = [{**nominal["cast"], **other} for other in task.others]
-        swapped = [cast for cast in casts if goals(task, {**nominal, "cast": cast}) != usual]
-        if not swapped:
-            raise UsageError(
-                f"This episode of {task.name!r} asks for all that its scene allows, so no goal is "
-                "left to swap it with; leave swapped-goal or the other change out."
-            )
+        """A cast with other goals than the nominal ones, not the same in another order."""
         return {
-            "cast": dict(swapped[int(rng.integers(len(swapped)))]),
+            "cast": another_cast(task, nominal, rng),
             "diagnostic": {"kind": "swapped"},
         }
-
-
-def goals(task: Task, factors: Mapping[str, Json]) -> frozenset[Goal]:
-    """All that must become true, in names of the scene."""
-    return frozenset(goal for stage in task.asked(factors) for goal in stage.goals)

@@ -171,6 +171,10 @@ class Task:
         moved = (goal.arguments[0] for stage in self.stages for goal in stage.goals)
         return next((roles[name] for name in moved if name in roles), None)
 
+    def wanted(self, factors: Mapping[str, Json]) -> frozenset[Goal]:
+        """All that must become true in the episode with these factors, in whatever order."""
+        return frozenset(goal for stage in self.asked(factors) for goal in stage.goals)
+
     def asked(self, factors: Mapping[str, Json]) -> tuple[Stage, ...]:
         """The stages of the episode with these factors, in names of its scene."""
         stages = self.stages[: factors.get("chain", len(self.stages))]
