@@ -27,8 +27,12 @@ from vlabench.errors import InfrastructureError, PolicyError, UsageError
 from vlabench.hashing import bytes_hash
 from vlabench.types import EpisodeSpec, Observation, Outcome
 
-SETTLE_STEPS = 2
-"""Control steps in which a new scene comes to rest before the first observation."""
+SETTLE_STEPS, LONGEST_SETTLE = 2, 40
+"""Control steps in which a new scene comes to rest before the first observation: the fewest, and
+the most for a scene in which something still moves."""
+
+AT_REST_M_S = 0.0005
+"""What moves more slowly than this is at rest."""
 
 _TO_THE_END = frozenset({"empty", "absent"})
 """Kinds of diagnostic episodes that end at the horizon alone: to comply is to leave things be."""
@@ -189,13 +193,19 @@ class Simulation:
         mujoco.mj_forward(self.model, self.data)
         self._controller.reset(self.data)
         hold = np.zeros(self._controller.dimension, dtype=np.float32)
-        for _ in range(SETTLE_STEPS):
+        for step in range(LONGEST_SETTLE):
+            if step >= SETTLE_STEPS and self._is_at_rest():
+                break
             self._controller.step(self.data, hold)
         self._controller.reset(self.data)
         if self._is_unstable():
             raise InfrastructureError(
                 f"The scene of episode {self.episode_id} does not settle: its physics is unstable."
             )
+
+    def _is_at_rest(self) -> bool:
+        firsts = (int(self.model.body_dofadr[o.body]) for o in self.scene.objects.values())
+        return all(np.abs(self.data.qvel[k : k + 3]).max() < AT_REST_M_S for k in firsts)
 
     def _is_unstable(self) -> bool:
         return any(self._warnings[_UNSTABLE].tolist())
