@@ -5,7 +5,7 @@ Description:
     of the roof along. Three stages, each of which needs the one before.
 
 Randomizations:
-    As in open-door, and category, shape, colour, place (29 cm x 15 cm) and yaw of the object.
+    As in open-door, and category, shape, colour, place (29 cm x 11 cm) and yaw of the object.
 
 Success:
     In this order: the door was open (at least 63 of 90 degrees); the object was inside and clear
