@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from vlabench.registry import AXES, OBJECTS, POLICIES, TASKS, WORLDS, Registry
+from vlabench.registry import AXES, FIXTURES, OBJECTS, POLICIES, TASKS, WORLDS, Registry
 
 ROOT = Path(__file__).parent.parent
 SOURCES = {"vlabench": "vlabench", "envs": "vlabench.envs", "policies": "vlabench.policies"}
-REGISTRIES = {registry.kind: registry for registry in (AXES, OBJECTS, POLICIES, TASKS, WORLDS)}
+REGISTRIES = {
+    registry.kind: registry for registry in (AXES, FIXTURES, OBJECTS, POLICIES, TASKS, WORLDS)
+}
 
 
 def run_python(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -74,3 +76,9 @@ def test_the_readme_shows_the_two_commands():
     for target in ("demo", "test"):
         assert f"make {target}" in readme
         assert f"\n{target}:" in makefile
+
+
+@pytest.mark.parametrize("registry", (AXES, FIXTURES, TASKS), ids=lambda registry: registry.kind)
+def test_the_page_about_the_world_names_everything_in_it(registry: Registry):
+    page = (ROOT / "docs" / "world.md").read_text()
+    assert [name for name in registry.names() if f"`{name}`" not in page] == []
