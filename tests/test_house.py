@@ -78,7 +78,7 @@ def test_the_readme_shows_the_two_commands():
         assert f"\n{target}:" in makefile
 
 
-@pytest.mark.parametrize("registry", (AXES, FIXTURES, TASKS), ids=lambda registry: registry.kind)
+@pytest.mark.parametrize("registry", [AXES, FIXTURES, TASKS], ids=lambda registry: registry.kind)
 def test_the_page_about_the_world_names_everything_in_it(registry: Registry):
     page = (ROOT / "docs" / "world.md").read_text()
     assert [name for name in registry.names() if f"`{name}`" not in page] == []
