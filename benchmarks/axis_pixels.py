@@ -17,13 +17,14 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.contract.environment import draw_episode
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.axes.base import Axis
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.tasks.base import task as task_called
 from vlabench.envs.world import TabletopWorld
 from vlabench.registry import AXES
-from vlabench.types import Change, EpisodeSpec
+from vlabench.types import Change
 
 TASKS = ("place-in", "stack", "store-in-drawer", "set-table", "two-in-basket")
 CAMERAS = (CameraSpec("exterior/0", 128, 128), CameraSpec("wrist/0", 128, 128))
@@ -63,21 +64,7 @@ def main(pairs: int) -> None:
 
 def frames(simulation: Simulation, task: str, index: int, *changes: Change) -> Frames:
     """The first frames of an episode."""
-    world = TabletopWorld()
-    drawn = world.draw(task, changes, seed=0, index=index)
-    simulation.start(
-        EpisodeSpec(
-            task=task,
-            changes=changes,
-            index=index,
-            seed=0,
-            factors=drawn.factors,
-            instruction=drawn.instruction,
-            world_version=world.version,
-            horizon=drawn.horizon,
-            embodiment=drawn.embodiment,
-        )
-    )
+    simulation.start(draw_episode(TabletopWorld(), task, changes, seed=0, index=index))
     return simulation.observe(CAMERAS).images
 
 

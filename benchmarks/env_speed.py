@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 import mujoco
 import numpy as np
 
+from vlabench.contract.environment import draw_episode
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.world import TabletopWorld
@@ -118,19 +120,7 @@ def show(title: str, unit: str, names: tuple[str, str], rates: Sequence[tuple[fl
 
 def nominal_episode(index: int) -> EpisodeSpec:
     """The nominal episode of `TASK` with that index, which never ends by itself."""
-    world = TabletopWorld()
-    drawn = world.draw(TASK, (), seed=0, index=index)
-    return EpisodeSpec(
-        task=TASK,
-        changes=(),
-        index=index,
-        seed=0,
-        factors=drawn.factors,
-        instruction=drawn.instruction,
-        world_version=world.version,
-        horizon=10**9,
-        embodiment=drawn.embodiment,
-    )
+    return replace(draw_episode(TabletopWorld(), TASK, seed=0, index=index), horizon=10**9)
 
 
 def beside_raw(environment: Simulation, repeats: int) -> None:

@@ -23,6 +23,7 @@ from multiprocessing import get_context
 import numpy as np
 from tqdm import tqdm
 
+from vlabench.contract.environment import draw_episode
 from vlabench.envs.axes.base import Axis
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.tasks.base import task
@@ -71,20 +72,9 @@ def main() -> int:
 
 def run(asked: Episode) -> Result:
     """One episode of the expert."""
-    world = TabletopWorld()
     try:
-        drawn = world.draw(asked.task, asked.changes, seed=SEED, index=asked.index)
-        episode = EpisodeSpec(
-            task=asked.task,
-            changes=asked.changes,
-            index=asked.index,
-            seed=SEED,
-            factors=drawn.factors,
-            instruction=drawn.instruction,
-            world_version=world.version,
-            horizon=drawn.horizon,
-            embodiment=drawn.embodiment,
-        )
+        world = TabletopWorld()
+        episode = draw_episode(world, asked.task, asked.changes, seed=SEED, index=asked.index)
         return _solve(asked, episode)
     except Exception as error:  # noqa: BLE001  whatever it is, it is a line of the table
         return Result(asked, False, 0, f"{type(error).__name__}: {error}"[:160])

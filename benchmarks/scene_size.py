@@ -13,11 +13,12 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import mujoco
 import numpy as np
 
+from vlabench.contract.environment import draw_episode
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.world import TabletopWorld
 from vlabench.types import Change, EpisodeSpec
@@ -95,20 +96,10 @@ def episode(crowd: int, index: int) -> EpisodeSpec:
         changes = (Change("distractors", "L3"),)
         while _extras(world.draw(TASK, changes, seed=0, index=index).factors) < 8:
             index += 1000
-    drawn = world.draw(TASK, changes, seed=0, index=index)
+    drawn = draw_episode(world, TASK, changes, seed=0, index=index)
     left_out = tuple(f"extra{k}." for k in range(crowd + 1, 9))
     factors = {k: v for k, v in drawn.factors.items() if not k.startswith(left_out)}
-    return EpisodeSpec(
-        task=TASK,
-        changes=changes,
-        index=index,
-        seed=0,
-        factors=factors,
-        instruction=drawn.instruction,
-        world_version=world.version,
-        horizon=10**9,
-        embodiment=drawn.embodiment,
-    )
+    return replace(drawn, factors=factors, horizon=10**9)
 
 
 def _extras(factors: dict[str, object]) -> int:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
+from vlabench.contract.environment import draw_episode
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.axes.base import Axis
 from vlabench.envs.simulation import Simulation
@@ -108,20 +109,7 @@ def row_of(name: str) -> list[Shot]:
 
 def draw(name: str, changes: tuple[Change, ...], index: int) -> EpisodeSpec:
     """The episode of that task, change and index."""
-    world = TabletopWorld()
-    drawn = world.draw(name, changes, seed=0, index=index)
-    return EpisodeSpec(
-        task=name,
-        changes=changes,
-        index=index,
-        seed=0,
-        factors=drawn.factors,
-        instruction=drawn.instruction,
-        world_version=world.version,
-        horizon=drawn.horizon,
-        embodiment=drawn.embodiment,
-        diagnostic=drawn.diagnostic,
-    )
+    return draw_episode(TabletopWorld(), name, changes, seed=0, index=index)
 
 
 def look(episode: EpisodeSpec) -> Frame:

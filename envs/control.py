@@ -9,6 +9,7 @@ the handler of warnings, which MuJoCo would otherwise write into the working dir
 
 from __future__ import annotations
 
+import abc
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ GRIPPER_SPEED = 0.2
 _lock = threading.Lock()
 
 
-class Controller:
+class Controller(abc.ABC):
     """Executes actions: what it tells the arm, and last how to move the gripper, in [-1, 1].
 
     The gripper opens at -1 and closes at +1. Everything a controller remembers between steps is in
@@ -82,9 +83,9 @@ class Controller:
         self._callback = torques.callback().ctypes
 
     @classmethod
+    @abc.abstractmethod
     def scale(cls, joints: int) -> Floats:
         """What 1 means in each number of an action but the last, for an arm of `joints` joints."""
-        raise NotImplementedError
 
     @property
     def dimension(self) -> int:

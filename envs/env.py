@@ -196,18 +196,7 @@ class TabletopEnv(gymnasium.Env[GymObservation, Array]):
         drawn = self._world.draw(
             self.task, self.changes, seed=0, index=index, embodiment=self._robot.name
         )
-        return EpisodeSpec(
-            task=self.task,
-            changes=self.changes,
-            index=index,
-            seed=0,
-            factors=drawn.factors,
-            instruction=drawn.instruction,
-            world_version=self._world.version,
-            horizon=drawn.horizon,
-            embodiment=drawn.embodiment,
-            diagnostic=drawn.diagnostic,
-        )
+        return drawn.as_episode(self._world, self.task, self.changes, seed=0, index=index)
 
     def _check_joints(self, episode: EpisodeSpec) -> None:
         joints, has = len(self._robot.joints), len(embodiment_called(episode.embodiment).joints)

@@ -16,7 +16,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictInt, model_validator
 
-from vlabench.contract.environment import World
+from vlabench.contract.environment import World, draw_episode
 from vlabench.errors import UnknownNameError, UsageError
 from vlabench.hashing import content_hash
 from vlabench.seeding import stream
@@ -252,22 +252,11 @@ def _draw(
     control_id: str | None,
 ) -> EpisodeSpec:
     try:
-        drawn = world.draw(task, changes, seed=suite.seed, index=index)
+        return draw_episode(
+            world, task, changes, seed=suite.seed, index=index, control_id=control_id
+        )
     except UsageError as error:
         raise _placed(error, suite, task, changes) from None
-    return EpisodeSpec(
-        task=task,
-        changes=changes,
-        index=index,
-        seed=suite.seed,
-        factors=drawn.factors,
-        instruction=drawn.instruction,
-        world_version=world.version,
-        horizon=drawn.horizon,
-        embodiment=drawn.embodiment,
-        control_id=control_id,
-        diagnostic=drawn.diagnostic,
-    )
 
 
 def _placed(error: UsageError, suite: Suite, task: str, changes: Sequence[Change]) -> UsageError:

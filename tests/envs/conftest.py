@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from vlabench.contract.environment import draw_episode
 from vlabench.envs.scene import Scene
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.tasks.base import Stage, Task
@@ -59,18 +60,8 @@ def draw() -> Draw:
         factors: Mapping[str, Any] | None = None,
     ) -> EpisodeSpec:
         parsed = tuple(Change(*text.split(":")) for text in changes)
-        values = world.draw(task, parsed, seed=seed, index=index)
-        return EpisodeSpec(
-            task=task,
-            changes=parsed,
-            index=index,
-            seed=seed,
-            factors={**values.factors, **(factors or {})},
-            instruction=values.instruction,
-            world_version=world.version,
-            horizon=values.horizon,
-            embodiment=values.embodiment,
-        )
+        episode = draw_episode(world, task, parsed, seed=seed, index=index)
+        return replace(episode, factors={**episode.factors, **(factors or {})})
 
     return drawn
 

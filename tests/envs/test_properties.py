@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vlabench.contract.environment import draw_episode
 from vlabench.envs.axes.base import Axis
 from vlabench.envs.scene import Scene
 from vlabench.envs.simulation import Simulation
@@ -42,20 +43,7 @@ def axis_of(change: Change) -> Axis:
 
 
 def draw(task: str, changes: tuple[Change, ...], index: int) -> EpisodeSpec:
-    world = TabletopWorld()
-    drawn = world.draw(task, changes, seed=5, index=index)
-    return EpisodeSpec(
-        task=task,
-        changes=changes,
-        index=index,
-        seed=5,
-        factors=drawn.factors,
-        instruction=drawn.instruction,
-        world_version=world.version,
-        horizon=drawn.horizon,
-        embodiment=drawn.embodiment,
-        diagnostic=drawn.diagnostic,
-    )
+    return draw_episode(TabletopWorld(), task, changes, seed=5, index=index)
 
 
 @pytest.fixture(scope="module")

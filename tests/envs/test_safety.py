@@ -14,6 +14,8 @@ from vlabench.envs.tasks.base import task
 from vlabench.envs.view import Viewpoint
 from vlabench.types import EpisodeSpec
 
+Draw = Callable[..., EpisodeSpec]
+
 
 class Bench:
     """A scene whose things and arm are put where a test wants them."""
@@ -43,7 +45,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(draw) -> Bench:  # type: ignore[no-untyped-def]
+def bench(draw: Draw) -> Bench:
     return Bench(draw("place-on", 2).factors, "place-on")
 
 
@@ -165,7 +167,7 @@ def test_a_joint_at_its_limit_and_a_hand_out_of_bounds_are_counted_by_steps(benc
     assert bench.monitor.figures.n_workspace_steps == before + 2
 
 
-def test_bodies_of_fixtures_are_things(draw) -> None:  # type: ignore[no-untyped-def]
+def test_bodies_of_fixtures_are_things(draw: Draw) -> None:
     bench = Bench(draw("open-drawer", 0).factors, "open-drawer")
     assert set(fixture_bodies(bench.scene)) == {"cabinet", "top drawer", "bottom drawer"}
     monitor = bench.monitor
@@ -177,7 +179,7 @@ def test_bodies_of_fixtures_are_things(draw) -> None:  # type: ignore[no-untyped
 
 
 @pytest.mark.parametrize("name", ["ur5e-robotiq85", "panda-robotiq85"])
-def test_each_finger_of_any_gripper_has_geoms(draw, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_each_finger_of_any_gripper_has_geoms(draw: Draw, name: str) -> None:
     bench = Bench({**draw("place-on", 0).factors, "embodiment": name}, "place-on")
     fingers = {g for g, label in enumerate(bench.monitor._labels.tolist()) if label in (1, 2)}
     assert fingers <= bench.scene.robot_geoms

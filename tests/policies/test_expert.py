@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from vlabench.contract.environment import Environment, World
+from vlabench.contract.environment import Environment, World, draw_episode
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.policy import Policy
 from vlabench.errors import PolicyError
@@ -36,18 +36,7 @@ def expert() -> Policy:
 
 
 def episode_of(world: World, task: str, index: int, *changes: Change) -> EpisodeSpec:
-    drawn = world.draw(task, changes, seed=0, index=index)
-    return EpisodeSpec(
-        task=task,
-        changes=changes,
-        index=index,
-        seed=0,
-        factors=drawn.factors,
-        instruction=drawn.instruction,
-        world_version=world.version,
-        horizon=drawn.horizon,
-        embodiment=drawn.embodiment,
-    )
+    return draw_episode(world, task, changes, seed=0, index=index)
 
 
 def run(environment: Environment, episode: EpisodeSpec) -> tuple[EpisodeRecord, Trace]:

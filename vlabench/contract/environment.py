@@ -23,6 +23,31 @@ class DrawnEpisode:
     embodiment: str
     diagnostic: bool = False
 
+    def as_episode(
+        self,
+        world: World,
+        task: str,
+        changes: Sequence[Change],
+        *,
+        seed: int,
+        index: int,
+        control_id: str | None = None,
+    ) -> EpisodeSpec:
+        """The episode that this draw of `world` belongs to."""
+        return EpisodeSpec(
+            task=task,
+            changes=tuple(changes),
+            index=index,
+            seed=seed,
+            factors=self.factors,
+            instruction=self.instruction,
+            world_version=world.version,
+            horizon=self.horizon,
+            embodiment=self.embodiment,
+            control_id=control_id,
+            diagnostic=self.diagnostic,
+        )
+
 
 class World(Protocol):
     """Draws episodes and makes environments that run them."""
@@ -44,6 +69,20 @@ class World(Protocol):
     def make(self) -> Environment:
         """An environment that can run any episode of this world, one after another."""
         ...
+
+
+def draw_episode(
+    world: World,
+    task: str,
+    changes: Sequence[Change] = (),
+    *,
+    seed: int,
+    index: int,
+    control_id: str | None = None,
+) -> EpisodeSpec:
+    """The episode that `world` draws for these arguments; raises what `World.draw` does."""
+    drawn = world.draw(task, changes, seed=seed, index=index)
+    return drawn.as_episode(world, task, changes, seed=seed, index=index, control_id=control_id)
 
 
 class Environment(Protocol):
