@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from importlib.metadata import version
 
@@ -30,12 +30,12 @@ CONTROL_HZ = 20.0
 
 OSC_POSE = "osc_pose"
 
-_ACTIONS: Mapping[str, Mapping[str, str]] = {
-    OSC_POSE: {},
-    "joint_position": {"control": "joint_delta", "frame": "joints", "rotation": "none"},
-    "joint_velocity": {"control": "joint_velocity", "frame": "joints", "rotation": "none"},
+_ACTIONS: Mapping[str, ActionSpec] = {
+    OSC_POSE: ActionSpec(),
+    "joint_position": ActionSpec(control="joint_delta", frame="joints", rotation="none"),
+    "joint_velocity": ActionSpec(control="joint_velocity", frame="joints", rotation="none"),
 }
-"""Name of a controller to what its actions mean, beside the defaults of `ActionSpec`."""
+"""Name of a controller to what its actions mean, whatever the number of joints."""
 
 
 @cache
@@ -68,7 +68,7 @@ def env_spec(control: str = OSC_POSE) -> EnvSpec:
         control_hz=CONTROL_HZ,
         cameras=tuple(CAMERAS),
         proprio=tuple(PROPRIO_FIELDS),
-        action=ActionSpec(**_ACTIONS[control], dimension=dimension),  # type: ignore[arg-type]
+        action=replace(_ACTIONS[control], dimension=dimension),
         max_translation_m=MAX_TRANSLATION_M,
         max_rotation_rad=MAX_ROTATION_RAD,
         privileged=True,
