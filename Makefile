@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format check suites expert bench pictures clean
+.PHONY: demo test lint format check suites certify drift audit expert bench pictures card clean
 
 demo: $(READY)
 	$(BIN)/vlabench eval --policy expert --suite unseen-objects --out results/runs/demo --fresh
@@ -27,13 +27,33 @@ format: $(READY)
 
 check: lint test
 
-# Hours on 2 cores: the expert, noop and random on every suite, and what each must reach.
+# Hours on 2 cores: every baseline on every suite, and what each must reach.
 suites: $(READY)
 	$(BIN)/python benchmarks/baselines.py
 
 # A quarter of an hour on 2 cores: the expert on every task, and on every axis at every level.
 expert: $(READY)
 	$(BIN)/python benchmarks/expert.py
+
+# Hours on 2 cores: the expert solves every episode of every suite; goes on where it stopped.
+certify: $(READY)
+	$(BIN)/vlabench certify --all
+
+# Two minutes: which of N certified episodes (0: all) come out otherwise under another MuJoCo.
+MUJOCO ?= 3.10.0
+N ?= 100
+OTHER := .venv-mujoco-$(MUJOCO)
+SITE := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+
+drift: $(READY)
+	$(PYTHON) -m venv $(OTHER)
+	$(OTHER)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps mujoco==$(MUJOCO) -e .
+	$(BIN)/python $(SITE) > "$$($(OTHER)/bin/python $(SITE))/the-rest.pth"
+	$(OTHER)/bin/vlabench certify full --check $(N) --out results/drift/mujoco-$(MUJOCO).json
+
+# A quarter of an hour on 2 cores: how often the success tests are wrong.
+audit: $(READY)
+	$(BIN)/vlabench audit
 
 # Ten minutes: speed as ratios measured in one run, and what reaches the policy as pixels.
 bench: $(READY)
@@ -45,6 +65,10 @@ bench: $(READY)
 pictures: $(READY)
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/sheets.py
+
+# Seconds: docs/benchmark.md anew from the code, the certificates, the audit and the baselines.
+card: $(READY)
+	$(BIN)/python docs/card.py
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \

@@ -1,10 +1,12 @@
 """Draws the sheets of the documentation: every task from start to end, every axis at every level.
 
-    .venv/bin/python docs/sheets.py [tasks] [axes]
+    .venv/bin/python docs/sheets.py [tasks] [axes] [card]
 
 ``docs/tasks.jpg``: each task as the policy sees it first, and as the expert leaves it.
 ``docs/axes-*.jpg``: a row for each axis: the control twin, then its levels. What an axis of words
 changes is written below; for an event in mid-episode the frame is the one after it.
+``docs/card/*.jpg``: the same frames for the benchmark card, a strip for each task and for each axis
+that can be seen, without words; ``docs/card/pictures.json`` has fingerprints of what they show.
 """
 
 from __future__ import annotations
@@ -15,39 +17,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
 
+import examples
 import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from PIL import Image
 
-from vlabench.contract.environment import draw_episode
 from vlabench.contract.specs import CameraSpec
-from vlabench.envs.axes.base import Axis
 from vlabench.envs.simulation import Simulation
-from vlabench.envs.tasks.base import task
-from vlabench.envs.world import TabletopWorld
+from vlabench.jsonfiles import write_json
 from vlabench.policies.expert import Expert
 from vlabench.registry import AXES, TASKS
-from vlabench.types import Change, EpisodeSpec, EpisodeStart
+from vlabench.types import EpisodeSpec, EpisodeStart
 
 HERE = Path(__file__).parent
+CARD = HERE / "card"
+SMALL = 216
+"""Pixels: height and width of a frame on the card."""
+
 CAMERA = CameraSpec("exterior/0", 320, 320)
 TILE, TITLE, LINE = 2.6, 0.26, 0.155
 """Inches: of a frame, of the title above it, and of a line of the caption below it."""
 
 Frame = npt.NDArray[np.uint8]
-
-PICTURED: Mapping[str, tuple[str, int]] = {
-    "articulation": ("open-drawer", 1),
-    "embodiment": ("place-in", 2),
-    "horizon": ("errands", 0),
-    "dynamic": ("place-in", 4),
-    "confusable-distractors": ("place-on", 5),
-    "object-appearance": ("place-in", 5),
-    "distractors": ("store-in-drawer", 1),
-    "object-scale": ("stack", 3),
-}
-"""Axis to the task and index that show it; the first task that it applies to for the others."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "visual": ("visual",),
@@ -68,7 +61,7 @@ class Shot:
 
 def main() -> None:
     """Draws the sheets that are named, or all."""
-    sheets: dict[str, Callable[[], None]] = {"tasks": tasks, "axes": axes}
+    sheets: dict[str, Callable[[], None]] = {"tasks": tasks, "axes": axes, "card": card}
     for name in sys.argv[1:] or sheets:
         sheets[name]()
 
@@ -77,7 +70,7 @@ def tasks() -> None:
     """Two frames a task."""
     shots: list[Shot] = []
     for name in TASKS.names():
-        episode = draw(name, (), 1)
+        episode = examples.of_task(name)
         first, last, steps = play(episode)
         shots.append(Shot(first, name, episode.instruction))
         shots.append(Shot(last, "", f"after {steps} of {episode.horizon} steps"))
@@ -93,23 +86,46 @@ def axes() -> None:
 
 def row_of(name: str) -> list[Shot]:
     """The twin and the levels of one axis."""
-    axis: Axis = AXES.load(name)()
-    applies = [t for t in ("place-in", "place-on", *TASKS.names()) if axis.applies(task(t))]
-    chosen, index = PICTURED.get(name, (applies[0], 2))
-    twin = draw(chosen, (), index)
-    row = [Shot(look(twin), f"{name}: twin", twin.instruction)]
-    for level in axis.levels_of(task(chosen)):
-        episode = draw(chosen, (Change(name, level),), index)
-        frame, said = look(episode), episode.instruction or "(nothing)"
-        if axis.kind == "dynamic":
-            frame, said = after_event(episode)
-        row.append(Shot(frame, f"{name}: {level}", said))
+    shown = examples.of_axis(name)
+    row = []
+    for level, episode in shown.items():
+        frame, said = seen(episode)
+        row.append(Shot(frame, f"{name}: {level}", said or "(nothing)"))
     return row
 
 
-def draw(name: str, changes: tuple[Change, ...], index: int) -> EpisodeSpec:
-    """The episode of that task, change and index."""
-    return draw_episode(TabletopWorld(), name, changes, seed=0, index=index)
+def card() -> None:
+    """A strip for each task, from start to end, and for each axis of which there is a picture."""
+    drawn: dict[str, str] = {}
+    for name in TASKS.names():
+        episode = examples.of_task(name)
+        first, last, _ = play(episode)
+        strip([first, last], CARD / f"task-{name}.jpg")
+        drawn[f"task-{name}.jpg"] = examples.fingerprint({"twin": episode})
+    for name in AXES.names():
+        if examples.can_be_seen(name):
+            shown = examples.of_axis(name)
+            strip([seen(episode)[0] for episode in shown.values()], CARD / f"axis-{name}.jpg")
+            drawn[f"axis-{name}.jpg"] = examples.fingerprint(shown)
+    write_json(CARD / "pictures.json", drawn)
+
+
+def strip(frames: Sequence[Frame], path: Path) -> None:
+    """Puts frames side by side into one small picture."""
+    gap = np.full((SMALL, 4, 3), 255, np.uint8)
+    small = [
+        np.asarray(Image.fromarray(f).resize((SMALL, SMALL), Image.Resampling.LANCZOS))
+        for f in frames
+    ]
+    parts = [part for frame in small for part in (gap, frame)][1:]
+    Image.fromarray(np.concatenate(parts, axis=1)).save(path, quality=82, optimize=True)
+
+
+def seen(episode: EpisodeSpec) -> tuple[Frame, str]:
+    """What shows an episode, and what the policy is told then: at the start, or after its event."""
+    if episode.factors.get("events"):
+        return after_event(episode)
+    return look(episode), episode.instruction
 
 
 def look(episode: EpisodeSpec) -> Frame:

@@ -287,8 +287,16 @@ def _addresses(array: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
 
 
 def _mass_indices(model: mujoco.MjModel, dofs: npt.NDArray[np.int32]) -> npt.NDArray[np.intp]:
-    """Where the sparse inertia matrix `qM` keeps each element of the dense one, ``(n, n)``."""
-    dense = np.zeros((model.nv, model.nv))
-    mujoco.mj_fullM(model, dense, np.arange(model.nM, dtype=np.float64))
-    indices: npt.NDArray[np.intp] = dense[np.ix_(dofs, dofs)].astype(np.intp)
+    """Where the sparse inertia matrix `qM` keeps each element of the dense one, ``(n, n)``.
+
+    A row of it holds a degree of freedom with itself, with its parent, and so on to the root; those
+    of an arm are a chain.
+    """
+    place = {int(dof): number for number, dof in enumerate(dofs)}
+    indices = np.zeros((len(dofs), len(dofs)), dtype=np.intp)
+    for dof, row in place.items():
+        address, ancestor = int(model.dof_Madr[dof]), dof
+        while ancestor in place:
+            indices[row, place[ancestor]] = indices[place[ancestor], row] = address
+            address, ancestor = address + 1, int(model.dof_parentid[ancestor])
     return indices

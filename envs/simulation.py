@@ -25,7 +25,7 @@ from vlabench.envs.tasks.base import Task, task
 from vlabench.envs.view import Viewpoint
 from vlabench.errors import InfrastructureError, PolicyError, UsageError
 from vlabench.hashing import bytes_hash
-from vlabench.types import EpisodeSpec, Observation, Outcome
+from vlabench.types import EpisodeSpec, Observation, Outcome, PrivilegedState
 
 SETTLE_STEPS, LONGEST_SETTLE = 2, 40
 """Control steps in which a new scene comes to rest before the first observation: the fewest, and
@@ -103,7 +103,7 @@ class Simulation:
             instruction=self.instruction,
             images=self._frames(cameras),
             proprio=self._view.proprio(self.data),
-            privileged=self._view.privileged(self.data, self.progress) if privileged else None,
+            privileged=self._privileged() if privileged else None,
         )
 
     def advance(self, action: npt.NDArray[np.float32]) -> bool:
@@ -171,6 +171,9 @@ class Simulation:
     def close(self) -> None:
         """Frees the renderer."""
         self._renderer.close()
+
+    def _privileged(self) -> PrivilegedState:
+        return self._view.privileged(self.data, self.progress, self.task.name)
 
     def _frames(self, cameras: Sequence[CameraSpec]) -> dict[str, npt.NDArray[np.uint8]]:
         """What the cameras deliver now."""

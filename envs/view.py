@@ -15,6 +15,7 @@ from vlabench.envs.predicates import holds
 from vlabench.envs.progress import Progress
 from vlabench.envs.scene import Scene, SceneObject, ScenePart
 from vlabench.types import (
+    FixtureState,
     Floats,
     GoalState,
     HandShape,
@@ -71,9 +72,10 @@ class Viewpoint:
             "joint_velocities": data.qvel[self._speeds].copy(),
         }
 
-    def privileged(self, data: mujoco.MjData, progress: Progress) -> PrivilegedState:
+    def privileged(self, data: mujoco.MjData, progress: Progress, task: str) -> PrivilegedState:
         """The state of the scene as the simulator knows it."""
         return PrivilegedState(
+            task=task,
             hand_position=self.hand_position(data),
             hand_rotation=self._hand_rotation(data),
             gripper_opening_m=self._opening(data),
@@ -83,6 +85,7 @@ class Viewpoint:
                 name: self._object(data, thing) for name, thing in self._scene.objects.items()
             },
             parts={name: self._part(data, part) for name, part in self._scene.parts.items()},
+            fixtures=self._fixtures(data),
             stages=tuple(
                 StageState(
                     stage.name,
@@ -131,6 +134,7 @@ class Viewpoint:
         return PartState(
             name=part.name,
             kind=part.part.kind,
+            fixture=part.fixture,
             handle=at - origin,
             handle_rotation=turned.reshape(3, 3).copy(),
             opening=0.0 if part.qpos is None else float(data.qpos[part.qpos]),
@@ -140,3 +144,14 @@ class Viewpoint:
             interior=np.zeros(3) if floor is None else data.site_xpos[floor] - origin,
             interior_size=np.zeros(3) if floor is None else 2 * model.site_size[floor],
         )
+
+    def _fixtures(self, data: mujoco.MjData) -> dict[str, FixtureState]:
+        origin = data.xpos[self._base]
+        bodies = {
+            part.fixture: self._scene.model.body(part.fixture).id
+            for part in self._scene.parts.values()
+        }
+        return {
+            name: FixtureState(data.xpos[body] - origin, data.xmat[body].reshape(3, 3).copy())
+            for name, body in bodies.items()
+        }

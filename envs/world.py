@@ -9,6 +9,7 @@ from vlabench.contract.specs import EnvSpec
 from vlabench.envs.axes.base import Axis, by_turn
 from vlabench.envs.draw import EMBODIMENT, nominal_factors
 from vlabench.envs.fixtures.base import fixture
+from vlabench.envs.inspection import InspectedSimulation
 from vlabench.envs.language import LISTED, WORDS, Phrase, Referent, realise
 from vlabench.envs.objects.catalog import category
 from vlabench.envs.profile import VERSION, env_spec
@@ -56,9 +57,13 @@ class TabletopWorld:
         """What every environment of this world offers."""
         return env_spec()
 
-    def make(self) -> Simulation:
-        """An environment that can run any episode of this world, one after another."""
-        return Simulation()
+    def make(self, *, inspect: bool = False) -> Simulation:
+        """An environment that can run any episode of this world, one after another.
+
+        With `inspect`, one that ends an episode at once if its start has a fault; see
+        `vlabench.envs.inspection`.
+        """
+        return InspectedSimulation() if inspect else Simulation()
 
 
 def instruction(factors: Mapping[str, Json]) -> str:

@@ -10,5 +10,15 @@ POLICIES = {
     "expert": "vlabench.policies.expert:Expert",
     "noop": "vlabench.policies.noop:Noop",
     "openvla": "vlabench.policies.openvla:OpenVla",
+    "prior": "vlabench.policies.prior:Prior",
     "random": "vlabench.policies.random:Random",
+    "random-goal": "vlabench.policies.random_goal:RandomGoal",
+    "replay": "vlabench.policies.replay:Replay",
 }
+
+WRAPPERS = {
+    "blind": "vlabench.policies.masked:Blind",
+    "deaf": "vlabench.policies.masked:Deaf",
+}
+"""Prefix to what wraps a policy, as in ``blind:openvla``: a class that is made of the inner policy
+and whose `hide` says what is left of an observation; the group is ``vlabench.wrappers``."""

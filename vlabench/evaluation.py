@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from vlabench import provenance, report
+from vlabench.contract.environment import World
 from vlabench.contract.negotiate import Pipeline, negotiate
 from vlabench.errors import InvalidRunError, UnknownNameError, UsageError
 from vlabench.hashing import canonical_json
+from vlabench.layout import arrange
+from vlabench.manifest import Manifest, build_manifest
+from vlabench.published import open_published
 from vlabench.registry import load_attribute
 from vlabench.rollout import RunContext
 from vlabench.runinfo import PolicyInfo, RunInfo, run_name
@@ -32,10 +36,11 @@ from vlabench.runner.job import (
     make_policy,
     make_world,
     policy_code_hash,
+    seen_by,
 )
 from vlabench.runner.progress import Progress, Silent
 from vlabench.store import Run, RunWriter
-from vlabench.suite import Manifest, build_manifest, load_suite, suite_names
+from vlabench.suite import Suite, load_suite, suite_names
 from vlabench.types import Json, Observation
 
 RUNS = Path("results/runs")
@@ -148,10 +153,9 @@ def plan(
     finally:
         made.close()
     pipeline = negotiate(spec, the_world.spec())
-    manifest = build_manifest(chosen, the_world)
-    manifest = manifest if limit is None else manifest.limit(limit)
-    complete = limit is None and chosen == whole
-    complete = complete or manifest.hash == build_manifest(whole, the_world).hash
+    unlimited, certified = _manifest(whole, chosen, the_world)
+    manifest = unlimited if limit is None else unlimited.limit(limit)
+    complete = manifest.hash == unlimited.hash and arrange(chosen) == arrange(whole)
     code_hash = policy_code_hash(name, args)
     policy_info = PolicyInfo(name, args, spec.to_json(), spec.privileged, code_hash)
     run_id = run_name(policy_info, chosen.name, manifest.hash, manifest.env_fingerprint)
@@ -169,6 +173,7 @@ def plan(
         world=world,
         complete=complete,
         published_draws=complete and suite in suite_names(),
+        certified=certified,
         planned=len(manifest.episodes),
         missing=len(manifest.episodes),
         vlabench_version=provenance.vlabench_version(),
@@ -178,7 +183,7 @@ def plan(
         os=provenance.operating_system(),
         cpu=provenance.cpu(),
     )
-    context = RunContext(run_id, chosen.name, chosen.version, manifest.hash)
+    context = RunContext(run_id, chosen.name, chosen.version, manifest.hash, certified)
     folder = RUNS / run_id if out is None else Path(out)
     return Plan(folder, info, manifest, pipeline, Job(world, name, args, context))
 
@@ -220,7 +225,22 @@ def first_look(planned: Plan) -> Observation:
         )
     finally:
         environment.close()
-    return planned.pipeline.to_policy(shown)
+    return seen_by(planned.job.policy, planned.pipeline.to_policy(shown))
+
+
+def _manifest(whole: Suite, chosen: Suite, world: World) -> tuple[Manifest, bool]:
+    """The episodes of `chosen`, and whether each of them has a certificate that counts here.
+
+    They are the published ones, where `whole` has been published by this version of the world;
+    others are drawn.
+    """
+    published = open_published(whole)
+    if published is not None and published.publication.world_version == world.version:
+        manifest = published.part(chosen)
+        if manifest is not None:
+            here = world.spec().fingerprint
+            return replace(manifest, env_fingerprint=here), here == manifest.env_fingerprint
+    return build_manifest(chosen, world), False
 
 
 def _write(events: Iterable[Event], writer: RunWriter, progress: Progress) -> None:

@@ -21,6 +21,9 @@ PACKAGES = ("mujoco", "robosuite", "gymnasium", "ray", "torch", "numpy")
 _WITHOUT_EFFECT = frozenset({"cli", "report", "stats", "suites", "leaderboard.py", "compare.py"})
 """Parts of the package that cannot change what happens in an episode."""
 
+_DECISIVE = (".py", ".yaml", ".xml", ".json", ".npz")
+"""Endings of files that can: code, and the data that tasks, policies and robots are made of."""
+
 _ROOT = Path(__file__).parent
 
 
@@ -110,7 +113,7 @@ def _sources() -> Iterator[Path]:
         at_root = Path(folder) == _ROOT
         folders[:] = [f for f in folders if f != "__pycache__" and not (at_root and _skipped(f))]
         for name in names:
-            if name.endswith((".py", ".yaml", ".xml")) and not (at_root and _skipped(name)):
+            if name.endswith(_DECISIVE) and not (at_root and _skipped(name)):
                 yield Path(folder) / name
 
 

@@ -106,6 +106,7 @@ def search_in(folder: str) -> None:
 
 
 POLICIES = Registry("policy", "vlabench.policies:POLICIES", "vlabench.policies")
+WRAPPERS = Registry("wrapper", "vlabench.policies:WRAPPERS", "vlabench.wrappers")
 TASKS = Registry("task", "vlabench.envs.tasks:TASKS", "vlabench.tasks")
 AXES = Registry("axis", "vlabench.envs.axes:AXES", "vlabench.axes")
 OBJECTS = Registry("object category", "vlabench.envs.objects:OBJECTS", "vlabench.objects")

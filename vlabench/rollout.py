@@ -39,12 +39,13 @@ LONGEST_ERROR = 500
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What every record of a run repeats."""
+    """What every record of a run repeats; `certified` is None where nobody asked."""
 
     run_id: str
     suite: str
     suite_version: int
     suite_hash: str
+    certified: bool | None = None
 
 
 def run_episode(
@@ -201,6 +202,7 @@ def _record(
         horizon=episode.horizon,
         time_to_success_s=outcome.steps / env.control_hz if success else None,
         path_length_m=outcome.path_length_m,
+        certified=context.certified,
         compliance=_compliance(episode, outcome, error),
         events=outcome.events,
         **asdict(outcome.safety),

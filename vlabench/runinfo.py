@@ -67,6 +67,7 @@ class RunInfo:
         command: The command that makes this run.
         complete: Whether these are all the suite's episodes, and none but those.
         published_draws: Whether the suite is a packaged one, and the run complete.
+        certified: Whether every episode has a certificate: the expert solves it in this world.
         contract: The lines that describe the pipeline between policy and environment.
         planned: Episodes in the manifest.
         completed: Episodes with a record when this was written.
@@ -93,6 +94,7 @@ class RunInfo:
     world: str
     complete: bool
     published_draws: bool
+    certified: bool = False
     planned: int
     completed: int = 0
     missing: int = 0

@@ -33,8 +33,8 @@ from vlabench.jsonfiles import (
     understanding,
     write_json,
 )
+from vlabench.manifest import Manifest
 from vlabench.runinfo import RunInfo, Session, check_schema, known
-from vlabench.suite import Manifest
 from vlabench.trace import Trace, load_trace, save_trace
 from vlabench.types import SCHEMA_VERSION, EpisodeRecord
 

@@ -1,27 +1,23 @@
-"""A suite is a YAML file; a manifest is every episode of it, fixed before anything runs.
+"""A suite is a YAML file that says which tasks are tried under which changes, and how often.
 
-The manifest is ordered so that any prefix is balanced: a *group* is a nominal episode followed by
-its perturbed twins, and groups of all tasks and levels take turns. Its hash covers the drawn
-values themselves, so two runs with equal hashes met the same scenes.
+What episodes come of it is decided in `vlabench.layout` (which scenes) and `vlabench.manifest`
+(what is drawn in them).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictInt, model_validator
 
-from vlabench.contract.environment import World, draw_episode
 from vlabench.errors import UnknownNameError, UsageError
-from vlabench.hashing import content_hash
-from vlabench.seeding import stream
-from vlabench.types import Change, EpisodeSpec, Json
 from vlabench.yamlio import KeyPath, line_of, load_with_lines
+
+Layout = Literal["levels", "spread", "singles"]
+"""How cells share scenes; see `vlabench.layout`."""
 
 
 class Cell(BaseModel):
@@ -35,16 +31,20 @@ class Cell(BaseModel):
 
 
 class Suite(BaseModel):
-    """What a suite's YAML says.
+    """What a suite's YAML says: tasks and cells of its own, or the suites that it includes.
 
     Attributes:
         name: Its name; a packaged suite's file has the same.
         version: Rises whenever the episodes change.
         description: One or two sentences for `vlabench list suites`.
         seed: Seed of all draws.
-        episodes: Pairs for each task and cell level; nominal episodes a task without cells.
+        episodes: Pairs for each task and cell level; nominal episodes a task without cells. In
+            the layout ``singles``: nominal episodes a task, and as many changed ones.
         tasks: Names of tasks.
         cells: The axes; none for a suite of nominal episodes.
+        layout: How the cells share scenes.
+        scenes: Scenes a task in the layout ``spread``.
+        includes: Other suites, by name; such a suite is their union and has nothing of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,14 +52,40 @@ class Suite(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     version: StrictInt = Field(ge=1)
     description: str = Field(min_length=1)
-    seed: StrictInt = Field(ge=0)
-    episodes: StrictInt = Field(ge=1)
-    tasks: tuple[str, ...] = Field(min_length=1)
+    seed: StrictInt = Field(default=0, ge=0)
+    episodes: StrictInt = Field(default=0, ge=0)
+    tasks: tuple[str, ...] = ()
     cells: tuple[Cell, ...] = ()
+    layout: Layout = "levels"
+    scenes: StrictInt = Field(default=0, ge=0)
+    includes: tuple[str, ...] = ()
+    _parts: tuple[Suite, ...] = PrivateAttr(default=())
+    _first: int | None = PrivateAttr(default=None)
+    _path: Path | None = PrivateAttr(default=None)
     _places: Mapping[tuple[str, ...], str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.includes:
+            self._check_union()
+        else:
+            self._check_own()
+        return self
+
+    def _check_union(self) -> None:
+        _refuse_repeats("suite", self.includes)
+        for field in ("seed", "episodes", "tasks", "cells", "layout", "scenes"):
+            if field in self.model_fields_set:
+                raise ValueError(f"a suite that includes others has no {field!r}; take it away.")
+
+    def _check_own(self) -> None:
+        for field in ("seed", "episodes", "tasks"):
+            if field not in self.model_fields_set:
+                raise ValueError(f"{field!r} is missing; add it.")
+        if not self.tasks:
+            raise ValueError("there are no tasks; name one or more.")
+        if self.episodes < 1:
+            raise ValueError(f"'episodes' is {self.episodes}; give 1 or more.")
         _refuse_repeats("task", self.tasks)
         _refuse_repeats("axis", [cell.axis for cell in self.cells])
         for cell in self.cells:
@@ -73,11 +99,45 @@ class Suite(BaseModel):
         for task in self.tasks:
             if self.cells and not self.cells_of(task):
                 raise ValueError(f"no axis applies to the task {task!r}; take it away.")
-        return self
+        self._check_layout()
+
+    def _check_layout(self) -> None:
+        if self.layout != "levels" and not self.cells:
+            raise ValueError(f"the layout {self.layout!r} is for suites with cells; add some.")
+        if self.layout != "spread" and self.scenes:
+            raise ValueError("'scenes' belongs to the layout 'spread'; take it away.")
+        most = self.most_levels() * self.episodes
+        if self.layout == "spread" and self.scenes < most:
+            raise ValueError(
+                f"'scenes' is {self.scenes}, and one axis alone needs {most}; give as many or more."
+            )
+
+    @property
+    def parts(self) -> tuple[Suite, ...]:
+        """The suites that it includes, read; empty for a suite with tasks of its own."""
+        return self._parts
+
+    @property
+    def first(self) -> int | None:
+        """How many of its episodes are kept of each task and cell level; None for all."""
+        return self._first
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its file is; None for a suite that was not read from one."""
+        return None if self._path is None else self._path.parent
+
+    def all_tasks(self) -> tuple[str, ...]:
+        """Its tasks, those of the suites that it includes among them."""
+        return tuple(dict.fromkeys([*self.tasks, *(t for p in self.parts for t in p.all_tasks())]))
 
     def cells_of(self, task: str) -> list[Cell]:
         """The cells that apply to `task`."""
         return [cell for cell in self.cells if cell.tasks is None or task in cell.tasks]
+
+    def most_levels(self) -> int:
+        """The number of levels of the axis that has most of them."""
+        return max((len(cell.levels) for cell in self.cells), default=0)
 
     def place_of(self, *names: str) -> str:
         """The file and line of a name: ``"tasks", task`` or ``"cells", axis`` or a level after it.
@@ -95,96 +155,48 @@ class Suite(BaseModel):
     ) -> Suite:
         """This suite with fewer tasks, another number of episodes, or other draws.
 
+        Fewer episodes are the first ones of each task and cell level, in the same scenes.
+
         Raises:
             UnknownNameError: If a task is not in the suite.
-            UsageError: If a number is out of range.
+            UsageError: If a number is out of range, or the suites that it includes have no more
+                episodes than are asked for.
         """
         if tasks is not None and not tasks:
             raise UsageError(f"No task of the suite {self.name!r} is left; name one or more.")
+        known = self.all_tasks()
         for task in tasks or ():
-            if task not in self.tasks:
-                raise UnknownNameError("task", task, self.tasks, where=f"the suite {self.name!r}")
+            if task not in known:
+                raise UnknownNameError("task", task, known, where=f"the suite {self.name!r}")
         if episodes is not None and episodes < 1:
             raise UsageError(f"The number of episodes is {episodes}; give 1 or more.")
         if seed is not None and seed < 0:
             raise UsageError(f"The seed is {seed}; give 0 or more.")
-        kept = self.tasks if tasks is None else tuple(t for t in self.tasks if t in tasks)
+        kept = known if tasks is None else tuple(task for task in known if task in tasks)
+        return self._narrowed(kept, episodes, seed)
+
+    def _narrowed(self, kept: Sequence[str], episodes: int | None, seed: int | None) -> Suite:
+        if self.parts:
+            parts = (part._narrowed(kept, episodes, seed) for part in self.parts)
+            union = self.model_copy()
+            union._parts = tuple(part for part in parts if part.all_tasks())
+            return union
         cells = [cell.model_copy(update={"tasks": _kept(cell.tasks, kept)}) for cell in self.cells]
-        return self.model_copy(
-            update={
-                "tasks": kept,
-                "cells": tuple(cell for cell in cells if cell.tasks != ()),
-                "episodes": self.episodes if episodes is None else episodes,
-                "seed": self.seed if seed is None else seed,
-            }
-        )
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The frozen, ordered list of a run's episodes.
-
-    Attributes:
-        suite: Name of the suite.
-        suite_version: Its version.
-        world_version: Version of the world that drew the episodes.
-        env_fingerprint: Of the world that will run them.
-        episodes: Groups one after another; in each the nominal episode comes first.
-    """
-
-    suite: str
-    suite_version: int
-    world_version: str
-    env_fingerprint: str
-    episodes: tuple[EpisodeSpec, ...]
-
-    @cached_property
-    def hash(self) -> str:
-        """Names the manifest: equal hashes mean equal episodes in equal order."""
-        return content_hash(self.to_json())
-
-    @cached_property
-    def by_id(self) -> Mapping[str, EpisodeSpec]:
-        """Every episode by its name, in order."""
-        return {episode.episode_id: episode for episode in self.episodes}
-
-    def groups(self) -> Iterator[tuple[EpisodeSpec, ...]]:
-        """Each nominal episode together with its perturbed twins."""
-        group: list[EpisodeSpec] = []
-        for episode in self.episodes:
-            if episode.control_id is None and group:
-                yield tuple(group)
-                group = []
-            group.append(episode)
-        if group:
-            yield tuple(group)
-
-    def limit(self, groups: int) -> Manifest:
-        """The manifest of the first `groups` groups.
-
-        Raises:
-            UsageError: If that would leave nothing.
-        """
-        if groups < 1:
-            raise UsageError(f"The limit is {groups} pairs; give 1 or more.")
-        kept = list(self.groups())[:groups]
-        return replace(self, episodes=tuple(episode for group in kept for episode in group))
-
-    def to_json(self) -> dict[str, Json]:
-        """A dictionary that `from_json` turns back into an equal manifest."""
-        return {
-            "suite": self.suite,
-            "suite_version": self.suite_version,
-            "world_version": self.world_version,
-            "env_fingerprint": self.env_fingerprint,
-            "episodes": [episode.to_json() for episode in self.episodes],
+        more = episodes is not None and episodes > self.episodes
+        changes = {
+            "tasks": tuple(task for task in self.tasks if task in kept),
+            "cells": tuple(cell for cell in cells if cell.tasks != ()),
+            "episodes": episodes if more else self.episodes,
+            "scenes": self._scenes_for(episodes) if more else self.scenes,
+            "seed": self.seed if seed is None else seed,
         }
+        narrow = self.model_copy(update=changes)
+        narrow._first = None if episodes is None or episodes >= self.episodes else episodes
+        return narrow
 
-    @staticmethod
-    def from_json(data: Mapping[str, Json]) -> Manifest:
-        """The manifest that `to_json` wrote."""
-        episodes = tuple(EpisodeSpec.from_json(episode) for episode in data["episodes"])
-        return Manifest(**{**data, "episodes": episodes})
+    def _scenes_for(self, episodes: int | None) -> int:
+        """As many scenes a task as `episodes` of each level need, in the layout ``spread``."""
+        return max(self.scenes, self.most_levels() * (episodes or 0)) if self.scenes else 0
 
 
 def suite_names() -> list[str]:
@@ -200,79 +212,22 @@ def load_suite(name: str) -> Suite:
         UnknownNameError: If there is no such suite.
         UsageError: If the file is not a suite; the text names the line.
     """
+    return _load(name, ())
+
+
+def _load(name: str, outer: tuple[str, ...]) -> Suite:
+    if name in outer:
+        raise UsageError(f"The suite {name!r} includes itself; take it out of its 'includes'.")
     if name.endswith(".yaml"):
-        return _read(Path(name))
+        return _read(Path(name), (*outer, name))
     if name not in suite_names():
-        raise UnknownNameError("suite", name, suite_names())
+        where = f"'includes' of {outer[-1]}" if outer else ""
+        raise UnknownNameError("suite", name, suite_names(), where=where)
     with as_file(files("vlabench.suites") / f"{name}.yaml") as path:
-        return _read(path)
+        return _read(path, (*outer, name))
 
 
-def build_manifest(suite: Suite, world: World) -> Manifest:
-    """Draws every episode of `suite` in `world`.
-
-    Level k of an axis uses the indices from k·N on, N being the suite's number of episodes, so
-    that inside one axis each pair has its own scene; a nominal twin is drawn once and shared by
-    the axes.
-
-    Raises:
-        UsageError: If the world does not know a task, an axis or a level; the text names the
-            line of the suite's file.
-    """
-    return Manifest(
-        suite=suite.name,
-        suite_version=suite.version,
-        world_version=world.version,
-        env_fingerprint=world.spec().fingerprint,
-        episodes=tuple(
-            episode
-            for task, index in _order(suite)
-            for episode in _group(suite, world, task, index)
-        ),
-    )
-
-
-def _group(suite: Suite, world: World, task: str, index: int) -> Iterator[EpisodeSpec]:
-    """The nominal episode of one scene, then one perturbed twin for each axis that uses it."""
-    nominal = _draw(suite, world, task, index, (), None)
-    yield nominal
-    level = index // suite.episodes
-    for cell in suite.cells_of(task):
-        if level < len(cell.levels):
-            change = Change(cell.axis, cell.levels[level])
-            yield _draw(suite, world, task, index, (change,), nominal.episode_id)
-
-
-def _draw(
-    suite: Suite,
-    world: World,
-    task: str,
-    index: int,
-    changes: tuple[Change, ...],
-    control_id: str | None,
-) -> EpisodeSpec:
-    try:
-        return draw_episode(
-            world, task, changes, seed=suite.seed, index=index, control_id=control_id
-        )
-    except UsageError as error:
-        raise _placed(error, suite, task, changes) from None
-
-
-def _placed(error: UsageError, suite: Suite, task: str, changes: Sequence[Change]) -> UsageError:
-    """`error` with the line of the suite's file that the world does not take."""
-    place = suite.place_of("tasks", task)
-    for change in changes:
-        spoken_of = [change.level] if repr(change.level) in str(error) else []
-        place = suite.place_of("cells", change.axis, *spoken_of)
-    if not place:
-        return error
-    if isinstance(error, UnknownNameError):
-        return UnknownNameError(error.kind, error.name, error.valid, where=place)
-    return UsageError(f"{place}: {error}")
-
-
-def _read(path: Path) -> Suite:
+def _read(path: Path, outer: tuple[str, ...]) -> Suite:
     suite, lines = load_with_lines(path, Suite)
     keys: dict[tuple[str, ...], KeyPath] = {}
     for number, task in enumerate(suite.tasks):
@@ -282,23 +237,9 @@ def _read(path: Path) -> Suite:
         for row, level in enumerate(cell.levels):
             keys["cells", cell.axis, level] = ("cells", number, "levels", row)
     suite._places = {names: f"{path}:{line_of(lines, key)}" for names, key in keys.items()}
+    suite._path = path
+    suite._parts = tuple(_load(name, outer) for name in suite.includes)
     return suite
-
-
-def _order(suite: Suite) -> Iterator[tuple[str, int]]:
-    """The groups as (task, index): every round has one of each task and level, tasks in turn."""
-    for position in range(suite.episodes):
-        rng = stream("manifest-order", suite.seed, position)
-        levels = {task: rng.permutation(_level_count(suite, task)) for task in suite.tasks}
-        for turn in range(max(len(drawn) for drawn in levels.values())):
-            for task_number in rng.permutation(len(suite.tasks)):
-                task = suite.tasks[task_number]
-                if turn < len(levels[task]):
-                    yield task, int(levels[task][turn]) * suite.episodes + position
-
-
-def _level_count(suite: Suite, task: str) -> int:
-    return max((len(cell.levels) for cell in suite.cells_of(task)), default=1)
 
 
 def _kept(tasks: tuple[str, ...] | None, kept: Sequence[str]) -> tuple[str, ...] | None:

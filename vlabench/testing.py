@@ -25,6 +25,7 @@ from vlabench.seeding import seed_of, stream
 from vlabench.types import (
     ActionChunk,
     EpisodeStart,
+    FixtureState,
     Floats,
     GoalState,
     Grasp,
@@ -239,6 +240,7 @@ _DOWN = np.diag([1.0, -1.0, -1.0])
 
 def _example_scene() -> PrivilegedState:
     return PrivilegedState(
+        task="place-on",
         hand_position=np.array([0.45, 0.0, 0.3]),
         hand_rotation=_DOWN,
         gripper_opening_m=0.08,
@@ -249,6 +251,7 @@ def _example_scene() -> PrivilegedState:
             "target": _example_object("target", "plate", 0.2, height=0.02, radius=0.09),
         },
         parts={"top drawer": _example_drawer()},
+        fixtures={"cabinet": FixtureState(np.array([0.75, -0.3, 0.0]), np.eye(3))},
         stages=(
             StageState(
                 "place", (GoalState("on", ("object", "target"), holds=False),), achieved=False
@@ -277,6 +280,7 @@ def _example_drawer() -> PartState:
     return PartState(
         name="top drawer",
         kind="drawer",
+        fixture="cabinet",
         handle=np.array([0.6, -0.3, 0.1]),
         handle_rotation=np.diag([-1.0, -1.0, 1.0]),
         opening=0.0,

@@ -194,6 +194,7 @@ class PartState:
     Attributes:
         name: For example ``"top drawer"``.
         kind: One of `vlabench.envs.fixtures.base.PartKind`.
+        fixture: What it belongs to.
         handle: ``(3,)`` metres, where a hand takes hold of it or presses, in the robot's base
             frame.
         handle_rotation: ``(3, 3)`` in the robot's base frame: x points away from the fixture, z
@@ -210,6 +211,7 @@ class PartState:
 
     name: str
     kind: str
+    fixture: str
     handle: Floats
     handle_rotation: Floats
     opening: float
@@ -218,6 +220,19 @@ class PartState:
     pivot: Floats
     interior: Floats
     interior_size: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class FixtureState:
+    """Where a fixture stands.
+
+    Attributes:
+        position: ``(3,)`` metres, middle of its underside, in the robot's base frame.
+        rotation: ``(3, 3)`` in the robot's base frame.
+    """
+
+    position: Floats
+    rotation: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +274,7 @@ class PrivilegedState:
     """The state of the scene as the simulator knows it, in the robot's base frame.
 
     Attributes:
+        task: Name of the task.
         hand_position: ``(3,)`` metres, of the point between the fingertips.
         hand_rotation: ``(3, 3)``; z along the fingers, y along the direction of closing.
         gripper_opening_m: Metres between the fingers.
@@ -266,9 +282,11 @@ class PrivilegedState:
         table_height: Metres, of the table's top.
         objects: Name to free object.
         parts: Name to part of a fixture.
+        fixtures: Name to where it stands.
         stages: What is to be done.
     """
 
+    task: str
     hand_position: Floats
     hand_rotation: Floats
     gripper_opening_m: float
@@ -276,6 +294,7 @@ class PrivilegedState:
     table_height: float
     objects: Mapping[str, ObjectState]
     parts: Mapping[str, PartState]
+    fixtures: Mapping[str, FixtureState]
     stages: tuple[StageState, ...]
 
 
@@ -353,7 +372,7 @@ class Outcome:
     compliance: bool | None = None
 
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 VOLATILE_FIELDS = frozenset(
     {
@@ -376,7 +395,8 @@ class EpisodeRecord:
     Two runs of the same episode by a deterministic policy differ in `VOLATILE_FIELDS` alone.
     Lengths are metres, times seconds unless the name says milliseconds. `compliance` is None of
     every episode that is no diagnostic; one whose policy failed does not comply. The figures of
-    safety are those of `Safety`, and None in records of schema 1.0.
+    safety are those of `Safety`, and None in records of schema 1.0. `certified` says whether the
+    expert is known to solve the episode in this world; None in records before schema 1.2.
     """
 
     run_id: str
@@ -405,6 +425,7 @@ class EpisodeRecord:
     horizon: int
     time_to_success_s: float | None
     path_length_m: float
+    certified: bool | None = None
     compliance: bool | None = None
     events: tuple[Event, ...] = ()
     n_collisions: int | None = None

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import mujoco
 
-from vlabench.envs.predicates.geometry import in_frame_of, lowest, middle, over, rests_on, stands
+from vlabench.envs.predicates.geometry import (
+    extent,
+    in_frame_of,
+    lowest,
+    middle,
+    over,
+    rests_on,
+    stands,
+)
 from vlabench.envs.scene import Scene, SceneObject, ScenePart
 
 HEIGHT_TOLERANCE = 0.012
@@ -20,7 +28,9 @@ def on(scene: Scene, data: mujoco.MjData, name: str, support: str) -> bool:
     """Whether a thing stands or lies on an object or on a part of a fixture."""
     if support in scene.parts:
         part, thing = scene.parts[support], scene.objects[name]
-        return _in_space(scene, data, thing, part) and rests_on(scene, data, thing, part.geoms)
+        return _over_part(scene, data, thing, part, 0.0) and rests_on(
+            scene, data, thing, part.geoms
+        )
     thing, below = scene.objects[name], scene.objects[support]
     if not over(below, *in_frame_of(data, below.body, middle(data, thing))[:2]):
         return False
@@ -47,7 +57,7 @@ def inside(
     thing = scene.objects[name]
     if container in scene.parts:
         around = scene.parts[container].geoms
-        contained = _in_space(scene, data, thing, scene.parts[container])
+        contained = _over_part(scene, data, thing, scene.parts[container], HEIGHT_TOLERANCE)
     else:
         around = scene.objects[container].geoms
         contained = _in_hollow(scene, data, thing, scene.objects[container])
@@ -72,9 +82,19 @@ def _in_hollow(scene: Scene, data: mujoco.MjData, thing: SceneObject, around: Sc
     return deep_enough and stands(scene, data, around)
 
 
-def _in_space(scene: Scene, data: mujoco.MjData, thing: SceneObject, part: ScenePart) -> bool:
-    """Whether the middle of a thing is in the space of a part."""
-    offset = middle(data, thing) - data.site_xpos[part.floor_site]
-    x, y, z = data.site_xmat[part.floor_site].reshape(3, 3).T @ offset
+def _over_part(
+    scene: Scene, data: mujoco.MjData, thing: SceneObject, part: ScenePart, below: float
+) -> bool:
+    """Whether the middle of a thing is over the floor of a part, and its foot in the space there.
+
+    `below` says by how much its foot must at least be below the upper end of that space. How tall
+    the thing is, or what it stands on in there, does not matter.
+    """
+    floor = data.site_xpos[part.floor_site]
+    rotation = data.site_xmat[part.floor_site].reshape(3, 3)
+    x, y, _ = rotation.T @ (middle(data, thing) - floor)
     depth, width, height = scene.model.site_size[part.floor_site]
-    return bool(abs(x) < depth and abs(y) < width and -HEIGHT_TOLERANCE < z < 2 * height)
+    if abs(x) >= depth or abs(y) >= width:
+        return False
+    low_point = -extent(scene, data, thing, floor, -rotation[:, 2])
+    return bool(-HEIGHT_TOLERANCE < low_point < 2 * height - below)

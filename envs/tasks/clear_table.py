@@ -10,9 +10,9 @@ Randomizations:
     first joint angles; the sentence.
 
 Success:
-    All five are inside: between the walls, on the floor of the basket or on something that is
-    inside itself, touching neither the table nor the hand; and this has held for 10 control steps
-    (0.5 s) for all together.
+    All five are inside: between the walls and at least 12 mm below the rim at their lowest, on the
+    floor of the basket or on something that is inside itself, touching neither the table nor the
+    hand; and this has held for 10 control steps (0.5 s) for all together.
 """
 
 from vlabench.envs.tasks.base import EVERYTHING, Goal, Role, Stage, Task

@@ -11,9 +11,9 @@ Randomizations:
     first joint angles; the sentence. How many are named is 1, but for the axis ``horizon``.
 
 Success:
-    All that are named are inside: between the walls, on the floor of the basket or on something
-    that is inside itself, touching neither the table nor the hand; and this has held for 10
-    control steps (0.5 s) for all together.
+    All that are named are inside: between the walls and at least 12 mm below the rim at their
+    lowest, on the floor of the basket or on something that is inside itself, touching neither the
+    table nor the hand; and this has held for 10 control steps (0.5 s) for all together.
 """
 
 from vlabench.envs.tasks.base import Goal, Role, Stage, Task

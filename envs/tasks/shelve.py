@@ -10,8 +10,8 @@ Randomizations:
     table; the first joint angles; the sentence.
 
 Success:
-    The object touches that level, its middle is above it (at most 20 cm), it touches neither the
-    table nor the hand, and all this has held for 10 control steps (0.5 s).
+    The object touches that level, its middle is over it, its lowest point at most 20 cm above it,
+    it touches neither the table nor the hand, and all this has held for 10 control steps (0.5 s).
 """
 
 from vlabench.envs.tasks.base import Goal, Role, Stage, Task

@@ -9,9 +9,9 @@ Randomizations:
     table; the first joint angles; the sentence.
 
 Success:
-    Both are inside: between the walls, on the floor of the basket or on something that is inside
-    itself, touching neither the table nor the hand; and this has held for 10 control steps
-    (0.5 s) for both together.
+    Both are inside: between the walls and at least 12 mm below the rim at their lowest, on the
+    floor of the basket or on something that is inside itself, touching neither the table nor the
+    hand; and this has held for 10 control steps (0.5 s) for both together.
 """
 
 from vlabench.envs.tasks.base import Goal, Role, Stage, Task

@@ -28,15 +28,21 @@ SKILLS: Mapping[str, Callable[..., Motion]] = {
 """Predicate to the skill that makes it true; a skill takes the state and the goal's arguments."""
 
 
-def pursue(state: PrivilegedState) -> Generator[Action, PrivilegedState, None]:
-    """Acts until the episode ends, whatever happens on the way."""
+def pursue(
+    state: PrivilegedState, finished: Callable[[GoalState], None] = lambda _: None
+) -> Generator[Action, PrivilegedState, None]:
+    """Acts until the episode ends, whatever happens on the way.
+
+    `finished` is told of every goal whose skill has come to its end.
+    """
     while True:
-        goal = _next_goal(state)
+        goal = next_goal(state)
         if goal is None:
             state = yield from wait(state, 1)
         else:
             skill = SKILLS[goal.predicate](state, *goal.arguments)
             state = yield from _while_asked(skill, state)
+            finished(goal)
 
 
 def _while_asked(skill: Motion, state: PrivilegedState) -> Motion:
@@ -61,7 +67,7 @@ def _asked(state: PrivilegedState) -> list[tuple[str, tuple[str, ...]]]:
     return [(goal.predicate, goal.arguments) for stage in state.stages for goal in stage.goals]
 
 
-def _next_goal(state: PrivilegedState) -> GoalState | None:
+def next_goal(state: PrivilegedState) -> GoalState | None:
     """What to see to: the first stage that has not been reached, then whatever came undone."""
     for stage in state.stages:
         if not stage.achieved:

@@ -95,7 +95,7 @@ def _at(name: str, rotation: Floats, height: float) -> Pose:
 def _taking(state: PrivilegedState, name: str) -> Floats:
     """The hand's rotation for taking a lying thing across its axis."""
     axis = state.objects[name].rotation[:, 2]
-    length = math.hypot(float(axis[0]), float(axis[1]))
+    length = max(1e-6, math.hypot(float(axis[0]), float(axis[1])))
     x, y = float(axis[0]) / length, float(axis[1]) / length
     approach = np.array([-math.sin(LEAN) * x, -math.sin(LEAN) * y, -math.cos(LEAN)])
     candidates = [frame(approach, sign * np.array([-y, x, 0.0])) for sign in (1.0, -1.0)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, get_args
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 
 from vlabench.contract.specs import CameraSpec
-from vlabench.envs.axes import DIAGNOSTIC, robot_init
+from vlabench.envs.axes import DIAGNOSTIC, checks, robot_init
 from vlabench.envs.axes.articulation import Articulation
 from vlabench.envs.axes.base import TURNS, Axis, Kind, by_turn, handled
 from vlabench.envs.axes.combination import MILD, POOL
@@ -122,6 +121,11 @@ def drawn(draw: Draw) -> Drawn:
     return remembered
 
 
+def paired(drawn: Drawn, axis: str, task: str, level: str, index: int) -> checks.Pair:
+    twin, episode = drawn(task, index), drawn(task, index, f"{axis}:{level}")
+    return checks.Pair(axis_called(axis), task_called(task), twin, episode)
+
+
 # --- what is tried -----------------------------------------------------------------------------
 
 
@@ -156,20 +160,14 @@ def test_an_axis_says_what_it_is(axis: str) -> None:
 def test_an_axis_changes_its_own_factors_and_no_others(
     drawn: Drawn, axis: str, task: str, level: str
 ) -> None:
-    made = axis_called(axis)
-    own = made.factors(task_called(task))
-    for index in INDICES:
-        nominal, changed = drawn(task, index), drawn(task, index, f"{axis}:{level}")
-        differing = {
-            name
-            for name in nominal.factors.keys() | changed.factors.keys()
-            if nominal.factors.get(name) != changed.factors.get(name)
-        }
-        assert differing, index
-        assert differing <= own, index
-        longer = changed.factors.get("chain", 1) if made.kind == "horizon" else 1
-        assert changed.horizon == longer * nominal.horizon
-        assert changed.embodiment == changed.factors["embodiment"]
+    pairs = [paired(drawn, axis, task, level, index) for index in INDICES]
+    for each in pairs:
+        assert checks.changes_something(each) == []
+        assert checks.changes_nothing_else(each) == []
+        assert checks.says_what_it_may(each) == []
+        longer = each.episode.factors.get("chain", 1) if each.axis.kind == "horizon" else 1
+        assert each.episode.horizon == longer * each.twin.horizon
+    assert checks.never_repeats(pairs) == []
 
 
 @each_cell
@@ -186,12 +184,8 @@ def test_draws_are_plain_finite_values(drawn: Drawn, axis: str, task: str, level
 def test_a_draw_depends_on_its_arguments_alone(
     draw: Draw, axis: str, task: str, level: str
 ) -> None:
-    first = draw(task, 3, f"{axis}:{level}")
-    numpys, pythons = np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
-    other = draw(task, 4, f"{axis}:{level}")
-    assert draw(task, 3, f"{axis}:{level}") == first
-    assert np.array_equal(np.random.get_state()[1], numpys)  # noqa: NPY002
-    assert random.getstate() == pythons
+    first, other = (draw(task, index, f"{axis}:{level}") for index in (3, 4))
+    assert checks.is_drawn_the_same_again(checks.pair(axis, task, level, index=3)) == []
     assert other != first
     assert draw(task, 3, f"{axis}:{level}", seed=1) != first
 
@@ -551,12 +545,11 @@ def test_what_changes_is_what_the_policy_sees(
 ) -> None:
     nominal, changed = look(task), look(task, f"{axis}:{level}")
     twin, episode = drawn(task, 1).factors, drawn(task, 1, f"{axis}:{level}").factors
-    said = {"cast", "chain", "diagnostic", "events", "phrase"}
+    said = {*checks.WORDS, "events"}
     if all(twin.get(name) == value or name in said for name, value in episode.items()):
         assert np.array_equal(changed, nominal)
         return
-    difference = np.abs(changed.astype(int) - nominal.astype(int)).max(axis=2)
-    assert (difference > 12).sum() >= 12, "no policy could notice"
+    assert checks.is_noticed({CAMERA.role: nominal}, {CAMERA.role: changed})
 
 
 def test_a_twin_drawn_again_looks_the_same(draw: Draw) -> None:

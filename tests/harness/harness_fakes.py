@@ -84,8 +84,8 @@ class FakeWorld:
             fingerprint="fake-env",
         )
 
-    def make(self) -> FakeEnvironment:
-        return FakeEnvironment(self)
+    def make(self, *, inspect: bool = False) -> FakeEnvironment:
+        return InspectedFake(self) if inspect else FakeEnvironment(self)
 
 
 class FakeEnvironment:
@@ -158,6 +158,23 @@ class FakeEnvironment:
 
     def _hash(self) -> str:
         return bytes_hash(self.position.tobytes())
+
+
+class InspectedFake(FakeEnvironment):
+    """Refuses goals from 0.60 to 0.62: they count as a start that breaks a rule."""
+
+    def advance(self, action: np.ndarray) -> bool:
+        over = super().advance(action)
+        return over or bool(self._faults)
+
+    def outcome(self) -> Outcome:
+        outcome = super().outcome()
+        return replace(outcome, success=False, events=self._faults) if self._faults else outcome
+
+    @property
+    def _faults(self) -> tuple[Event, ...]:
+        bad = 0.60 <= self.episode.factors["goal"] < 0.62
+        return (Event(0, "fault: the goal is in a hole"),) if bad else ()
 
 
 class FakePolicy:
@@ -288,3 +305,34 @@ class RevisedPolicy(FakePolicy):
 class PrivilegedPolicy(FakePolicy):
     def spec(self) -> PolicySpec:
         return PolicySpec(name="cheat", privileged=True)
+
+
+class FakeExpert(FakePolicy):
+    """Goes straight to any goal."""
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        actions = np.zeros((3, 7))
+        actions[:, 0] = 1.0
+        return actions
+
+
+class StubbornExpert(FakeExpert):
+    """Goes nowhere near goals from 0.40 to 0.43."""
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        goal = float((observation.instruction or "1").split()[-1])
+        return super().actions(observation) * (not 0.40 <= goal < 0.43)
+
+
+class LazyExpert(FakeExpert):
+    """Solves nothing."""
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        return np.zeros((3, 7))
+
+
+class HastyExpert(FakeExpert):
+    """Solves everything, but not as `FakeExpert` does."""
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        return 0.9 * super().actions(observation)

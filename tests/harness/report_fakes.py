@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from vlabench.jsonfiles import append_line, write_json
+from vlabench.manifest import Manifest
 from vlabench.runinfo import PolicyInfo, RunInfo
 from vlabench.store import Run
-from vlabench.suite import Manifest
 from vlabench.types import Change, EpisodeRecord, EpisodeSpec, StageResult, Status
 
 Outcome = Callable[[EpisodeSpec], Status | None]
@@ -126,6 +126,7 @@ def make_run(
             world="fake",
             complete=True,
             published_draws=True,
+            certified=True,
             planned=len(planned),
             vlabench_version="0",
             code_hash="code",

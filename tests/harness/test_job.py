@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from harness_fakes import FakeEnvironment, FakePolicy, FakeWorld
 
+from vlabench.manifest import build_manifest
 from vlabench.rollout import RunContext
 from vlabench.runner.job import Finished, Job, Station
-from vlabench.suite import build_manifest, load_suite
+from vlabench.suite import load_suite
 from vlabench.types import EpisodeSpec
 
 CONTEXT = RunContext("run", "small", 3, "hash")

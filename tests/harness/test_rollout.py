@@ -11,9 +11,10 @@ from harness_fakes import DIAGNOSTIC, BrokenEnd, BrokenPolicy, FakePolicy, FakeW
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.policy import Policy
 from vlabench.errors import InfrastructureError
+from vlabench.manifest import build_manifest
 from vlabench.rollout import RunContext, run_episode
 from vlabench.seeding import seed_of
-from vlabench.suite import Suite, build_manifest
+from vlabench.suite import Suite
 from vlabench.trace import Trace
 from vlabench.types import Change, EpisodeRecord, EpisodeSpec, Event
 

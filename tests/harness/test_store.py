@@ -20,7 +20,7 @@ from vlabench.provenance import Checkout
 from vlabench.runinfo import Session
 from vlabench.runner.job import Finished, Station
 from vlabench.store import Run, RunWriter
-from vlabench.types import EpisodeRecord
+from vlabench.types import SCHEMA_VERSION, EpisodeRecord
 
 
 @pytest.fixture
@@ -300,7 +300,9 @@ def test_a_newer_major_version_is_refused_and_a_minor_one_is_read(
 def test_a_record_of_a_newer_major_version_is_refused(planned: Plan, write: Write) -> None:
     write()
     path = planned.folder / store.EPISODES
-    path.write_text(path.read_text().replace('"schema_version":"1.1"', '"schema_version":"2.0"'))
+    path.write_text(
+        path.read_text().replace(f'"schema_version":"{SCHEMA_VERSION}"', '"schema_version":"2.0"')
+    )
     with pytest.raises(UsageError, match=r"episodes\.jsonl:1 has schema version 2\.0"):
         _ = Run.open(planned.folder).records
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from vlabench.contract.environment import DrawnEpisode
 from vlabench.errors import UnknownNameError, UsageError
-from vlabench.suite import Cell, Manifest, Suite, build_manifest, load_suite, suite_names
+from vlabench.manifest import Manifest, build_manifest
+from vlabench.suite import Cell, Suite, load_suite, suite_names
 from vlabench.types import Change, EpisodeSpec
 
 TASKS = ("place-on", "place-in", "stack")

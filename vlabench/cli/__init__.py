@@ -33,6 +33,12 @@ COMMANDS = {
     "leaderboard": Command(
         "vlabench.cli.leaderboard:leaderboard_command", "Add finished runs to the leaderboard."
     ),
+    "certify": Command(
+        "vlabench.cli.certify:certify_command", "Let the expert solve every episode of a suite."
+    ),
+    "audit": Command(
+        "vlabench.cli.audit:audit_command", "Measure how often the success tests are wrong."
+    ),
     "doctor": Command("vlabench.cli.doctor:doctor_command", "Say what is missing on this machine."),
 }
 

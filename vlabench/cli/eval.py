@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,6 @@ from vlabench.types import Json, Observation
 
 if TYPE_CHECKING:
     from vlabench.evaluation import Plan
-    from vlabench.runner.progress import Bar, Lines
     from vlabench.store import Run
 
 INTERRUPTED = 130
@@ -45,6 +43,7 @@ def eval_command(
     world: Annotated[str, typer.Option(hidden=True)] = "tabletop",
 ) -> None:
     """Evaluate a policy on a suite; the same command again resumes."""
+    from vlabench.cli.progress import shown_progress
     from vlabench.evaluation import execute, plan
     from vlabench.runner.job import RunnerOptions
 
@@ -64,7 +63,7 @@ def eval_command(
         _save_first_frames(planned)
         return
     options = RunnerOptions(workers, ray_address)
-    progress = _progress(quiet)
+    progress = shown_progress(quiet)
     try:
         run = execute(planned, runner, options, progress, fresh=fresh)
     except KeyboardInterrupt:
@@ -135,12 +134,6 @@ def _save_images(folder: Path, observation: Observation) -> None:
         path = folder / f"{role.replace('/', '-')}.png"
         Image.fromarray(image).save(path)
         typer.echo(f"frame 0 of camera {role}: {path}")
-
-
-def _progress(quiet: bool) -> Bar | Lines:
-    from vlabench.runner.progress import Bar, Lines
-
-    return Bar() if sys.stdout.isatty() and not quiet else Lines(typer.echo)
 
 
 def _report(run: Run) -> None:

@@ -13,7 +13,18 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from vlabench.errors import UnknownNameError, UsageError
-from vlabench.registry import AXES, FIXTURES, OBJECTS, POLICIES, TASKS, Registry, load_attribute
+from vlabench.layout import arrange
+from vlabench.published import read_publication
+from vlabench.registry import (
+    AXES,
+    FIXTURES,
+    OBJECTS,
+    POLICIES,
+    TASKS,
+    WRAPPERS,
+    Registry,
+    load_attribute,
+)
 from vlabench.suite import Suite, load_suite, suite_names
 
 Lines: TypeAlias = Iterator[str]
@@ -64,7 +75,23 @@ def _listing(registry: Registry) -> Callable[[], Lines]:
     return lines
 
 
+def _policy_listing() -> Lines:
+    yield from _listing(POLICIES)()
+    yield ""
+    yield "Before any of them, and before a policy of your own, as in blind:openvla:"
+    yield from _two_columns(
+        [(f"{name}:", _first_line(WRAPPERS.load(name))) for name in WRAPPERS.names()]
+    )
+
+
 def _policy_page(name: str) -> Lines:
+    prefix, _, inner = name.partition(":")
+    if prefix in WRAPPERS.names():
+        yield from _page(f"{prefix}:", WRAPPERS.load(prefix))
+        if inner:
+            yield ""
+            yield from _policy_page(inner)
+        return
     policy = POLICIES.load(name)
     yield from _page(name, policy)
     arguments = _arguments(policy)
@@ -172,18 +199,34 @@ def _suite_page(name: str) -> Lines:
     yield ""
     yield from textwrap.wrap(suite.description, _width())
     yield ""
-    yield f"Tasks: {', '.join(suite.tasks)}"
+    if suite.parts:
+        yield f"Includes: {', '.join(part.name for part in suite.parts)}"
+    yield f"Tasks: {', '.join(suite.all_tasks())}"
     for cell in suite.cells:
         only = "" if cell.tasks is None else f", in {', '.join(cell.tasks)} only"
         yield f"Axis: {cell.axis} at {', '.join(cell.levels)}{only}"
-    yield f"Seed: {suite.seed}"
+    if not suite.parts:
+        yield f"Seed: {suite.seed}"
     yield f"Episodes: {_episodes(suite)}"
+    yield f"Certificates: {_certificates(suite)}"
 
 
 def _episodes(suite: Suite) -> str:
-    if not suite.cells:
-        return f"{suite.episodes} of each task, {suite.episodes * len(suite.tasks)} in all"
-    return f"{suite.episodes} of each task, axis and level, each beside an unchanged twin"
+    scenes = arrange(suite)
+    changed = sum(len(scene.changes) for scene in scenes)
+    unchanged = sum(scene.nominal for scene in scenes)
+    return f"{changed + unchanged}, of which {changed} changed and {unchanged} unchanged"
+
+
+def _certificates(suite: Suite) -> str:
+    publication = read_publication(suite)
+    if publication is None:
+        return f"none; make them with 'vlabench certify {suite.name}'"
+    rejected = len(publication.rejected)
+    return (
+        f"all {len(publication.episodes)} episodes are solved by the expert in world "
+        f"{publication.world_version}; {rejected} of {publication.drawn} draws were rejected"
+    )
 
 
 # --- objects ------------------------------------------------------------------------------------
@@ -299,7 +342,7 @@ def _control_page(name: str) -> Lines:
 
 
 KINDS: Mapping[str, Kind] = {
-    "policies": Kind(_listing(POLICIES), _policy_page),
+    "policies": Kind(_policy_listing, _policy_page),
     "suites": Kind(_suite_listing, _suite_page),
     "tasks": Kind(_listing(TASKS), _task_page),
     "axes": Kind(_axis_listing, _axis_page),

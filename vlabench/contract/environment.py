@@ -66,8 +66,12 @@ class World(Protocol):
         """What every environment of this world offers."""
         ...
 
-    def make(self) -> Environment:
-        """An environment that can run any episode of this world, one after another."""
+    def make(self, *, inspect: bool = False) -> Environment:
+        """An environment that can run any episode of this world, one after another.
+
+        With `inspect` it ends an episode at once, without success, whose start breaks a rule of
+        the world; it says so in `Outcome.events`, each beginning with ``"fault: "``.
+        """
         ...
 
 

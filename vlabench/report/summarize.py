@@ -31,6 +31,7 @@ def summarize(run: Run) -> Summary:
         contract_fingerprint=info.contract_fingerprint,
         complete=info.complete,
         published_draws=info.published_draws,
+        certified=info.certified,
     )
     return summarize_records(header, run.manifest.episodes, run.records, valid=run.valid)
 

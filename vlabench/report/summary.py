@@ -30,6 +30,7 @@ class Header:
         contract_fingerprint: Of the policy's own pipeline.
         complete: Whether all the suite's episodes were planned, and none but those.
         published_draws: Whether the suite is a packaged one, and the run complete.
+        certified: Whether every episode is known to be solvable in this world.
     """
 
     run_id: str
@@ -42,6 +43,7 @@ class Header:
     contract_fingerprint: str
     complete: bool = True
     published_draws: bool = True
+    certified: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,8 @@ def _heading(summary: Summary) -> Iterator[str]:
     yield f"run {header.run_id}, manifest {header.manifest_hash}, world {header.env_fingerprint}"
     if header.complete and not header.published_draws:
         yield "Not a published suite: its draws are its author's own."
+    if not header.certified:
+        yield "UNCERTIFIED: nobody has shown that each of these episodes can be solved."
     if not summary.valid:
         yield "NOT VALID: more than 1 % of the episodes are missing, so there is no overall rate."
     if not header.complete:
@@ -211,6 +213,7 @@ def _record(summary: Summary, row: Row) -> dict[str, str | int | float | bool | 
         "env_fingerprint": header.env_fingerprint,
         "complete": header.complete,
         "published_draws": header.published_draws,
+        "certified": header.certified,
         "valid": summary.valid,
         "kind": row.kind,
         "task": row.task,

@@ -26,10 +26,10 @@ from vlabench.errors import (
 )
 from vlabench.hashing import canonical_json
 from vlabench.provenance import source_hash
-from vlabench.registry import POLICIES, WORLDS, Registry, load_own, search_in
+from vlabench.registry import POLICIES, WORLDS, WRAPPERS, Registry, load_own, search_in
 from vlabench.rollout import RunContext, run_episode
 from vlabench.trace import Trace
-from vlabench.types import EpisodeRecord, EpisodeSpec, Json
+from vlabench.types import EpisodeRecord, EpisodeSpec, Json, Observation
 
 MAX_ATTEMPTS = 3
 """An episode that was lost this often to the infrastructure is missing."""
@@ -44,9 +44,10 @@ class Job:
 
     Attributes:
         world: A registered name or ``module:attribute``.
-        policy: A registered name or ``module:attribute``.
+        policy: A registered name or ``module:attribute``, wrappers before it.
         policy_args: The policy's keyword arguments.
         context: What every record repeats.
+        inspect: Whether environments refuse episodes whose start breaks a rule of the world.
         folder: Where the user's own modules are searched too; the working folder of whoever made
             the job.
     """
@@ -55,6 +56,7 @@ class Job:
     policy: str
     policy_args: Mapping[str, Json]
     context: RunContext
+    inspect: bool = False
     folder: str = field(default_factory=lambda: str(Path.cwd()))
 
 
@@ -137,7 +139,7 @@ class Station:
 
     def _build(self) -> tuple[Environment, Policy, Pipeline]:
         search_in(self.job.folder)
-        environment = make_world(self.job.world).make()
+        environment = make_world(self.job.world).make(inspect=self.job.inspect)
         policy = make_policy(self.job.policy, self.job.policy_args)
         return environment, policy, negotiate(policy.spec(), environment.spec())
 
@@ -156,11 +158,20 @@ def make_policy(reference: str, args: Mapping[str, Json]) -> Policy:
     """The policy that `reference` names, made with `args`.
 
     A class of a user's own module makes the policy; anything else of it becomes one in the way of
-    the policy ``callable``.
+    the policy ``callable``. A wrapper before it (``blind:openvla``) wraps what the rest makes.
 
     Raises:
-        UsageError: If there is none, it has no such argument, needs another, or cannot be made.
+        UsageError: If there is none, it has no such argument, needs another, or cannot be made or
+            wrapped.
     """
+    wrapper, inner = _without_wrapper(reference)
+    if wrapper:
+        return _wrapped(wrapper, make_policy(inner, args))
+    if reference in WRAPPERS.names():
+        raise UsageError(
+            f"{reference!r} is no policy but wraps one; write {reference}:POLICY, for example "
+            f"{reference}:openvla."
+        )
     factory: Callable[..., Any] = _load(POLICIES, reference)
     if _is_own(POLICIES, reference) and not isinstance(factory, type):
         return make_policy(_CALLABLE, _with_target(reference, args))
@@ -186,14 +197,27 @@ def policy_code_hash(reference: str, args: Mapping[str, Json]) -> str:
     """Hash of the source of a user's own policy; empty for one that needs none of the user's.
 
     Two files count: that of the module it is named by, and the one that defines it if it is
-    another. What these import does not count; `PolicySpec.revision` may tell of it.
+    another. What these import does not count; `PolicySpec.revision` may tell of it. Wrappers are
+    not the user's, so with them it is that of the inner policy.
     """
+    wrapper, inner = _without_wrapper(reference)
+    if wrapper:
+        return policy_code_hash(inner, args)
     target = str(args.get("target", "")).strip() if reference == _CALLABLE else reference
     if not _is_own(POLICIES, target):
         return ""
     defining = inspect.getmodule(load_own(target, POLICIES.kind))
     modules = {sys.modules[target.partition(":")[0]], defining}
     return source_hash(module for module in modules if module is not None)
+
+
+def seen_by(reference: str, observation: Observation) -> Observation:
+    """What the wrappers of `reference` leave of what its policy is shown."""
+    wrapper, inner = _without_wrapper(reference)
+    if not wrapper:
+        return observation
+    left: Observation = WRAPPERS.load(wrapper).hide(observation)
+    return seen_by(inner, left)
 
 
 def argument_of(text: str) -> Json:
@@ -213,6 +237,26 @@ def argument_text(value: Json) -> str:
     """The text that `argument_of` turns back into `value`."""
     plain = isinstance(value, str) and argument_of(value) == value
     return value if plain else canonical_json(value)
+
+
+def _without_wrapper(reference: str) -> tuple[str, str]:
+    """The outermost wrapper of a policy, empty if there is none, and what it wraps.
+
+    ``blind:mine:Policy`` is the wrapper ``blind`` around ``mine:Policy``: the name of a wrapper
+    goes before that of a module.
+    """
+    prefix, colon, inner = reference.partition(":")
+    wraps = colon and prefix in WRAPPERS.names() and reference not in POLICIES.names()
+    return (prefix, inner) if wraps else ("", reference)
+
+
+def _wrapped(wrapper: str, policy: Policy) -> Policy:
+    try:
+        wrapped: Policy = WRAPPERS.load(wrapper)(policy)
+    except BaseException:
+        policy.close()
+        raise
+    return wrapped
 
 
 def _load(registry: Registry, reference: str) -> Any:

@@ -1,0 +1,111 @@
+"""Every packaged suite is published, whole, and stays what it was."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vlabench.envs.objects.catalog import category, held_out
+from vlabench.envs.tasks.base import task as task_called
+from vlabench.envs.world import TabletopWorld
+from vlabench.layout import Key, arrange
+from vlabench.manifest import build_manifest
+from vlabench.published import CERTIFICATES, LOCK, Published, open_published, read_lock
+from vlabench.suite import load_suite, suite_names
+from vlabench.types import EpisodeSpec
+
+ROOT = Path(__file__).parents[1]
+LARGEST_BYTES = 15e6
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[Key, EpisodeSpec]:
+    """What has been drawn, so that episodes that suites share are drawn once."""
+    return {}
+
+
+def published(name: str) -> Published:
+    found = open_published(load_suite(name))
+    assert found is not None, f"certify it: vlabench certify {name}"
+    return found
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_a_suite_is_published_and_the_world_still_draws_it(
+    name: str, drawn: dict[Key, EpisodeSpec]
+) -> None:
+    """Reading checks every episode against its name, and the manifest against the lock."""
+    found = published(name)
+    rejected = frozenset(rejection.key for rejection in found.publication.rejected)
+    again = build_manifest(load_suite(name), TabletopWorld(), rejected, drawn)
+    assert again.hash == found.publication.manifest_hash
+    twins = {e.control_id for e in found.manifest.episodes if e.control_id is not None}
+    assert set(found.manifest.by_id) | twins <= set(found.certificates)
+
+
+def test_what_was_published_once_is_never_published_otherwise() -> None:
+    """Looks through the history of the lock, as far as this checkout has it."""
+    now = read_lock(ROOT / "suites")
+    assert now
+    for commit in git("log", "--format=%H", "--", f"suites/{LOCK}").split():
+        before: dict[str, str] = json.loads(git("show", f"{commit}:suites/{LOCK}"))
+        changed = {label for label in before if now.get(label) != before[label]}
+        assert not changed, f"published episodes never change; raise the version of {changed}"
+
+
+def git(*words: str) -> str:
+    """What git says; nothing where there is no repository."""
+    done = subprocess.run(("git", "-C", str(ROOT), *words), capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def test_the_certificates_are_small() -> None:
+    files = (ROOT / "suites" / CERTIFICATES).rglob("*")
+    assert sum(path.stat().st_size for path in files) < LARGEST_BYTES
+
+
+def test_training_shows_nothing_that_is_evaluated() -> None:
+    """Neither a scene, nor a held-out category, nor a pair that is kept apart."""
+    train = published("train").manifest.episodes
+    seeds = {episode.seed for episode in train}
+    evaluated = [name for name in suite_names() if name != "train"]
+    scenes: set[str] = set()
+    for name in evaluated:
+        for scene in arrange(load_suite(name)):
+            assert scene.seed not in seeds, f"{name} has the seed of train"
+        scenes |= {places(episode) for episode in published(name).manifest.episodes}
+    assert not scenes & {places(episode) for episode in train}
+    apart = {(e.task, name) for e in changed_by("composition") for name in spoken_of(e)}
+    apart -= {(e.task, name) for e in twins_of("composition") for name in spoken_of(e)}
+    assert apart
+    for episode in train:
+        assert not episode.changes
+        assert not {(episode.task, name) for name in spoken_of(episode)} & apart
+        for factor, value in episode.factors.items():
+            if factor.endswith(".category"):
+                assert category(value).split == "seen"
+            if factor.endswith(".shape"):
+                assert not held_out(value)
+
+
+def changed_by(suite: str) -> list[EpisodeSpec]:
+    return [episode for episode in published(suite).manifest.episodes if episode.changes]
+
+
+def twins_of(suite: str) -> list[EpisodeSpec]:
+    return [episode for episode in published(suite).manifest.episodes if not episode.changes]
+
+
+def spoken_of(episode: EpisodeSpec) -> set[str]:
+    """The categories that a goal of the episode speaks of."""
+    roles = {role.name for role in task_called(episode.task).goal_roles}
+    return {episode.factors[f"{role}.category"] for role in roles}
+
+
+def places(episode: EpisodeSpec) -> str:
+    """Where everything stands, and how the arm does."""
+    ends = ("pose", "robot")
+    return json.dumps([v for k, v in sorted(episode.factors.items()) if k.endswith(ends)])
