@@ -104,7 +104,7 @@ def _episodes(count: int) -> Iterator[Episode]:
         yield from (Episode(name, (), index) for index in range(count))
     for name in AXES.names():
         axis: Axis = AXES.load(name)()
-        if axis.kind == "diagnostic":
+        if axis.kind == "diagnostic" or not axis.drawn:
             continue
         for number, level in enumerate(axis.levels):
             tasks = [t for t in TASKS.names() if level in axis.levels_of(task(t))]

@@ -38,11 +38,14 @@ def of_task(name: str) -> EpisodeSpec:
 
 
 def of_axis(name: str) -> dict[str, EpisodeSpec]:
-    """The episodes that show an axis: its twin, called ``"twin"``, and one for each level."""
+    """The episodes that show an axis: its twin, called ``"twin"``, and one for each level.
+
+    The twin alone where the levels are not drawn but made when a suite is certified.
+    """
     axis: Axis = AXES.load(name)()
     applies = [t for t in ("place-in", "place-on", *TASKS.names()) if axis.applies(task(t))]
     chosen, index = PICTURED.get(name, (applies[0], _USUAL_INDEX))
-    levels = axis.levels_of(task(chosen))
+    levels = axis.levels_of(task(chosen)) if axis.drawn else ()
     changed = {level: draw(chosen, (Change(name, level),), index) for level in levels}
     return {"twin": draw(chosen, (), index), **changed}
 
@@ -58,8 +61,10 @@ def fingerprint(episodes: Mapping[str, EpisodeSpec]) -> str:
 
 
 def can_be_seen(name: str) -> bool:
-    """Whether an axis changes anything that a picture of the scene shows."""
+    """Whether an axis can be drawn and changes anything that a picture of the scene shows."""
     axis: Axis = AXES.load(name)()
+    if not axis.drawn:
+        return False
     applies = (kind for kind in map(task, TASKS.names()) if axis.applies(kind))
     return not axis.factors(next(applies)) <= _INVISIBLE
 

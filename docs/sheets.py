@@ -80,7 +80,8 @@ def tasks() -> None:
 def axes() -> None:
     """A row for each axis, on a sheet for each group of kinds."""
     for group, kinds in GROUPS.items():
-        rows = [row_of(n) for n in AXES.names() if AXES.load(n).kind in kinds]
+        drawn = [name for name in AXES.names() if AXES.load(name).drawn]
+        rows = [row_of(name) for name in drawn if AXES.load(name).kind in kinds]
         sheet(rows, HERE / f"axes-{group}.jpg")
 
 

@@ -41,6 +41,10 @@ SIGHT_LENGTH, SIGHT_HALF_WIDTH = 0.24, 0.06
 """Metres: nothing tall stands in this strip between a thing that a goal speaks of and the camera.
 A 20 cm bottle hides what is up to 24 cm behind it."""
 
+BESIDE_GAP, SIDE_CONE = 0.13, math.cos(math.radians(50.0))
+"""What is nearer than this to another thing, in metres, and less far off its side, may already be
+beside it: a little more than the predicate takes."""
+
 TALL_HEIGHT = 0.09
 """Metres: what is lower hides nothing that a goal speaks of."""
 
@@ -299,11 +303,31 @@ def _places(task: Task, cast: Mapping[str, str], rng: np.random.Generator) -> di
                     break
             else:
                 break
-        if len(placed) == len(wanted):
+        if len(placed) == len(wanted) and not _begun(task, cast, placed, wanted):
             return {
                 f"{name}.pose": [*placed[name], uniform(rng, -math.pi, math.pi)] for name in wanted
             }
     raise AssertionError(f"the table is too small for the task {task.name}")
+
+
+def _begun(
+    task: Task,
+    cast: Mapping[str, str],
+    placed: Mapping[str, tuple[float, float]],
+    wanted: Mapping[str, Disc],
+) -> bool:
+    """Whether one of several stages in any order may be done already, whatever the shapes are."""
+    if task.ordered:
+        return False
+    goals = (goal.cast(cast) for stage in task.stages for goal in stage.goals)
+    for name, side, target in (g.arguments for g in goals if g.predicate == "beside"):
+        (x, y), (dx, dy) = placed[name], SIDES[side]
+        along = (x - placed[target][0]) * dx + (y - placed[target][1]) * dy
+        distance = math.dist(placed[name], placed[target])
+        gap = distance - wanted[name].clearance - wanted[target].clearance
+        if gap < BESIDE_GAP and along > SIDE_CONE * distance:
+            return True
+    return False
 
 
 def _largest_first(wanted: Mapping[str, Disc], rooms: Mapping[str, Room]) -> list[tuple[str, Disc]]:

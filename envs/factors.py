@@ -11,7 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TypeAlias
 
-from vlabench.envs.axes import background, combination, lighting, physics, table_texture
+from vlabench.envs.axes import (
+    background,
+    combination,
+    from_stage,
+    lighting,
+    physics,
+    table_texture,
+)
 from vlabench.envs.axes.object_appearance import MATERIALS, SHADES
 from vlabench.envs.draw import JOINTS, is_extra
 from vlabench.envs.embodiments import embodiment as robot_called
@@ -53,6 +60,8 @@ def check_factors(factors: Mapping[str, Json], kind: Task, embodiment: str = "")
     for name in kind.fixtures:
         _check_fixture(fixture(name), factors)
     _check_goals(factors, kind)
+    if from_stage.FACTOR in factors:
+        _check_begin(factors, kind)
 
 
 # --- which there are --------------------------------------------------------------------------
@@ -163,6 +172,18 @@ def _is_diagnostic(value: Json) -> bool:
     return isinstance(value, Mapping) and value.get("kind") in _DIAGNOSTICS
 
 
+def _is_begin(value: Json) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and value.keys() == {"reached", "objects", "parts"}
+        and _is_list(value["reached"])
+        and all(isinstance(k, int) for k in value["reached"])
+        and all(isinstance(value[of], Mapping) for of in ("objects", "parts"))
+        and all(map(_numbers(7), value["objects"].values()))
+        and all(map(_is_number, value["parts"].values()))
+    )
+
+
 _CAMERA = {"azimuth_deg": 0.0, "elevation_deg": 0.0, "distance": 1.0}
 _NOISES = ("blur", "gaussian", "jpeg", "occlusion")
 _DIAGNOSTICS = ("absent", "empty", "swapped")
@@ -190,9 +211,14 @@ _RULES: Mapping[str, Rule] = {
     "phrase": (_is_phrase, "a kind, a template and a synonym"),
     "chain": (lambda value: isinstance(value, int), "a whole number of stages"),
     "diagnostic": (_is_diagnostic, f"a kind: {', '.join(_DIAGNOSTICS)}"),
+    from_stage.FACTOR: (
+        _is_begin,
+        "the numbers of the stages 'reached', 7 finite numbers for each of the 'objects' and one "
+        "for each of the 'parts'",
+    ),
     combination.FACTOR: (_is_list, "a list of the changes that were taken"),
 }
-_OPTIONAL = {"chain", "diagnostic", combination.FACTOR}
+_OPTIONAL = {"chain", "diagnostic", from_stage.FACTOR, combination.FACTOR}
 
 _RULES_OF_THINGS: Mapping[str, Rule] = {
     "category": (_is_text, "the name of a category"),
@@ -297,4 +323,25 @@ def _check_goals(factors: Mapping[str, Json], kind: Task) -> None:
         raise UsageError(
             f"The factor 'chain' is {factors['chain']}, but {kind.name!r} asks for "
             f"{', '.join(map(str, kind.chain))} stages; take one of these."
+        )
+
+
+def _check_begin(factors: Mapping[str, Json], kind: Task) -> None:
+    """Whether an episode that begins in the middle says where all is, and leaves something to do."""
+    begin, count = factors[from_stage.FACTOR], len(kind.asked(factors))
+    parts = [part for name in fixtures_in(factors) for part in fixture(name).parts]
+    there = {"objects": {*roles_in(factors)}, "parts": {part.name for part in parts if part.travel}}
+    for of, names in there.items():
+        if begin[of].keys() != names:
+            raise UsageError(
+                f"The factor {from_stage.FACTOR!r} has the {of} {', '.join(begin[of]) or 'none'}, "
+                f"but there are {', '.join(sorted(names)) or 'none'}; say where each is."
+            )
+    reached = sorted(begin["reached"])
+    possible = reached == sorted({*reached} & {*range(count)}) and len(reached) < count
+    if not possible or (kind.ordered and reached != [*range(len(reached))]):
+        raise UsageError(
+            f"The factor {from_stage.FACTOR!r} has reached the stages {begin['reached']} of "
+            f"{kind.name!r}; give fewer than {count} of those from 0 to {count - 1}"
+            f"{', the first ones' if kind.ordered else ', each once'}."
         )

@@ -3,7 +3,8 @@
 Benchmarks have published scenes in which objects floated, goals were met before anything was done,
 and targets stood behind a wall. Here each start is looked at, without rendering and without
 changing it. What is asked for is what the episode asks for at its start and what its events will
-ask for later; its things are the objects and the parts of fixtures that these goals speak of.
+ask for later; its things are the objects and the parts of fixtures that these goals speak of, but
+for goals that count as reached: what has been put into a drawer may be out of sight.
 
 ======================= =====================================================================
 a start is at fault if
@@ -14,6 +15,8 @@ a thing falls           an object gathers speed faster than `FALLING_M_S2`, thou
                         at this instant
 things overlap          a contact is deeper than `DEEPEST_M`
 something is done       a stage is true already; of stages that come in any order, all are
+something is undone     a stage that counts as reached is not true; of stages that come in an order,
+                        the last of these
 a thing is not seen     the first exterior camera sees less of it than `LEAST_SEEN`
 a thing is out of reach it is further from the robot's base than `FURTHEST_M`, seen from above
 ======================= =====================================================================
@@ -35,6 +38,7 @@ from vlabench.envs import views
 from vlabench.envs.scene import Scene, SceneObject, ScenePart
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.tasks.base import Stage
+from vlabench.errors import InfrastructureError
 from vlabench.seeding import stream
 from vlabench.types import EpisodeSpec, Event, Floats, Outcome
 
@@ -73,7 +77,16 @@ class InspectedSimulation(Simulation):
 
     def start(self, episode: EpisodeSpec) -> None:
         """Builds and settles the scene of `episode`, and inspects it."""
-        super().start(episode)
+        self._build(episode)
+        try:
+            self._settle()
+        except InfrastructureError as error:
+            mujoco.mj_resetData(self.model, self.data)
+            mujoco.mj_kinematics(self.model, self.data)
+            self._begin()
+            self._faults: tuple[str, ...] = (str(error),)
+            return
+        self._begin()
         self._faults = faults(self)
 
     def advance(self, action: npt.NDArray[np.float32]) -> bool:
@@ -101,12 +114,13 @@ def faults(simulation: Simulation) -> tuple[str, ...]:
     scene, data = simulation.scene, copy.copy(simulation.data)
     mujoco.mj_forward(scene.model, data)
     asked = tuple(_asked(simulation))
-    things = _spoken_of(scene, asked)
+    things = _spoken_of(scene, asked, _reached(simulation))
     return (
         *_moving(scene, data),
         *_falling(scene, data),
         *_overlapping(scene, data),
         *_true_already(simulation, data, asked),
+        *_undone(simulation, data),
         *_unseen(scene, data, things),
         *_out_of_reach(scene, data, things),
     )
@@ -121,10 +135,19 @@ def _asked(simulation: Simulation) -> Iterator[tuple[Stage, ...]]:
             yield task.asked({**factors, "cast": event["do"]["cast"]})
 
 
-def _spoken_of(scene: Scene, asked: Sequence[Sequence[Stage]]) -> list[Thing]:
-    """The objects and the parts that goals speak of, each once."""
+def _reached(simulation: Simulation) -> list[Stage]:
+    """The stages that count as reached, in order."""
+    results = zip(simulation.progress.asked, simulation.progress.stages, strict=True)
+    return [stage for stage, result in results if result.success]
+
+
+def _spoken_of(
+    scene: Scene, asked: Sequence[Sequence[Stage]], reached: Sequence[Stage]
+) -> list[Thing]:
+    """The objects and the parts that goals speak of which are still to be reached, each once."""
+    done = {goal for stage in reached for goal in stage.goals}
     goals = (goal for stages in asked for stage in stages for goal in stage.goals)
-    names = dict.fromkeys(name for goal in goals for name in goal.arguments)
+    names = dict.fromkeys(name for goal in goals if goal not in done for name in goal.arguments)
     things: dict[str, Thing] = {**scene.parts, **scene.objects}
     return [things[name] for name in names if name in things]
 
@@ -187,13 +210,30 @@ def _overlapping(scene: Scene, data: mujoco.MjData) -> Iterator[str]:
 def _true_already(
     simulation: Simulation, data: mujoco.MjData, asked: Sequence[Sequence[Stage]]
 ) -> Iterator[str]:
-    """Stages that come in an order must all be false; of others that must hold together, one."""
-    for stages in asked:
+    """No stage may be true that does not count as reached.
+
+    Of stages in any order that an event asks for later, some may be, since what was asked for first
+    may have made them so.
+    """
+    reached = _reached(simulation)
+    for number, stages in enumerate(asked):
         true = [stage for stage in stages if simulation.progress.true_now(stage, data)]
-        if simulation.task.ordered or len(true) == len(stages):
-            for stage in true:
-                goals = (f"{goal.predicate}({', '.join(goal.arguments)})" for goal in stage.goals)
-                yield f"the stage {stage.name!r} is true at the start: {' and '.join(goals)}"
+        if number > 0 and not simulation.task.ordered and len(true) < len(stages):
+            continue
+        for stage in (stage for stage in true if stage not in reached):
+            yield f"the stage {stage.name!r} is true at the start: {_goals(stage)}"
+
+
+def _undone(simulation: Simulation, data: mujoco.MjData) -> Iterator[str]:
+    """What counts as reached must be so, unless what came after it has undone it."""
+    reached = _reached(simulation)
+    for stage in reached[-1:] if simulation.task.ordered else reached:
+        if not simulation.progress.true_now(stage, data):
+            yield f"the stage {stage.name!r} counts as reached and is not true: {_goals(stage)}"
+
+
+def _goals(stage: Stage) -> str:
+    return " and ".join(f"{g.predicate}({', '.join(g.arguments)})" for g in stage.goals)
 
 
 # --- in sight and within reach ----------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import mujoco
 
@@ -27,11 +27,21 @@ class Progress:
         stages: What is asked, in names of the scene.
         scene: Where.
         ordered: Whether the stages have an order.
+        reached: Numbers of the stages, counted from 0, that have been reached before the episode.
     """
 
-    def __init__(self, stages: Sequence[Stage], scene: Scene, *, ordered: bool = True) -> None:
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        scene: Scene,
+        *,
+        ordered: bool = True,
+        reached: Iterable[int] = (),
+    ) -> None:
         self._scene, self._ordered = scene, ordered
         self.ask(stages)
+        for k in reached:
+            self._reached[k] = 0
 
     def ask(self, stages: Sequence[Stage]) -> None:
         """Begins anew with other stages: what was asked before does not count any more."""

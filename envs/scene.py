@@ -19,6 +19,7 @@ import numpy.typing as npt
 from vlabench.envs import views
 from vlabench.envs.axes import (
     background,
+    from_stage,
     lighting,
     object_appearance,
     physics,
@@ -108,7 +109,8 @@ class Scene:
         home: Joint positions at the start, in radians.
         objects: Role to object.
         parts: Name to part of a fixture.
-        starts: Address of a position to what it is at the start, for parts that move.
+        starts: Address of a position to what it is at the start: for parts that move, and for
+            objects where the episode begins in the middle.
         robot_geoms: Collision geoms of the arm and the gripper.
         table_geom: Collision geom of the table.
     """
@@ -148,11 +150,7 @@ def compose(factors: Mapping[str, Json]) -> Scene:
         home=room.home + np.array(factors["robot"][: len(room.home)], dtype=np.float64),
         objects={role: _find_object(model, role, shapes[role], factors) for role in roles},
         parts=parts,
-        starts={
-            part.qpos: factors[f"{part.fixture}.parts"][part.name] * part.part.travel
-            for part in parts.values()
-            if part.qpos is not None
-        },
+        starts=_starts(model, parts, factors),
         robot_geoms=_geoms_of(model, (kind.prefix, kind.gripper_prefix)),
         table_geom=model.geom("table_collision").id,
     )
@@ -171,6 +169,21 @@ def fixtures_in(factors: Mapping[str, Json]) -> list[str]:
 def _fixture_bodies(factors: Mapping[str, Json]) -> frozenset[str]:
     names = fixtures_in(factors)
     return frozenset(names) | {part.name for name in names for part in fixture(name).parts}
+
+
+def _starts(
+    model: mujoco.MjModel, parts: Mapping[str, ScenePart], factors: Mapping[str, Json]
+) -> dict[int, float]:
+    moving = {name: part for name, part in parts.items() if part.qpos is not None}
+    begin = factors.get(from_stage.FACTOR)
+    if begin is None:
+        shares = {n: factors[f"{part.fixture}.parts"][n] for n, part in moving.items()}
+        return {part.qpos: shares[n] * part.part.travel for n, part in moving.items()}
+    starts = {part.qpos: begin["parts"][name] for name, part in moving.items()}
+    for role, pose in begin["objects"].items():
+        first = int(model.joint(f"{role} joint").qposadr[0])
+        starts |= {first + k: value for k, value in enumerate(pose)}
+    return starts
 
 
 # --- what stands around -----------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec, EnvSpec
 from vlabench.envs.arm import ArmModel
-from vlabench.envs.axes import sensor_noise
+from vlabench.envs.axes import from_stage, sensor_noise
 from vlabench.envs.control import controller
 from vlabench.envs.events import NewInstruction, Timeline
 from vlabench.envs.factors import check_factors
@@ -25,7 +25,7 @@ from vlabench.envs.tasks.base import Task, task
 from vlabench.envs.view import Viewpoint
 from vlabench.errors import InfrastructureError, PolicyError, UsageError
 from vlabench.hashing import bytes_hash
-from vlabench.types import EpisodeSpec, Observation, Outcome, PrivilegedState
+from vlabench.types import EpisodeSpec, Json, Observation, Outcome, PrivilegedState
 
 SETTLE_STEPS, LONGEST_SETTLE = 2, 40
 """Control steps in which a new scene comes to rest before the first observation: the fewest, and
@@ -64,7 +64,13 @@ class Simulation:
         Raises:
             UsageError: If the episode was drawn by another version of the world, or its factors
                 are wrong.
+            InfrastructureError: If the physics breaks down before anybody has acted.
         """
+        self._build(episode)
+        self._settle()
+        self._begin()
+
+    def _build(self, episode: EpisodeSpec) -> None:
         if episode.world_version != VERSION:
             raise UsageError(
                 f"Episode {episode.episode_id} was drawn by world {episode.world_version}, "
@@ -80,9 +86,12 @@ class Simulation:
         arm = ArmModel.find(self.model, self.scene.embodiment)
         self._controller = controller(self._control, self.model, arm)
         self._view = Viewpoint(self.scene)
-        self._settle()
+
+    def _begin(self) -> None:
+        episode = self.episode
         asked = self.task.asked(episode.factors)
-        self.progress = Progress(asked, self.scene, ordered=self.task.ordered)
+        reached = episode.factors.get(from_stage.FACTOR, {}).get("reached", ())
+        self.progress = Progress(asked, self.scene, ordered=self.task.ordered, reached=reached)
         self.instruction = episode.instruction
         self._safety = SafetyMonitor(self.scene, asked)
         self._timeline = Timeline(episode.factors, self.scene, self.data)
@@ -110,13 +119,14 @@ class Simulation:
         """Executes one control step; True when the goal has been held or the time is up.
 
         Raises:
-            PolicyError: If the actions have driven the physics into NaN or beyond all bounds: it
-                is deterministic, so another attempt would end in the same way.
+            PolicyError: If the actions have driven the physics into NaN, beyond all bounds, or to
+                where MuJoCo gives up: it is deterministic, so another attempt would end in the
+                same way.
         """
-        self._controller.step(self.data, action)
         self.steps += 1
-        if self._is_unstable():
-            raise PolicyError(f"The actions made the physics unstable at step {self.steps}.")
+        reason = self._step(action)
+        if reason:
+            raise PolicyError(f"The actions broke the physics at step {self.steps}: {reason}.")
         hand = self._view.hand_position(self.data).tolist()
         self._path += math.dist(hand, self._hand)
         self._hand = hand
@@ -164,6 +174,16 @@ class Simulation:
             compliance=self.compliance,
         )
 
+    def snapshot(self) -> dict[str, Json] | None:
+        """The factor `from_stage.FACTOR` of an episode that begins where this one has got to.
+
+        None while the robot touches an object or a part of a fixture.
+        """
+        if self._view.is_touching(self.data):
+            return None
+        reached = [k for k, stage in enumerate(self.progress.stages) if stage.success]
+        return {"reached": reached, **self._view.places(self.data)}
+
     def checksum(self) -> int:
         """CRC-32 of positions and velocities."""
         return zlib.crc32(self.data.qvel.tobytes(), zlib.crc32(self.data.qpos.tobytes()))
@@ -193,18 +213,34 @@ class Simulation:
     def _settle(self) -> None:
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self._view.place(self.data)
-        mujoco.mj_forward(self.model, self.data)
-        self._controller.reset(self.data)
         hold = np.zeros(self._controller.dimension, dtype=np.float32)
+        reason = self._forward()
         for step in range(LONGEST_SETTLE):
-            if step >= SETTLE_STEPS and self._is_at_rest():
+            if reason or (step >= SETTLE_STEPS and self._is_at_rest()):
                 break
-            self._controller.step(self.data, hold)
-        self._controller.reset(self.data)
-        if self._is_unstable():
+            reason = self._step(hold)
+        if reason:
             raise InfrastructureError(
-                f"The scene of episode {self.episode_id} does not settle: its physics is unstable."
+                f"The scene of episode {self.episode_id} does not settle: {reason}."
             )
+        self._controller.reset(self.data)
+
+    def _forward(self) -> str:
+        """Works out the first contacts, and says what went wrong, as `_step`."""
+        try:
+            mujoco.mj_forward(self.model, self.data)
+            self._controller.reset(self.data)
+        except mujoco.FatalError as error:
+            return f"MuJoCo gives up ({error})"
+        return ""
+
+    def _step(self, action: npt.NDArray[np.float32]) -> str:
+        """Executes one control step, and says what went wrong; empty if nothing did."""
+        try:
+            self._controller.step(self.data, action)
+        except mujoco.FatalError as error:
+            return f"MuJoCo gives up ({error})"
+        return "it is unstable" if self._is_unstable() else ""
 
     def _is_at_rest(self) -> bool:
         firsts = (int(self.model.body_dofadr[o.body]) for o in self.scene.objects.values())

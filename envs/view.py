@@ -14,11 +14,13 @@ from vlabench.envs.embodiments import TABLE_HEIGHT
 from vlabench.envs.predicates import holds
 from vlabench.envs.progress import Progress
 from vlabench.envs.scene import Scene, SceneObject, ScenePart
+from vlabench.seeding import DECIMALS
 from vlabench.types import (
     FixtureState,
     Floats,
     GoalState,
     HandShape,
+    Json,
     ObjectState,
     PartState,
     PrivilegedState,
@@ -41,13 +43,15 @@ class Viewpoint:
             int(model.joint(kind.gripper_prefix + name).qposadr[0]) for name in kind.finger_joints
         ]
         self._pads = [model.geom(kind.gripper_prefix + name).id for name in kind.gripper.pads]
+        movable = (*scene.objects.values(), *scene.parts.values())
+        self._movable = frozenset(geom for thing in movable for geom in thing.geoms)
         self._pad_gap = kind.gripper.pad_gap
         self._hand = HandShape(
             kind.max_opening, kind.gripper.fingertip_reach, kind.gripper.palm_clearance
         )
 
     def place(self, data: mujoco.MjData) -> None:
-        """Puts the arm, the fingers and the parts of fixtures where the episode starts."""
+        """Puts the arm, the fingers and whatever has another start than the model's in place."""
         data.qpos[self._joints] = self._scene.home
         data.qpos[self._fingers] = self._scene.embodiment.finger_home
         for address, start in self._scene.starts.items():
@@ -57,6 +61,27 @@ class Viewpoint:
         """``(3,)`` metres, of the grip site."""
         position: Floats = data.site_xpos[self._site] - data.xpos[self._base]
         return position
+
+    def places(self, data: mujoco.MjData) -> dict[str, Json]:
+        """Where all that moves is: poses and openings in the world's frame, rounded to 1e-6.
+
+        A pose is a position and a quaternion ``(x, y, z, qw, qx, qy, qz)``.
+        """
+        objects = {
+            name: [*data.xpos[thing.body].tolist(), *data.xquat[thing.body].tolist()]
+            for name, thing in self._scene.objects.items()
+        }
+        parts = {n: part.qpos for n, part in self._scene.parts.items() if part.qpos is not None}
+        return {
+            "objects": {n: [round(v, DECIMALS) for v in pose] for n, pose in objects.items()},
+            "parts": {n: round(float(data.qpos[qpos]), DECIMALS) for n, qpos in parts.items()},
+        }
+
+    def is_touching(self, data: mujoco.MjData) -> bool:
+        """Whether the robot touches an object or a part of a fixture."""
+        robot, things = self._scene.robot_geoms, self._movable
+        pairs = data.contact.geom.tolist()
+        return any((a in robot and b in things) or (b in robot and a in things) for a, b in pairs)
 
     def proprio(self, data: mujoco.MjData) -> dict[str, Floats]:
         """Every field of `vlabench.contract.specs.PROPRIO_FIELDS`."""

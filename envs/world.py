@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from vlabench.contract.environment import DrawnEpisode
 from vlabench.contract.specs import EnvSpec
+from vlabench.envs.axes import from_stage
 from vlabench.envs.axes.base import Axis, by_turn
 from vlabench.envs.draw import EMBODIMENT, nominal_factors
 from vlabench.envs.fixtures.base import fixture
@@ -34,6 +35,7 @@ class TabletopWorld:
         *,
         seed: int,
         index: int,
+        begin: Mapping[str, Json] | None = None,
         embodiment: str = EMBODIMENT,
     ) -> DrawnEpisode:
         """Every factor of one episode; see `vlabench.contract.environment.World`.
@@ -42,9 +44,10 @@ class TabletopWorld:
         """
         kind = task(task_name)
         factors = nominal_factors(kind, seed, index) | {"embodiment": embodiment}
+        given = {} if begin is None else {from_stage.FACTOR: begin}
         for axis, change in _in_order(changes, kind):
             rng = stream("axis", seed, kind.name, index, change.axis, change.level)
-            factors |= axis.draw(kind, factors, change.level, rng)
+            factors |= axis.draw(kind, {**factors, **given}, change.level, rng)
         return DrawnEpisode(
             factors=dict(sorted(factors.items())),
             instruction=instruction(factors),

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from vlabench.contract.environment import draw_episode
+from vlabench.envs.axes import from_stage
 from vlabench.envs.objects.catalog import category, held_out
 from vlabench.envs.tasks.base import task as task_called
 from vlabench.envs.world import TabletopWorld
+from vlabench.halfway import StagedWorld
 from vlabench.layout import Key, arrange
 from vlabench.manifest import build_manifest
-from vlabench.published import CERTIFICATES, LOCK, Published, open_published, read_lock
+from vlabench.published import CERTIFICATES, LOCK, Published, key_of, open_published, read_lock
 from vlabench.suite import load_suite, suite_names
-from vlabench.types import EpisodeSpec
+from vlabench.types import Change, EpisodeSpec
 
 ROOT = Path(__file__).parents[1]
 LARGEST_BYTES = 15e6
@@ -40,10 +43,21 @@ def test_a_suite_is_published_and_the_world_still_draws_it(
     """Reading checks every episode against its name, and the manifest against the lock."""
     found = published(name)
     rejected = frozenset(rejection.key for rejection in found.publication.rejected)
+    drawn |= {key_of(e): e for e in found.manifest.episodes if from_stage.FACTOR in e.factors}
     again = build_manifest(load_suite(name), TabletopWorld(), rejected, drawn)
     assert again.hash == found.publication.manifest_hash
     twins = {e.control_id for e in found.manifest.episodes if e.control_id is not None}
     assert set(found.manifest.by_id) | twins <= set(found.certificates)
+
+
+@pytest.mark.parametrize(("task", "stage"), [("store-in-drawer", "3"), ("set-table", "2")])
+def test_the_expert_still_comes_to_where_published_episodes_begin(task: str, stage: str) -> None:
+    changes = (Change("from-stage", stage),)
+    episodes = published("stages").manifest.episodes
+    first = next(e for e in episodes if (e.task, e.changes) == (task, changes))
+    world, twin = StagedWorld(TabletopWorld(), "expert"), first.control_id
+    names = {"seed": first.seed, "index": first.index}
+    assert draw_episode(world, task, changes, **names, control_id=twin) == first
 
 
 def test_what_was_published_once_is_never_published_otherwise() -> None:

@@ -46,6 +46,9 @@ from vlabench.types import Json, Observation
 RUNS = Path("results/runs")
 """Where runs go unless told otherwise."""
 
+TRAINING = "train"
+"""The packaged suite that policies may learn from."""
+
 HOPELESS = 10
 """A run stops after so many episodes in a row went missing."""
 
@@ -145,6 +148,11 @@ def plan(
     name = policy if isinstance(policy, str) else _reference(policy)
     _check_json(args)
     whole = load_suite(suite)
+    if seed is not None and seed == load_suite(TRAINING).seed != whole.seed:
+        raise UsageError(
+            f"The seed {seed} is that of the suite {TRAINING!r}, whose scenes policies may have "
+            "learned from; give another."
+        )
     chosen = whole.narrowed(tasks=tasks, episodes=episodes, seed=seed)
     the_world = make_world(world)
     made = make_policy(name, args)

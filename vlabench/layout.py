@@ -84,11 +84,12 @@ def arrange(suite: Suite, rejected: frozenset[Key] = frozenset()) -> list[Scene]
     """
     if suite.parts:
         return _merged([arrange(part, rejected) for part in suite.parts])
-    spare = {task: count(_size(suite)) for task in suite.tasks}
+    whole = suite.whole
+    spare = {task: count(_size(whole)) for task in whole.tasks}
     moved = (
-        kept for scene in _wanted(suite) for kept in _accepted(scene, rejected, spare[scene.task])
+        kept for scene in _wanted(whole) for kept in _accepted(scene, rejected, spare[scene.task])
     )
-    scenes = (_narrowed(scene, suite.first) for scene in moved)
+    scenes = (_narrowed(scene, suite.first) for scene in moved if scene.task in suite.tasks)
     return [scene for scene in scenes if scene.slots]
 
 
@@ -97,11 +98,12 @@ def consulted(suite: Suite, rejected: frozenset[Key]) -> list[Key]:
     if suite.parts:
         found = (key for part in suite.parts for key in consulted(part, rejected))
         return list(dict.fromkeys(found))
-    spare = {task: count(_size(suite)) for task in suite.tasks}
+    whole = suite.whole
+    spare = {task: count(_size(whole)) for task in whole.tasks}
     met: list[Key] = []
-    for scene in _wanted(suite):
+    for scene in _wanted(whole):
         list(_accepted(scene, rejected, spare[scene.task], met))
-    return met
+    return [key for key in met if key[0] in suite.tasks]
 
 
 # --- what a layout wants ----------------------------------------------------------------------

@@ -150,7 +150,7 @@ def _placed(error: UsageError, suite: Suite, task: str, changes: Sequence[Change
         place = part.place_of("tasks", task)
         for change in changes:
             spoken_of = [change.level] if repr(change.level) in str(error) else []
-            place = part.place_of("cells", change.axis, *spoken_of)
+            place = part.place_of("cells", task, change.axis, *spoken_of)
         if place:
             break
     else:

@@ -2,28 +2,32 @@
 
 Beside a suite's YAML stand::
 
-    published.json                       suite@version -> hash of its manifest; never edited
+    published.json                       suite@version -> hashes of its manifest and certificates
     certificates/<suite>.json            the suite's episodes by name, and the ledger of rejections
     certificates/episodes/<task>.jsonl.xz
                                          every episode of a task with its certificate, a line each
 
 Episodes that suites share are there once. A certificate is what the deterministic expert did: who
 runs it again gets the same hashes, or has another simulator. Whatever is read here is checked: an
-episode against its name, a manifest against its hash, the hash against ``published.json``.
+episode against its name, the manifest and the certificates against their hashes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import lzma
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from vlabench.errors import UsageError
-from vlabench.hashing import canonical_json
-from vlabench.jsonfiles import read_json, understanding, write_json
+from pydantic import TypeAdapter, ValidationError
+
+from vlabench.errors import UsageError, in_one_line
+from vlabench.hashing import canonical_json, content_hash
+from vlabench.jsonfiles import write_json
 from vlabench.layout import Key, arrange
 from vlabench.manifest import Manifest, collect
 from vlabench.suite import Suite
@@ -33,15 +37,25 @@ LOCK = "published.json"
 CERTIFICATES = "certificates"
 EPISODES = "episodes"
 
+_WRITING = ".writing"
+"""Held by whoever writes beside a suite's YAML."""
+
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What the expert did to solve an episode; see the fields of `EpisodeRecord` of these names."""
+    """What the expert did to solve an episode; see the fields of `EpisodeRecord` of these names.
+
+    Attributes:
+        env_fingerprint: Of the world in which it was solved.
+        wall_s: Seconds it took then, on some machine; no part of what is certified.
+    """
 
     steps: int
     init_state_hash: str
     actions_hash: str
     final_state_hash: str
+    env_fingerprint: str
+    wall_s: float = field(default=0.0, compare=False)
 
 
 Certified: TypeAlias = tuple[EpisodeSpec, Certificate]
@@ -62,16 +76,6 @@ class Rejection:
         """Names the draw."""
         return self.task, self.seed, self.index, self.changes
 
-    def to_json(self) -> dict[str, Json]:
-        """A dictionary that `from_json` turns back into an equal rejection."""
-        return {**asdict(self), "changes": [asdict(change) for change in self.changes]}
-
-    @staticmethod
-    def from_json(data: Mapping[str, Json]) -> Rejection:
-        """The rejection that `to_json` wrote."""
-        changes = tuple(Change(**change) for change in data["changes"])
-        return Rejection(**{**data, "changes": changes})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
@@ -84,12 +88,12 @@ class Publication:
         env_fingerprint: Of the world in which the expert solved them.
         manifest_hash: Of the whole suite's manifest.
         episodes: Names of its episodes, in order.
-        drawn: Episodes that were tried: those of the suite, and those that were rejected.
+        drawn: Episodes that were tried: those of the suite, their twins, and the rejected ones.
         rejected: The ledger.
-        steps: Control steps of the expert, all episodes together.
-        wall_s: Seconds that the expert took for them, one after another, on `cpu`.
-        versions: Of what can change an episode; see `vlabench.provenance.versions`.
-        cpu: The processor that certified it.
+        steps: Control steps of the expert for the suite's episodes, all together.
+        wall_s: Seconds that the expert took for them, one after another, where they were certified.
+        versions: Of what can change an episode, where the suite was published; see
+            `vlabench.provenance.versions`.
     """
 
     suite: str
@@ -103,23 +107,26 @@ class Publication:
     steps: int
     wall_s: float
     versions: Mapping[str, str]
-    cpu: str
 
     @property
     def label(self) -> str:
         """What the suite is called in ``published.json``."""
         return f"{self.suite}@{self.suite_version}"
 
-    def to_json(self) -> dict[str, Json]:
-        """A dictionary that `from_json` turns back into an equal publication."""
-        rejected = [rejection.to_json() for rejection in self.rejected]
-        return {**asdict(self), "episodes": list(self.episodes), "rejected": rejected}
+    @property
+    def rejected_keys(self) -> frozenset[Key]:
+        """The draws that the suite does without."""
+        return frozenset(rejection.key for rejection in self.rejected)
 
-    @staticmethod
-    def from_json(data: Mapping[str, Json]) -> Publication:
-        """The publication that `to_json` wrote."""
-        rejected = tuple(Rejection.from_json(entry) for entry in data["rejected"])
-        return Publication(**{**data, "episodes": tuple(data["episodes"]), "rejected": rejected})
+    def to_json(self) -> dict[str, Json]:
+        """Plain values for a file."""
+        data: dict[str, Json] = _PUBLICATION.dump_python(self, mode="json")
+        return data
+
+
+_PUBLICATION = TypeAdapter(Publication)
+_CERTIFICATE = TypeAdapter(Certificate)
+_LOCKED = TypeAdapter(dict[str, dict[str, str]])
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,7 @@ class Published:
     Attributes:
         publication: What its file says.
         manifest: The whole suite's.
-        certificates: Episode's name to its certificate.
+        certificates: Name of each episode, and of each twin, to its certificate.
     """
 
     publication: Publication
@@ -139,9 +146,8 @@ class Published:
 
     def part(self, suite: Suite) -> Manifest | None:
         """The manifest of a narrowed `suite`; None if something of it has not been published."""
-        rejected = frozenset(rejection.key for rejection in self.publication.rejected)
         try:
-            return _manifest(suite, self.publication, self._known, rejected)
+            return _manifest(suite, self.publication, self._known)
         except KeyError:
             return None
 
@@ -150,18 +156,21 @@ def open_published(suite: Suite) -> Published | None:
     """What has been published of `suite` in its present version; None if nothing has.
 
     Raises:
-        UsageError: If a file is damaged or does not fit the others, or the suite's YAML has been
-            edited since it was published.
+        UsageError: If a file is missing, damaged or does not fit the others, or the suite's YAML
+            has been edited since it was published.
     """
     publication = read_publication(suite)
     if publication is None or suite.folder is None:
         return None
-    pool = read_pool(suite.folder, suite.all_tasks())
-    known = {key_of(episode): episode for episode, _ in pool.values()}
     where = _file(suite.folder, suite.name)
-    rejected = frozenset(rejection.key for rejection in publication.rejected)
+    pool = {
+        name: certified
+        for name, certified in read_pool(suite.folder, suite.all_tasks()).items()
+        if certified[0].world_version == publication.world_version
+    }
+    known = {key_of(episode): episode for episode, _ in pool.values()}
     try:
-        manifest = _manifest(suite, publication, known, rejected)
+        manifest = _manifest(suite, publication, known)
     except KeyError as error:
         raise UsageError(
             f"{where} has no certificate for {_say(error.args[0])}: the suite {suite.name!r} was "
@@ -174,37 +183,51 @@ def open_published(suite: Suite) -> Published | None:
             f"{publication.manifest_hash} and has {manifest.hash} now; published episodes never "
             "change: undo the edit, or raise the suite's version and certify it."
         )
-    locked = read_lock(suite.folder).get(publication.label)
-    if locked != publication.manifest_hash:
+    certified = {name: pool[name] for name in _with_twins(manifest, known)}
+    found, locked = _hashes(publication, certified), read_lock(suite.folder)[publication.label]
+    if locked != found or publication.episodes != tuple(manifest.by_id):
         raise UsageError(
-            f"{where} has the manifest {publication.manifest_hash}, and {LOCK} says "
-            f"{locked or 'nothing of it'}; restore both, or raise the suite's version and certify."
+            f"{where} and its certificates have the hashes {canonical_json(found)}, and {LOCK} "
+            f"says {canonical_json(locked)}; restore the files, or certify with --fresh."
         )
-    certificates = {name: certificate for name, (_, certificate) in pool.items()}
+    certificates = {name: certificate for name, (_, certificate) in certified.items()}
     return Published(publication, manifest, certificates, known)
 
 
 def read_publication(suite: Suite) -> Publication | None:
-    """The file of `suite` in its present version; None if there is none.
+    """The file of `suite` in its present version; None if it has not been published.
+
+    Raises:
+        UsageError: If it is damaged, or missing though the lock speaks of it.
+    """
+    if suite.folder is None:
+        return None
+    locked, label = read_lock(suite.folder), f"{suite.name}@{suite.version}"
+    path = _file(suite.folder, suite.name)
+    publication: Publication | None = _read(path, _PUBLICATION) if path.exists() else None
+    if publication is not None and publication.label == label:
+        if label not in locked:
+            raise UsageError(
+                f"{suite.folder / LOCK} says nothing of {label}, of which there is {path}; restore "
+                "it, or certify with --fresh."
+            )
+        return publication
+    if label in locked:
+        raise UsageError(
+            f"{label} has been published, says {suite.folder / LOCK}, but {path} is not there or "
+            "of another version; restore it, or certify with --fresh."
+        )
+    return None
+
+
+def read_lock(folder: Path) -> dict[str, dict[str, str]]:
+    """Suite and version to the hashes of what was published: ``manifest`` and ``certificates``.
 
     Raises:
         UsageError: If it is damaged.
     """
-    if suite.folder is None:
-        return None
-    path = _file(suite.folder, suite.name)
-    if not path.exists():
-        return None
-    with understanding(str(path)):
-        publication = Publication.from_json(read_json(path))
-    return publication if publication.suite_version == suite.version else None
-
-
-def read_lock(folder: Path) -> dict[str, str]:
-    """Suite and version to the hash of the manifest that was published."""
     path = folder / LOCK
-    locked: dict[str, str] = read_json(path) if path.exists() else {}
-    return locked
+    return _read(path, _LOCKED) if path.exists() else {}
 
 
 def read_pool(folder: Path, tasks: Iterable[str]) -> dict[str, Certified]:
@@ -223,32 +246,51 @@ def read_pool(folder: Path, tasks: Iterable[str]) -> dict[str, Certified]:
     return pool
 
 
-def publish(folder: Path, publication: Publication, episodes: Mapping[str, Certified]) -> None:
-    """Writes one publication: first its episodes, then its file, then the lock.
-
-    Episodes that no published suite has any more are dropped.
+def publish(
+    folder: Path, publications: Sequence[tuple[Publication, Mapping[str, Certified]]]
+) -> None:
+    """Writes publications, each with its episodes and twins: first those, the lock last.
 
     Raises:
-        UsageError: If this version has been published with another manifest, or the folder cannot
-            be written.
+        UsageError: If one has been published with another manifest, if another suite beside them
+            shares an episode whose certificate would change, or the folder cannot be written.
     """
-    locked = read_lock(folder)
-    before = locked.get(publication.label, publication.manifest_hash)
-    if before != publication.manifest_hash:
-        raise UsageError(
-            f"{publication.label} was published with the manifest {before}, and has "
-            f"{publication.manifest_hash} now; published episodes never change: raise the suite's "
-            "version."
-        )
     try:
         (folder / CERTIFICATES / EPISODES).mkdir(parents=True, exist_ok=True)
-        _write_pool(folder, publication, episodes)
-        write_json(_file(folder, publication.suite), publication.to_json())
-        write_json(folder / LOCK, {**locked, publication.label: publication.manifest_hash})
+        with _sole_writer(folder):
+            _publish(folder, publications)
     except OSError as error:
         raise UsageError(
-            f"Cannot write to {folder} ({error}); certify in a folder of yours."
+            f"Cannot write to {folder} ({error}); mend that, and run the same command again: "
+            "nothing that was run is lost."
         ) from error
+
+
+def _publish(
+    folder: Path, publications: Sequence[tuple[Publication, Mapping[str, Certified]]]
+) -> None:
+    locked = read_lock(folder)
+    fresh: dict[str, Certified] = {}
+    for publication, certified in publications:
+        before = locked.get(publication.label, {}).get("manifest", publication.manifest_hash)
+        if before != publication.manifest_hash:
+            raise UsageError(
+                f"{publication.label} was published with the manifest {before}, and has "
+                f"{publication.manifest_hash} now; published episodes never change: raise the "
+                "suite's version."
+            )
+        fresh |= certified
+        locked[publication.label] = _hashes(publication, certified)
+    others = publications_beside(folder, {publication.suite for publication, _ in publications})
+    worlds = {found.world_version for found in (*others, *(found for found, _ in publications))}
+    pool = read_pool(folder, _tasks_in(folder))
+    _refuse_to_change(others, pool, fresh)
+    kept = [entry for entry in (pool | fresh).values() if entry[0].world_version in worlds]
+    for task in sorted({episode.task for episode, _ in kept} | set(_tasks_in(folder))):
+        _write_pool_file(_pool_file(folder, task), [e for e in kept if e[0].task == task])
+    for publication, _ in publications:
+        write_json(_file(folder, publication.suite), publication.to_json())
+    write_json(folder / LOCK, locked)
 
 
 def key_of(episode: EpisodeSpec) -> Key:
@@ -256,59 +298,97 @@ def key_of(episode: EpisodeSpec) -> Key:
     return episode.task, episode.seed, episode.index, episode.changes
 
 
-def _manifest(
-    suite: Suite,
-    publication: Publication,
-    known: Mapping[Key, EpisodeSpec],
-    rejected: frozenset[Key],
-) -> Manifest:
+def _refuse_to_change(
+    others: Sequence[Publication],
+    pool: Mapping[str, Certified],
+    fresh: Mapping[str, Certified],
+) -> None:
+    """Refuses new certificates for episodes that other suites have published."""
+    changed = {name for name in fresh.keys() & pool.keys() if fresh[name][1] != pool[name][1]}
+    for other in others:
+        twins = {pool[name][0].control_id for name in other.episodes if name in pool}
+        if changed & ({*other.episodes} | twins):
+            raise UsageError(
+                f"The suite {other.suite!r} shares episodes whose certificates would change; "
+                "certify all suites beside each other in one command, with --fresh."
+            )
+
+
+def _hashes(publication: Publication, certified: Mapping[str, Certified]) -> dict[str, str]:
+    """What the lock keeps of a publication."""
+    facts = {k: v for k, v in publication.to_json().items() if k != "wall_s"}
+    certificates = {name: _facts_of(certificate) for name, (_, certificate) in certified.items()}
+    return {
+        "manifest": publication.manifest_hash,
+        "certificates": content_hash([facts, certificates]),
+    }
+
+
+def _facts_of(certificate: Certificate) -> dict[str, Json]:
+    return {k: v for k, v in asdict(certificate).items() if k != "wall_s"}
+
+
+def _with_twins(manifest: Manifest, known: Mapping[Key, EpisodeSpec]) -> dict[str, EpisodeSpec]:
+    """The episodes of a manifest and the twins of all of them, by name."""
+    twins = (known[(*key_of(episode)[:3], ())] for episode in manifest.episodes)
+    return {twin.episode_id: twin for twin in twins} | dict(manifest.by_id)
+
+
+def _manifest(suite: Suite, publication: Publication, known: Mapping[Key, EpisodeSpec]) -> Manifest:
+    scenes = arrange(suite, publication.rejected_keys)
     return Manifest(
         suite=suite.name,
         suite_version=suite.version,
         world_version=publication.world_version,
         env_fingerprint=publication.env_fingerprint,
-        episodes=tuple(collect(arrange(suite, rejected), lambda key, _: known[key])),
+        episodes=tuple(collect(scenes, lambda key, _: known[key])),
     )
 
 
-def _write_pool(folder: Path, publication: Publication, episodes: Mapping[str, Certified]) -> None:
-    wanted = {*publication.episodes}
-    for path in sorted((folder / CERTIFICATES).glob("*.json")):
-        if path != _file(folder, publication.suite):
-            wanted.update(read_json(path)["episodes"])
-    tasks = {path.name.partition(".")[0] for path in (folder / CERTIFICATES / EPISODES).iterdir()}
-    pool = read_pool(folder, sorted(tasks)) | dict(episodes)
-    wanted |= {pool[name][0].control_id or name for name in wanted if name in pool}
-    kept = [pool[name] for name in wanted if name in pool]
-    for task in sorted(tasks | {episode.task for episode, _ in kept}):
-        own = [certified for certified in kept if certified[0].task == task]
-        _write_pool_file(_pool_file(folder, task), own)
+# --- files ------------------------------------------------------------------------------------
+
+
+def publications_beside(folder: Path, names: Collection[str]) -> list[Publication]:
+    """What is published in a folder of other suites than those called `names`.
+
+    Raises:
+        UsageError: If a file is damaged.
+    """
+    paths = sorted((folder / CERTIFICATES).glob("*.json"))
+    return [_read(path, _PUBLICATION) for path in paths if path.stem not in names]
+
+
+def _tasks_in(folder: Path) -> list[str]:
+    pools = (folder / CERTIFICATES / EPISODES).glob("*.jsonl.xz")
+    return sorted(path.name.removesuffix(".jsonl.xz") for path in pools)
 
 
 def _write_pool_file(path: Path, certified: Sequence[Certified]) -> None:
-    ordered = sorted(certified, key=lambda entry: key_of(entry[0])[1:])
-    text = "".join(
-        f"{canonical_json(_line(episode, certificate))}\n" for episode, certificate in ordered
-    )
+    lines = sorted(canonical_json(_line(*entry)) for entry in certified)
+    text = "".join(f"{line}\n" for line in lines)
     scratch = path.with_suffix(".tmp")
-    scratch.write_bytes(lzma.compress(text.encode(), preset=9))
-    scratch.replace(path)
+    try:
+        scratch.write_bytes(lzma.compress(text.encode(), preset=9))
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def _line(episode: EpisodeSpec, certificate: Certificate) -> dict[str, Json]:
     return {
-        "episode_id": episode.episode_id,
-        "episode": episode.to_json(),
         "certificate": asdict(certificate),
+        "episode": episode.to_json(),
+        "episode_id": episode.episode_id,
     }
 
 
 def _read_line(line: str, where: str) -> tuple[str, Certified]:
-    with understanding(where):
+    try:
         data = json.loads(line)
-        name: str = data["episode_id"]
-        episode = EpisodeSpec.from_json(data["episode"])
-        certificate = Certificate(**data["certificate"])
+        name, episode = data["episode_id"], EpisodeSpec.from_json(data["episode"])
+        certificate = _CERTIFICATE.validate_json(json.dumps(data["certificate"]), strict=True)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(where, error) from error
     if episode.episode_id != name:
         raise UsageError(
             f"{where}: the episode {name} has been edited (it is {episode.episode_id} now); "
@@ -324,6 +404,31 @@ def _lines(path: Path) -> list[str]:
         raise UsageError(
             f"{path} is torn or damaged ({error}); restore it, or certify its suites again."
         ) from error
+
+
+def _read(path: Path, adapter: TypeAdapter[Any]) -> Any:
+    try:
+        return adapter.validate_json(path.read_bytes(), strict=True)
+    except (OSError, ValidationError) as error:
+        raise _damaged(str(path), error) from error
+
+
+def _damaged(where: str, error: Exception) -> UsageError:
+    reason = in_one_line(error)
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        reason = f"{'.'.join(str(key) for key in first['loc'])}: {first['msg']}"
+    return UsageError(
+        f"{where} is damaged ({reason}); restore it, or delete it and certify with --fresh."
+    )
+
+
+@contextlib.contextmanager
+def _sole_writer(folder: Path) -> Iterator[None]:
+    """Waits until nobody else publishes in `folder`."""
+    with (folder / CERTIFICATES / _WRITING).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _file(folder: Path, suite: str) -> Path:

@@ -55,8 +55,10 @@ def run_episode(
     episode: EpisodeSpec,
     context: RunContext,
     attempt: int = 0,
+    *,
+    watch: Callable[[], None] = lambda: None,
 ) -> tuple[EpisodeRecord, Trace]:
-    """Runs `episode` to its end.
+    """Runs `episode` to its end; `watch` is called after every control step.
 
     A policy that raises, or answers with NaN or a wrong shape, ends its episode as a failure with
     the status ``policy_error``.
@@ -66,7 +68,7 @@ def run_episode(
     """
     began = time.perf_counter()
     environment.start(episode)
-    session = _Session(environment, policy, pipeline, episode)
+    session = _Session(environment, policy, pipeline, episode, watch)
     error = session.run()
     trace = session.trace()
     record = _record(session, context, error, trace, attempt, time.perf_counter() - began)
@@ -81,6 +83,7 @@ class _Session:
     policy: Policy
     pipeline: Pipeline
     episode: EpisodeSpec
+    watch: Callable[[], None]
     actions: list[npt.NDArray[np.float32]] = field(default_factory=list)
     checksums: list[int] = field(default_factory=list)
     latencies_ms: list[float] = field(default_factory=list)
@@ -132,6 +135,7 @@ class _Session:
             over = self.environment.advance(action)
             self.actions.append(action.copy())
             self.checksums.append(self.environment.checksum())
+            self.watch()
             if over or len(self.actions) >= self.episode.horizon:
                 return True
         return False

@@ -21,7 +21,10 @@ Layout = Literal["levels", "spread", "singles"]
 
 
 class Cell(BaseModel):
-    """One axis and its levels; `tasks` narrows it to those that the axis applies to."""
+    """One axis and its levels; `tasks` narrows it to those that the axis, or the levels, apply to.
+
+    An axis may have several cells, if no task has two of them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,6 +64,7 @@ class Suite(BaseModel):
     includes: tuple[str, ...] = ()
     _parts: tuple[Suite, ...] = PrivateAttr(default=())
     _first: int | None = PrivateAttr(default=None)
+    _whole: Suite | None = PrivateAttr(default=None)
     _path: Path | None = PrivateAttr(default=None)
     _places: Mapping[tuple[str, ...], str] = PrivateAttr(default_factory=dict)
 
@@ -87,7 +91,8 @@ class Suite(BaseModel):
         if self.episodes < 1:
             raise ValueError(f"'episodes' is {self.episodes}; give 1 or more.")
         _refuse_repeats("task", self.tasks)
-        _refuse_repeats("axis", [cell.axis for cell in self.cells])
+        for task in self.tasks:
+            _refuse_repeats("axis", [cell.axis for cell in self.cells_of(task)])
         for cell in self.cells:
             _refuse_repeats("level", cell.levels)
             for task in cell.tasks or ():
@@ -123,6 +128,11 @@ class Suite(BaseModel):
         return self._first
 
     @property
+    def whole(self) -> Suite:
+        """The suite that this one was narrowed from, with the same seed; itself if it was not."""
+        return self._whole or self
+
+    @property
     def folder(self) -> Path | None:
         """Where its file is; None for a suite that was not read from one."""
         return None if self._path is None else self._path.parent
@@ -140,7 +150,7 @@ class Suite(BaseModel):
         return max((len(cell.levels) for cell in self.cells), default=0)
 
     def place_of(self, *names: str) -> str:
-        """The file and line of a name: ``"tasks", task`` or ``"cells", axis`` or a level after it.
+        """The file and line of a name: ``"tasks", task`` or ``"cells", task, axis`` or a level.
 
         Empty for a suite that was not read from a file.
         """
@@ -192,6 +202,8 @@ class Suite(BaseModel):
         }
         narrow = self.model_copy(update=changes)
         narrow._first = None if episodes is None or episodes >= self.episodes else episodes
+        kept_alike = ("episodes", "scenes", "seed")
+        narrow._whole = self.whole.model_copy(update={name: changes[name] for name in kept_alike})
         return narrow
 
     def _scenes_for(self, episodes: int | None) -> int:
@@ -233,9 +245,10 @@ def _read(path: Path, outer: tuple[str, ...]) -> Suite:
     for number, task in enumerate(suite.tasks):
         keys["tasks", task] = ("tasks", number)
     for number, cell in enumerate(suite.cells):
-        keys["cells", cell.axis] = ("cells", number, "axis")
-        for row, level in enumerate(cell.levels):
-            keys["cells", cell.axis, level] = ("cells", number, "levels", row)
+        for task in cell.tasks or suite.tasks:
+            keys["cells", task, cell.axis] = ("cells", number, "axis")
+            for row, level in enumerate(cell.levels):
+                keys["cells", task, cell.axis, level] = ("cells", number, "levels", row)
     suite._places = {names: f"{path}:{line_of(lines, key)}" for names, key in keys.items()}
     suite._path = path
     suite._parts = tuple(_load(name, outer) for name in suite.includes)

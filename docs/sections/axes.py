@@ -85,10 +85,10 @@ def _part(axis: Axis, suites: list[str]) -> str:
     if examples.can_be_seen(axis.name):
         alt = f"{axis.name}: the unchanged twin, then {', '.join(levels)}"
         lines.append(picture(f"card/axis-{axis.name}.jpg", alt))
-    elif set(levels.values()) == {said["twin"]}:
+    elif levels and set(levels.values()) == {said["twin"]}:
         lines.append("There is nothing to see of it at the start.")
     heads, rows = ["level", "range"], [[level, range_of(axis.name, level)] for level in axis.levels]
-    if set(levels.values()) != {said["twin"]}:
+    if levels and set(levels.values()) != {said["twin"]}:
         heads.append("for example")
         rows = [[*row, _quoted(levels[row[0]])] for row in rows if row[0] in levels]
         lines.append(f"Twin: *{said['twin']}*")

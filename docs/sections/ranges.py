@@ -76,6 +76,10 @@ def _embodiment(level: str) -> str:
     return f"`{embodiment._ROBOTS[level]}` instead of `panda`"
 
 
+def _from_stage(level: str) -> str:
+    return f"begins with {counted(int(level) - 1, 'stage')} finished"
+
+
 def _horizon(level: str) -> str:
     return f"{level} stages instead of 1"
 
@@ -162,6 +166,7 @@ _RANGES: Mapping[str, Callable[[str], str]] = {
     "dynamic": _dynamic,
     "embodiment": _embodiment,
     "empty-instruction": lambda level: "no words",
+    "from-stage": _from_stage,
     "horizon": _horizon,
     "knowledge": lambda level: "by what everybody knows about it",
     "lighting": _lighting,

@@ -60,7 +60,7 @@ def _horizon(name: str, change: Change | None = None) -> int:
     """Most control steps of an episode."""
     kind = task(name)
     asked = kind.chain[0] if kind.chain else 1
-    if change is not None and AXES.load(change.axis).kind == "horizon":
+    if change is not None and AXES.load(change.axis)().factors(kind) == {"chain"}:
         asked = int(change.level)
     return kind.steps({"chain": asked})
 

@@ -9,6 +9,8 @@ the rates; see `docs/world.md` for what is left out on both sides of a limit.
 
 from __future__ import annotations
 
+from vlabench.envs.audit.false_parts import SHORT
+from vlabench.envs.audit.false_poses import HELD_LOW
 from vlabench.envs.audit.makers import (
     BESIDE_TO,
     FARTHEST_BESIDE,
@@ -17,10 +19,11 @@ from vlabench.envs.audit.makers import (
     SECTOR,
     SHARES,
 )
-from vlabench.envs.audit.mutations import FALSE, HELD_LOW, SHORT
+from vlabench.envs.audit.mutations import FALSE
 from vlabench.envs.audit.places import TOLERANCE, WALL
 from vlabench.envs.audit.result import AuditResult, Count
-from vlabench.envs.audit.states import STATES_OF_A_SCENE, Scenes, State
+from vlabench.envs.audit.scenes import STATES_OF_A_SCENE, Scenes
+from vlabench.envs.audit.states import State
 from vlabench.errors import UsageError
 from vlabench.types import Json
 

@@ -27,11 +27,14 @@ from vlabench.types import EpisodeSpec, Floats
 HOLD = 10
 """Control steps for which a goal must hold, as the tasks' own pages say."""
 
-WATCHED = HOLD + 2
+WATCHED = HOLD + 4
 """Control steps for which a state is watched."""
 
 SETTLING = 30
 """Most control steps in which a state comes to rest."""
+
+RESTING = 4
+"""Control steps in a row for which what has come to rest does not move."""
 
 AT_REST_M_S, AT_REST_RAD_S = 0.005, 0.1
 """What moves more slowly than this is at rest."""
@@ -157,13 +160,15 @@ class Bench:
             self.data.qpos[height] += _STEP_UP
         return False
 
-    def settle(self, least: int = 4) -> bool:
+    def settle(self) -> bool:
         """Lets the scene come to rest with the arm still; whether it has."""
-        for step in range(SETTLING):
-            if step >= least and self.at_rest():
-                return True
+        resting = 0
+        for _ in range(SETTLING):
             self.run(1)
-        return self.at_rest()
+            resting = resting + 1 if self.at_rest() else 0
+            if resting == RESTING:
+                return True
+        return False
 
     def close_hand(self, around: str) -> None:
         """Closes the fingers until they press on what is between them."""
@@ -183,18 +188,29 @@ class Bench:
         asked = self.asked[:stages] if self.task.ordered else self.asked
         return Progress(asked, self.scene, ordered=self.task.ordered)
 
-    def watch(self, progress: Progress, steps: int = WATCHED, grip: float = 0.0) -> None:
-        """Lets time pass under the eyes of `progress` until it says success, as an episode does."""
+    def watch(self, progress: Progress, steps: int = WATCHED, grip: float = 0.0) -> bool:
+        """Lets time pass under the eyes of `progress` until it says success, as an episode does.
+
+        Says whether all was at rest all the while.
+        """
+        rested = True
         for step in range(1, steps + 1):
             self.run(1, grip)
+            rested = rested and self.at_rest()
             progress.update(self.data, step)
             if progress.success:
-                return
+                break
+        return rested
 
     def look(self, progress: Progress, times: int = 1) -> None:
         """Shows `progress` this instant, so many times over."""
         for step in range(1, times + 1):
             progress.update(self.data, step)
+
+    def share(self, part: str) -> float:
+        """How far a part is open, as a share of its travel."""
+        found = self.scene.parts[part]
+        return float(self.data.qpos[found.qpos]) / found.part.travel
 
     def at_rest(self) -> bool:
         """Whether nothing moves."""

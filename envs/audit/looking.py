@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec
-from vlabench.envs.audit.states import Scenes, State
+from vlabench.envs.audit.scenes import Scenes
+from vlabench.envs.audit.states import State
 from vlabench.envs.predicates import holds
 from vlabench.envs.rendering import Renderer
 from vlabench.errors import UsageError

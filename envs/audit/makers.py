@@ -22,6 +22,7 @@ from vlabench.envs.audit.places import (
     apart,
     frame_at,
     free_spot,
+    leaning,
     lying,
     outline,
     place_of,
@@ -71,10 +72,14 @@ def put_within(
 ) -> bool:
     """Puts a thing over a place, as low as it goes; `deep`: between its walls."""
     room = place.depth - 2 * TOLERANCE if deep else place.space
-    return any(
-        put_at(bench, name, place.inside(rng), as_it_may(bench, name, rng), room)
-        for _ in range(TRIES)
-    )
+
+    def turn() -> Quaternion:
+        """Between walls a thing may lean on them too."""
+        if deep and rng.uniform() < 0.25:
+            return leaning(rng, 10.0, 80.0)
+        return as_it_may(bench, name, rng)
+
+    return any(put_at(bench, name, place.inside(rng), turn(), room) for _ in range(TRIES))
 
 
 def as_it_may(bench: Bench, name: str, rng: np.random.Generator) -> Quaternion:

@@ -9,41 +9,26 @@ discarded, because how it was made no longer says what it is.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
 
-from vlabench.contract.environment import draw_episode
 from vlabench.envs.audit.bench import HOLD, Bench
 from vlabench.envs.audit.makers import TRUE
 from vlabench.envs.audit.mutations import FALSE, Mutation
-from vlabench.envs.audit.places import TOLERANCE, place_of
-from vlabench.envs.axes.base import Axis
+from vlabench.envs.audit.places import TOLERANCE, Place, place_of
 from vlabench.envs.progress import Progress
-from vlabench.envs.tasks.base import Goal, task
-from vlabench.envs.world import TabletopWorld
-from vlabench.registry import AXES
+from vlabench.envs.tasks.base import Goal
 from vlabench.seeding import stream
-from vlabench.types import Change, EpisodeSpec, Floats
-
-STATES_OF_A_SCENE = 10
-
-AXES_OF_SCENES = (
-    "",
-    "unseen-instances",
-    "",
-    "unseen-categories",
-    "",
-    "object-scale",
-    "",
-    "horizon",
-)
-"""Scenes are nominal and changed by turns: by the axes that change what predicates look at."""
+from vlabench.types import EpisodeSpec, Floats
 
 TIPPED = float(np.cos(np.radians(20.0)))
 """What has tipped over further than this did not stay where it was put."""
+
+SLID = 0.02
+"""Share of its travel by which a part may have been moved by what was put into it."""
 
 SUNK = 0.003
 """Metres below its level at which a thing that was put on something hangs over the edge, and in
@@ -53,7 +38,7 @@ AS_ASKED, FOR_A_MOMENT, OUT_OF_ORDER = "as asked", "for a moment", "out of order
 """Kinds of states besides the mutations: all that is asked for is true; it was true for too short
 a time and then undone; a stage that the last one has undone was never made."""
 
-_ATTEMPTS = 40
+_ATTEMPTS, _ATTEMPTS_OF_A_KIND = 48, 8
 ALL = "all"
 """Where stages have no order, a state is about all of them."""
 
@@ -84,47 +69,6 @@ class State:
     discarded: int
 
 
-class Scenes:
-    """The scenes of one task's audit, and the states made in them.
-
-    Args:
-        name: Of the task.
-        seed: Of all draws.
-    """
-
-    def __init__(self, name: str, seed: int) -> None:
-        self.task, self.seed = task(name), seed
-
-    def states(self, scene: int) -> Iterator[State]:
-        """All states of a scene that could be made."""
-        maker = self.maker(scene)
-        for number in range(STATES_OF_A_SCENE):
-            found = maker.state(scene, number)
-            if found is not None:
-                yield found
-
-    def maker(self, scene: int) -> StateMaker:
-        """Makes the states of a scene, each whatever others are made."""
-        return StateMaker(self.episode(scene), ("audit", self.seed, self.task.name, scene))
-
-    def episode(self, scene: int) -> EpisodeSpec:
-        """What is drawn for a scene."""
-        change = self._change(scene)
-        changes = () if change is None else (change,)
-        world = TabletopWorld()
-        return draw_episode(world, self.task.name, changes, seed=self.seed, index=scene)
-
-    def _change(self, scene: int) -> Change | None:
-        name = AXES_OF_SCENES[scene % len(AXES_OF_SCENES)]
-        if not name:
-            return None
-        axis: Axis = AXES.load(name)()
-        levels = axis.levels_of(self.task)
-        if not levels:
-            return None
-        return Change(name, levels[scene // len(AXES_OF_SCENES) % len(levels)])
-
-
 class StateMaker:
     """Makes states of one episode's scene.
 
@@ -143,9 +87,11 @@ class StateMaker:
         truth, discarded = number % 2 == 0, 0
         for attempt in range(_ATTEMPTS):
             rng = stream(*self._key, number, attempt)
+            # what is rarely possible has several attempts, so that it is not left out
+            choice = stream(*self._key, number, "kind", attempt // _ATTEMPTS_OF_A_KIND)
+            stage = self._some_stage(choice)
             try:
-                stage = self._some_stage(rng)
-                kind, verdict = self._made(stage, truth, rng)
+                kind, verdict = self._made(stage, truth, choice, rng)
             except (_NotMadeError, mujoco.FatalError):
                 continue  # of boxes deep in each other MuJoCo may find more contacts than it can
             except _DiscardedError:
@@ -155,17 +101,19 @@ class StateMaker:
             return State(kind, truth, verdict, name, scene, number, discarded)
         return None
 
-    def _made(self, stage: int, truth: bool, rng: np.random.Generator) -> tuple[str, bool]:
+    def _made(
+        self, stage: int, truth: bool, choice: np.random.Generator, rng: np.random.Generator
+    ) -> tuple[str, bool]:
         """The kind of a state and what the success test says of it."""
         goals = self._goals(stage)
         if truth:
             progress = self._on_the_way(stage)
             self._make_true(goals, rng)
-            self._watch(goals, progress)
+            self._watch(goals, progress, truth=True)
             return AS_ASKED, progress.success
         kinds = [(goal, kind) for goal in goals for kind in FALSE[goal.predicate]]
         kinds += [(goals[0], kind) for kind in self._kinds_of_time(stage)]
-        goal, kind = kinds[int(rng.integers(len(kinds)))]
+        goal, kind = kinds[int(choice.integers(len(kinds)))]
         if kind in {FOR_A_MOMENT, OUT_OF_ORDER}:
             return kind, self._at_the_wrong_time(kind, stage, goals, rng)
         mutation = FALSE[goal.predicate][kind]
@@ -183,7 +131,7 @@ class StateMaker:
         progress = self._on_the_way(stage)
         if mutation.way == "still":
             self._make_true(goals, rng, goal, mutation)
-            self._watch(goals, progress, goal)
+            self._watch(goals, progress, truth=False)
             return progress.success
         lifted = goal.predicate == "lifted"
         if not lifted:  # it is held only while something holds it
@@ -244,57 +192,68 @@ class StateMaker:
             )
             _made_or_not(make(bench, goal, rng))
         bench.forward()
-        put = {
-            name: (bench.middle(name), bench.pose(name)[1][:, 2]) for name in bench.scene.objects
-        }
+        put, shares = _poses(bench), _shares(bench, goals)
+        kept = [goal for goal in goals if mutation is None or goal != undone]
         loose = undone if mutation is not None and not mutation.stays else None
-        boxed = {g.arguments[0]: g.arguments[1] for g in goals if g.predicate == "in"}
-        if undone is not None:
-            boxed.pop(undone.arguments[0], None)
-        carried = {g.arguments[0]: g.arguments[1] for g in goals if g.predicate == "on"}
-        if undone is not None:
-            carried.pop(undone.arguments[0], None)
-        if not bench.settle() or not self._stayed(put, boxed, loose):
+        if not bench.settle() or not self._stayed(put, kept, loose):
             raise _DiscardedError
-        if any(self._sank(name, place) for name, place in (carried | boxed).items()):
+        now = _shares(bench, goals)
+        if any(abs(now[name] - share) > SLID for name, share in shares.items()):
             raise _DiscardedError
 
     def _stayed(
         self,
         put: Mapping[str, tuple[Floats, Floats]],
-        boxed: Mapping[str, str],
+        kept: Sequence[Goal],
         loose: Goal | None,
     ) -> bool:
         """Whether all is where it was put.
 
-        What is `boxed` may roll between the walls around it, but neither rise nor reach an edge;
-        what is `loose` need only be outside of its place.
+        What is between walls may roll there, but stays below the rim and off the edge; what is
+        `loose` need only be outside of its place.
         """
+        places = {g.arguments[0]: g.arguments[1] for g in kept if g.predicate in {"on", "in"}}
+        boxed = {g.arguments[0] for g in kept if g.predicate == "in"}
+        now = _poses(self.bench)
         for name, (middle, up) in put.items():
-            now, up_now = self.bench.middle(name), self.bench.pose(name)[1][:, 2]
-            if loose is not None and name == loose.arguments[0]:
+            moved = float(np.linalg.norm((now[name][0] - middle)[:2]))
+            if name in places and self._sank(name, places[name], deep=name in boxed):
+                return False
+            if name in boxed:
+                stayed = self._is_boxed(name, place_of(self.bench, places[name]))
+            elif loose is not None and name == loose.arguments[0]:
                 place = place_of(self.bench, loose.arguments[-1])
-                stayed = place.distance(now) >= place.rim + TOLERANCE
-            elif name in boxed:
-                off = place_of(self.bench, boxed[name]).distance(now)
-                stayed = off <= -TOLERANCE / 2 and float((now - middle)[2]) < TOLERANCE
+                stayed = place.distance(now[name][0]) >= place.rim + TOLERANCE
             else:
-                moved = float(np.linalg.norm((now - middle)[:2]))
-                stayed = moved <= TOLERANCE and float(up @ up_now) >= TIPPED
+                stayed = moved <= TOLERANCE and float(up @ now[name][1]) >= TIPPED
             if not stayed:
                 return False
         return True
 
-    def _sank(self, name: str, place: str) -> bool:
-        """Whether a thing hangs over the edge of what it was put on, or has sunk into something."""
-        level = float(place_of(self.bench, place).origin[2])
-        return self.bench.lowest(name) < level - SUNK or self.bench.depth(name) > SUNK
+    def _is_boxed(self, name: str, place: Place) -> bool:
+        """Whether a thing that was put between walls is between them still, well below the rim."""
+        rim = float(place.origin[2]) + place.depth
+        off = place.distance(self.bench.middle(name))
+        return off <= -TOLERANCE / 2 and self.bench.lowest(name) <= rim - 2 * TOLERANCE
 
-    def _watch(self, goals: Sequence[Goal], progress: Progress, undone: Goal | None = None) -> None:
-        """Watches a state; what is lifted must be in the hand to the end."""
-        self.bench.watch(progress)
-        held = [g.arguments[0] for g in goals if g.predicate == "lifted" and g != undone]
-        if not all(self.bench.squeezed(name) for name in held):
+    def _sank(self, name: str, place: str, *, deep: bool) -> bool:
+        """Whether a thing hangs over the edge of what it was put on, or has sunk into something.
+
+        What is seen of a round thing between walls may reach a little into their floor.
+        """
+        level = float(place_of(self.bench, place).origin[2]) - (2 * SUNK if deep else SUNK)
+        return self.bench.lowest(name) < level or self.bench.depth(name) > SUNK
+
+    def _watch(self, goals: Sequence[Goal], progress: Progress, *, truth: bool) -> None:
+        """Watches a state; one made true must stay as it is to the end.
+
+        Raises:
+            _DiscardedError: If something has moved, or come out of the hand.
+        """
+        rested = self.bench.watch(progress)
+        held = [goal.arguments[0] for goal in goals if goal.predicate == "lifted"]
+        stayed = all(self.bench.squeezed(name) for name in held) if held else rested
+        if truth and not stayed:
             raise _DiscardedError
 
     # --- stages -------------------------------------------------------------------------------
@@ -350,6 +309,17 @@ class _NotMadeError(Exception):
 
 class _DiscardedError(Exception):
     """What was made did not stay as it was made."""
+
+
+def _poses(bench: Bench) -> dict[str, tuple[Floats, Floats]]:
+    """The middle of every object, and which way is up for it."""
+    return {name: (bench.middle(name), bench.pose(name)[1][:, 2]) for name in bench.scene.objects}
+
+
+def _shares(bench: Bench, goals: Sequence[Goal]) -> dict[str, float]:
+    """How far the parts are open that goals want to be slid; what is pushed goes by itself."""
+    parts = [g.arguments[0] for g in goals if g.predicate in _MOVED - {"pressed"}]
+    return {name: bench.share(name) for name in parts}
 
 
 def _made_or_not(made: bool) -> None:

@@ -17,6 +17,7 @@ AXES = {
     "dynamic": f"{_HERE}.dynamic:Dynamic",
     "embodiment": f"{_HERE}.embodiment:Embodiment",
     "empty-instruction": f"{_HERE}.empty_instruction:EmptyInstruction",
+    "from-stage": f"{_HERE}.from_stage:FromStage",
     "horizon": f"{_HERE}.horizon:Horizon",
     "knowledge": f"{_HERE}.knowledge:Knowledge",
     "lighting": f"{_HERE}.lighting:Lighting",

@@ -51,12 +51,15 @@ class Axis(abc.ABC):
         kind: What it tries. A diagnostic axis is scored as compliance, outside every rate.
         levels: Its levels, mildest first; a level is a ring, so levels do not overlap.
         turn: When it is drawn among others; None for what is usual for its kind.
+        drawn: Whether it is drawn from numbers alone; False where somebody has to go there first,
+            so that its episodes are made when a suite is certified.
     """
 
     name: ClassVar[str]
     kind: ClassVar[Kind]
     levels: ClassVar[tuple[str, ...]]
     turn: ClassVar[Turn | None] = None
+    drawn: ClassVar[bool] = True
 
     def applies(self, task: Task) -> bool:
         """Whether it can change an episode of this task; all can unless they say otherwise."""

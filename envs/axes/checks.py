@@ -32,7 +32,7 @@ from vlabench.envs.tasks.base import task as task_called
 from vlabench.envs.world import TabletopWorld, instruction
 from vlabench.hashing import canonical_json
 from vlabench.registry import AXES, TASKS
-from vlabench.seeding import stream
+from vlabench.seeding import DECIMALS, stream
 from vlabench.types import Change, EpisodeSpec, Images, Json
 
 WORDS = frozenset({"phrase", "cast", "chain", "diagnostic"})
@@ -263,7 +263,7 @@ def _numbers(pair: Pair) -> frozenset[tuple[float, ...]]:
         for path, value in _numbers_in(pair.episode.factors.get(name)):
             if not value.is_integer() and value != usual.get(path):
                 drawn.append(value)
-                steps += [round(value - usual[path], 5)] if path in usual else []
+                steps += [round(value - usual[path], DECIMALS)] if path in usual else []
     return frozenset(tuple(numbers) for numbers in (drawn, steps) if numbers)
 
 

@@ -20,9 +20,11 @@ from vlabench.envs import audit as package
 from vlabench.envs import progress
 from vlabench.envs.audit import AuditResult, State, audit, audit_scene
 from vlabench.envs.audit.bench import Bench
+from vlabench.envs.audit.false_parts import SHORT
 from vlabench.envs.audit.makers import SHARES, TRUE
-from vlabench.envs.audit.mutations import FALSE, SHORT
+from vlabench.envs.audit.mutations import FALSE
 from vlabench.envs.audit.places import Place, apart, place_of
+from vlabench.envs.audit.scenes import Scenes
 from vlabench.envs.audit.states import AS_ASKED, FOR_A_MOMENT, OUT_OF_ORDER
 from vlabench.envs.predicates import PREDICATES
 from vlabench.envs.scene import Scene
@@ -67,7 +69,7 @@ def test_a_scene_gives_the_same_states_again_whatever_ran_before() -> None:
     audit_scene("lift", 0, SEED)
     assert audit_scene("tidy-up", 1, SEED) == first
     assert audit_scene("tidy-up", 1, SEED + 1) != first
-    maker = package.states.Scenes("tidy-up", SEED).maker(1)
+    maker = Scenes("tidy-up", SEED).maker(1)
     number = first[4].number
     assert maker.state(1, number) == first[4], "a state depends on no other of its scene"
 

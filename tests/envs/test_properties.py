@@ -31,7 +31,12 @@ from vlabench.envs.world import TabletopWorld
 from vlabench.registry import AXES, TASKS
 from vlabench.types import Change, EpisodeSpec
 
-CHANGES = [Change(axis, level) for axis in AXES.names() for level in AXES.load(axis).levels]
+CHANGES = [
+    Change(axis, level)
+    for axis in AXES.names()
+    if AXES.load(axis).drawn
+    for level in AXES.load(axis).levels
+]
 
 
 def axis_of(change: Change) -> Axis:

@@ -10,7 +10,8 @@ import pytest
 
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.simulation import Simulation
-from vlabench.errors import PolicyError, UsageError
+from vlabench.envs.world import TabletopWorld
+from vlabench.errors import InfrastructureError, PolicyError, UsageError
 from vlabench.policies.expert import Expert
 from vlabench.types import EpisodeSpec, EpisodeStart, Outcome
 
@@ -136,7 +137,7 @@ def test_instability_is_the_policys_error(
     simulation.advance(HOLD)
     before = simulation.data.time
     getattr(simulation.data, array)[10] = np.nan
-    with pytest.raises(PolicyError, match="made the physics unstable at step"):
+    with pytest.raises(PolicyError, match=r"broke the physics at step .*: it is unstable"):
         simulation.advance(HOLD)
     assert simulation.data.time > before, "MuJoCo has started over"
     assert np.isnan(getattr(simulation.data, array)).any()
@@ -244,3 +245,31 @@ def test_the_path_of_the_hand_is_measured(simulation: Simulation, draw: Draw) ->
     length = np.linalg.norm(np.diff(places, axis=0), axis=1).sum()
     assert simulation.outcome().path_length_m == pytest.approx(length, abs=1e-6)
     assert length > 0.05
+
+
+def test_where_mujoco_gives_up_at_the_start_nobody_is_blamed(draw: Draw) -> None:
+    """A slanted box on a box can give more contacts than MuJoCo has room for."""
+    episode = draw("swap", 95)
+    with pytest.raises(InfrastructureError, match="does not settle: MuJoCo gives up"):
+        Simulation().start(episode)
+    inspected = TabletopWorld().make(inspect=True)
+    inspected.start(episode)
+    assert inspected.advance(HOLD)
+    outcome = inspected.outcome()
+    assert not outcome.success
+    assert "MuJoCo gives up" in outcome.events[0].what
+
+
+def test_where_mujoco_gives_up_later_the_actions_did_it(
+    simulation: Simulation, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulation.start(draw("place-on"))
+
+    def give_up(*_: object) -> None:
+        raise mujoco.FatalError("no room")
+
+    monkeypatch.setattr(simulation._controller, "step", give_up)
+    with pytest.raises(
+        PolicyError, match=r"at step 1: MuJoCo gives up \(no room"
+    ):
+        simulation.advance(HOLD)

@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
+
+settings.register_profile("busy-machine", deadline=None)
+settings.load_profile("busy-machine")
 
 MINE = """
 import numpy as np

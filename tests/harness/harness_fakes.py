@@ -9,13 +9,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from vlabench.contract.environment import DrawnEpisode
+from vlabench.contract.environment import DrawnEpisode, StateNeededError
 from vlabench.contract.specs import ActionSpec, CameraSpec, EnvSpec, PolicySpec
 from vlabench.errors import InfrastructureError, UsageError
 from vlabench.hashing import bytes_hash
@@ -34,7 +34,13 @@ from vlabench.types import (
 
 TASKS = ("place-on", "place-in", "stack")
 DIAGNOSTIC = "empty-instruction"
-AXES = {"lighting": ("L1", "L2", "L3"), "object-pose": ("L1", "L2"), DIAGNOSTIC: ("L1",)}
+HALFWAY = "from-stage"
+AXES = {
+    "lighting": ("L1", "L2", "L3"),
+    "object-pose": ("L1", "L2"),
+    DIAGNOSTIC: ("L1",),
+    HALFWAY: ("2",),
+}
 HORIZON = 12
 
 SUITE = """\
@@ -57,7 +63,15 @@ cells:
 class FakeWorld:
     version = "fake-1"
 
-    def draw(self, task: str, changes: Sequence[Change], *, seed: int, index: int) -> DrawnEpisode:
+    def draw(
+        self,
+        task: str,
+        changes: Sequence[Change],
+        *,
+        seed: int,
+        index: int,
+        begin: Mapping[str, float] | None = None,
+    ) -> DrawnEpisode:
         if task not in TASKS:
             raise UsageError(f"There is no task {task!r}.")
         factors = {"goal": uniform(stream(seed, task, index, "goal"), 0.2, 0.8), "light": 1.0}
@@ -66,6 +80,11 @@ class FakeWorld:
                 raise UsageError(f"There is no axis and level {change}.")
             if change.axis == DIAGNOSTIC:
                 factors["diagnostic"] = True
+                continue
+            if change.axis == HALFWAY:
+                if begin is None:
+                    raise StateNeededError(change, 1)
+                factors["begin"] = begin["x"]
                 continue
             factors["light"] = uniform(stream(seed, task, index, change.axis), 0.2, 0.8)
         told = "" if "diagnostic" in factors else f"move to {factors['goal']}"
@@ -100,10 +119,11 @@ class FakeEnvironment:
 
     def start(self, episode: EpisodeSpec) -> None:
         self.episode, self.diagnostic = episode, episode.diagnostic
-        self.position = np.zeros(3)
+        begin = episode.factors.get("begin")
+        self.position = np.array([begin or 0.0, 0.0, 0.0])
         self.steps = 0
         self.initial = self._hash()
-        self.reached: dict[str, int] = {}
+        self.reached: dict[str, int] = {} if begin is None else {"half": 0}
 
     def observe(
         self, cameras: Sequence[CameraSpec] = (), *, privileged: bool = False
@@ -148,6 +168,12 @@ class FakeEnvironment:
             safety=Safety(n_collisions=1, max_contact_force_n=4.0, n_drops=2),
             events=(Event(1, "it began"),),
             compliance="whole" not in self.reached if self.diagnostic else None,
+        )
+
+    def snapshot(self) -> dict[str, float] | None:
+        """None for goals from 0.48 to 0.50: there the point is never let go."""
+        return (
+            None if 0.48 <= self.episode.factors["goal"] < 0.50 else {"x": float(self.position[0])}
         )
 
     def checksum(self) -> int:
@@ -336,3 +362,30 @@ class HastyExpert(FakeExpert):
 
     def actions(self, observation: Observation) -> np.ndarray:
         return 0.9 * super().actions(observation)
+
+
+class HalfExpert(FakeExpert):
+    """Goes nowhere near goals from 0.40 to 0.52: a fifth of them."""
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        goal = float((observation.instruction or "1").split()[-1])
+        return super().actions(observation) * (not 0.40 <= goal < 0.52)
+
+
+class DeafExpert(FakeExpert):
+    """Does nothing unless it is told to."""
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        return super().actions(observation) * bool(observation.instruction)
+
+
+class ShakyExpert(FakeExpert):
+    """Raises once in its life."""
+
+    raised = False
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        if not ShakyExpert.raised:
+            ShakyExpert.raised = True
+            raise MemoryError
+        return super().actions(observation)

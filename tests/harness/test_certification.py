@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import lzma
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +16,13 @@ from harness_fakes import SUITE, FakeWorld
 import vlabench
 from vlabench.certification import Check, Labour, certify, check
 from vlabench.cli import main
+from vlabench.contract.specs import EnvSpec
 from vlabench.errors import InvalidRunError, UsageError
 from vlabench.evaluation import plan
 from vlabench.manifest import build_manifest
 from vlabench.published import Publication, open_published, read_lock
 from vlabench.suite import load_suite
+from vlabench.types import Change
 
 LARGE = SUITE.replace("episodes: 2", "episodes: 40")
 
@@ -64,7 +69,7 @@ def test_where_the_expert_solves_all_the_suite_is_what_is_drawn(
     assert publication.episodes == tuple(drawn.by_id)
     assert (publication.drawn, publication.rejected) == (len(drawn.episodes), ())
     assert publication.steps > 0
-    assert read_lock(Path(suite).parent) == {"small@3": drawn.hash}
+    assert read_lock(Path(suite).parent)["small@3"]["manifest"] == drawn.hash
     published = open_published(load_suite(suite))
     assert published is not None
     assert published.manifest == drawn
@@ -94,7 +99,7 @@ def test_the_outcome_depends_neither_on_workers_nor_on_interruptions(
     certified: Certify, suite: str, tmp_path: Path
 ) -> None:
     first = certified(LARGE, "StubbornExpert")
-    ledger = next((tmp_path / "ledgers").iterdir())
+    (ledger,) = (tmp_path / "ledgers").glob("*.jsonl")
     lines = ledger.read_text().splitlines(keepends=True)
     for path in sorted(Path(suite).parent.rglob("*"), reverse=True):
         if path.is_file() and path.suffix != ".yaml":
@@ -102,17 +107,71 @@ def test_the_outcome_depends_neither_on_workers_nor_on_interruptions(
     ledger.write_text("".join(reversed(lines[: len(lines) // 3])) + '{"episode_id": "to')
     again = certified(LARGE, "StubbornExpert")
     assert again.to_json() | {"wall_s": 0} == first.to_json() | {"wall_s": 0}
+    files = contents(suite)
     (spread,) = certify(
         [suite], labour("StubbornExpert", "ray"), ledgers=tmp_path / "others", fresh=True
     )
     assert spread.to_json() | {"wall_s": 0} == first.to_json() | {"wall_s": 0}
+    assert read_lock(Path(suite).parent) == files
+
+
+def contents(suite: str) -> dict[str, dict[str, str]]:
+    return read_lock(Path(suite).parent)
 
 
 def test_a_task_that_nobody_solves_is_not_published(certified: Certify, suite: str) -> None:
-    with pytest.raises(InvalidRunError, match=r"'small' is not published: .* were rejected"):
-        certified(expert="LazyExpert")
+    for _ in range(2):
+        with pytest.raises(InvalidRunError, match=r"'small' is not published: .* were rejected"):
+            certified(expert="LazyExpert")
     assert open_published(load_suite(suite)) is None
     assert not (Path(suite).parent / "certificates").exists()
+
+
+def test_what_is_refused_stays_refused_however_often_one_asks(certified: Certify) -> None:
+    """One in ten is too many, and another round of draws does not make it fewer."""
+    for _ in range(4):
+        with pytest.raises(InvalidRunError, match=r"'small' is not published"):
+            certified(LARGE, "HalfExpert")
+
+
+def test_a_diagnostic_must_be_solvable_too(certified: Certify, suite: str) -> None:
+    """To do nothing is to comply, and shows nothing."""
+    text = SUITE.replace("object-pose\n    levels: [L2]", "empty-instruction\n    levels: [L1]")
+    with pytest.raises(InvalidRunError, match="empty-instruction:L1"):
+        certified(text, "DeafExpert")
+    certified(text)
+    published = open_published(load_suite(suite))
+    assert published is not None
+    assert any(episode.diagnostic for episode in published.manifest.episodes)
+
+
+def test_two_at_once_lose_nothing(tmp_path: Path) -> None:
+    suites = []
+    for name in ("one", "two", "three"):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(SUITE.replace("name: small", f"name: {name}"))
+        suites.append(str(path))
+
+    def one(path: str) -> None:
+        certify([path], labour(), ledgers=tmp_path / Path(path).stem)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(one, suites))
+    assert all(open_published(load_suite(path)) for path in suites)
+
+
+def test_two_never_write_one_ledger(certified: Certify, tmp_path: Path) -> None:
+    certified()
+    (ledger,) = (tmp_path / "ledgers").glob("*.lock")
+    with ledger.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="Another certification is writing to"):
+            certified()
+
+
+def test_an_expert_that_breaks_down_once_is_asked_again(certified: Certify, tmp_path: Path) -> None:
+    publication = certified(expert="ShakyExpert")
+    assert publication.rejected == ()
 
 
 def test_twins_that_are_in_no_manifest_are_certified_too(certified: Certify, suite: str) -> None:
@@ -127,7 +186,7 @@ def test_twins_that_are_in_no_manifest_are_certified_too(certified: Certify, sui
 
 def test_a_published_version_never_changes(certified: Certify) -> None:
     certified()
-    with pytest.raises(UsageError, match=r"small@3 was published with the manifest .* raise"):
+    with pytest.raises(UsageError, match="raise its version and certify"):
         certified(SUITE.replace("seed: 7", "seed: 8"))
     later = SUITE.replace("seed: 7", "seed: 8").replace("version: 3", "version: 4")
     assert certified(later).suite_version == 4
@@ -144,11 +203,56 @@ def test_suites_beside_each_other_share_their_episodes(tmp_path: Path) -> None:
     lines = lzma.decompress(pool_of(str(one), "stack").read_bytes()).decode().splitlines()
     names = [json.loads(line)["episode_id"] for line in lines]
     assert len(set(names)) == len(names)
-    two.unlink()
-    (tmp_path / "certificates" / "two.json").unlink()
-    certify([str(one)], labour(), ledgers=tmp_path / "ledgers")
-    after = lzma.decompress(pool_of(str(one), "stack").read_bytes()).decode().splitlines()
-    assert len(after) < len(names), "what no suite has any more is dropped"
+
+
+# --- what begins in the middle ----------------------------------------------------------------
+
+HALVES = LARGE.replace(
+    "axis: lighting\n    levels: [L1, L2]", "axis: from-stage\n    levels: ['2']"
+)
+
+
+def test_what_begins_in_the_middle_begins_where_the_expert_had_got_to(
+    certified: Certify, suite: str
+) -> None:
+    publication = certified(HALVES)
+    published = open_published(load_suite(suite))
+    assert published is not None
+    halves = [e for e in published.manifest.episodes if "begin" in e.factors]
+    assert len(halves) == 3 * 40
+    for episode in halves:
+        goal, begin = episode.factors["goal"], episode.factors["begin"]
+        assert 0.5 * goal <= begin < goal
+        assert episode.changes == (Change("from-stage", "2"),)
+        assert episode.control_id in published.certificates
+        assert 0 < published.certificates[episode.episode_id].steps < 12
+    rejected = {r.reason: r for r in publication.rejected if r.changes}
+    never = "at no moment had the expert reached 1 of the stages and let go"
+    assert rejected.keys() == {never}
+    draw = rejected[never]
+    goal = FakeWorld().draw(draw.task, (), seed=draw.seed, index=draw.index).factors["goal"]
+    assert 0.48 <= goal < 0.50
+
+
+def test_what_begins_in_the_middle_exists_in_published_suites_alone(
+    certified: Certify, suite: str
+) -> None:
+    def planned(**options: object):
+        return plan("harness_fakes:FakePolicy", suite, world="harness_fakes:FakeWorld", **options)
+
+    first = certified(HALVES)
+    assert planned(episodes=3).info.certified
+    for other in ({"seed": 99}, {"episodes": 41}):
+        with pytest.raises(UsageError, match=r"small\.yaml:9: .* made from the expert's runs"):
+            planned(**other)
+    again = certified(HALVES)
+    assert again.to_json() | {"wall_s": 0} == first.to_json() | {"wall_s": 0}
+    assert checked(suite, "FakeExpert").differences == ()
+
+
+def test_the_expert_may_fail_on_its_way_to_the_middle(certified: Certify) -> None:
+    with pytest.raises(InvalidRunError, match="is not published"):
+        certified(HALVES, "LazyExpert")
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -183,12 +287,18 @@ def test_an_edited_suite_is_refused(certified: Certify, suite: str) -> None:
 def test_a_missing_file_or_entry_is_refused(certified: Certify, suite: str) -> None:
     certified()
     lock = Path(suite).parent / "published.json"
-    lock.write_text('{"small@3": "0000000000000000"}')
-    with pytest.raises(UsageError, match=r"published\.json says 0000000000000000; restore both"):
+    whole = lock.read_text()
+    lock.write_text(whole.replace('"certificates": "', '"certificates": "0'))
+    with pytest.raises(UsageError, match=r"published\.json says .*restore the files"):
         open_published(load_suite(suite))
     lock.unlink()
-    with pytest.raises(UsageError, match=r"published\.json says nothing of it"):
+    with pytest.raises(UsageError, match=r"published\.json says nothing of small@3"):
         open_published(load_suite(suite))
+    lock.write_text(whole)
+    (Path(suite).parent / "certificates" / "small.json").rename(lock.parent / "small.json")
+    with pytest.raises(UsageError, match=r"small@3 has been published, .*small\.json is not there"):
+        open_published(load_suite(suite))
+    (lock.parent / "small.json").rename(Path(suite).parent / "certificates" / "small.json")
     pool_of(suite, "place-in").unlink()
     with pytest.raises(UsageError, match=r"has no certificate for place-in \d"):
         open_published(load_suite(suite))
@@ -243,6 +353,24 @@ def test_a_run_of_published_episodes_is_certified(
     assert "UNCERTIFIED" not in vlabench.report.text(vlabench.report.summarize(run))
 
 
+def test_tasks_of_a_suite_keep_their_published_episodes(certified: Certify, suite: str) -> None:
+    for layout in ("levels", "singles"):
+        text = LARGE.replace("episodes: 40", f"episodes: 40\nlayout: {layout}")
+        certified(text.replace("version: 3", f"version: {len(layout)}"))
+        published = open_published(load_suite(suite))
+        assert published is not None
+        for task in ("place-on", "place-in", "stack"):
+            part = published.part(load_suite(suite).narrowed(tasks=[task]))
+            assert part is not None
+            whole = {n for n, e in published.manifest.by_id.items() if e.task == task}
+            assert set(part.by_id) == whole
+
+
+def test_the_seed_of_training_is_for_training() -> None:
+    with pytest.raises(UsageError, match="The seed 1 is that of the suite 'train'"):
+        plan("noop", "smoke", seed=1)
+
+
 def test_a_run_of_what_nobody_certified_says_so(suite_file: Path, tmp_path: Path) -> None:
     run = vlabench.evaluate(
         "harness_fakes:FakePolicy",
@@ -258,6 +386,35 @@ def test_a_run_of_what_nobody_certified_says_so(suite_file: Path, tmp_path: Path
 
 class LaterWorld(FakeWorld):
     version = "fake-2"
+
+
+class OtherPhysics(FakeWorld):
+    def spec(self) -> EnvSpec:
+        return replace(super().spec(), fingerprint="other-env")
+
+
+def test_certificates_of_other_physics_are_not_taken_over(
+    certified: Certify, suite: str, tmp_path: Path
+) -> None:
+    certified()
+    world = f"{__name__}:OtherPhysics"
+    planned = plan("harness_fakes:FakePolicy", suite, world=world)
+    assert not planned.info.certified
+    assert len(planned.manifest.episodes) == 28
+    lazy = Labour(world, "harness_fakes:LazyExpert", "serial")
+    with pytest.raises(InvalidRunError):
+        certify([suite], lazy, ledgers=tmp_path / "ledgers")
+    neighbour = Path(suite).parent / "neighbour.yaml"
+    neighbour.write_text(SUITE.replace("name: small", "name: neighbour"))
+    able = Labour(world, "harness_fakes:FakeExpert", "serial")
+    with pytest.raises(UsageError, match="'small' shares episodes whose certificates would change"):
+        certify([str(neighbour)], able, ledgers=tmp_path / "ledgers")
+    Path(suite).write_text(SUITE.replace("version: 3", "version: 4"))
+    certify([suite, str(neighbour)], able, ledgers=tmp_path / "ledgers")
+    assert plan("harness_fakes:FakePolicy", suite, world=world).info.certified
+    assert not plan(
+        "harness_fakes:FakePolicy", suite, world="harness_fakes:FakeWorld"
+    ).info.certified
 
 
 def test_certificates_of_another_world_do_not_count(certified: Certify, suite: str) -> None:
@@ -337,6 +494,22 @@ def test_the_command_certifies_and_checks(
     assert "other actions" in capsys.readouterr().out
     (written,) = json.loads(out.read_text())
     assert written["checked"] == len(written["differences"]) > 3
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--workers", "0"], "number of workers is 0"),
+        (["--seed", "3"], "belong to --check"),
+        (["--out", "here.json"], "belong to --check"),
+        (["--check", "2", "--fresh"], "--fresh does not go with --check"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(
+    suite_file: Path, words: list[str], complaint: str, capsys
+) -> None:
+    assert command(str(suite_file), *words) == 2
+    assert complaint in capsys.readouterr().err
 
 
 def test_the_command_wants_suites_or_all(capsys) -> None:

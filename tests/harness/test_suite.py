@@ -243,6 +243,36 @@ def test_a_packaged_suite_has_lines_too_and_one_of_no_file_has_none() -> None:
         build_manifest(make_suite(tasks=("open-drawer",), cells=()), FakeWorld())
 
 
+def test_an_axis_may_have_a_cell_for_each_task_but_not_two_for_one() -> None:
+    def cells(*tasks: tuple[str, ...] | None) -> tuple[Cell, ...]:
+        levels = (("L1",), ("L1", "L2"))
+        given = zip(levels, tasks, strict=True)
+        return tuple(Cell(axis="lighting", levels=of, tasks=names) for of, names in given)
+
+    suite = make_suite(cells=cells(("stack",), ("place-on", "place-in")))
+    perturbed = [e for e in build_manifest(suite, FakeWorld()).episodes if e.changes]
+    counts = Counter((e.task, e.changes[0].level) for e in perturbed)
+    assert counts == {
+        ("stack", "L1"): 3,
+        **{(task, level): 3 for task in ("place-on", "place-in") for level in ("L1", "L2")},
+    }
+    for other in (("stack",), ("place-on", "stack"), None):
+        with pytest.raises(ValueError, match="the axis 'lighting' is given twice"):
+            make_suite(cells=cells(("stack",), other))
+
+
+def test_a_level_that_does_not_fit_its_task_has_the_line_of_that_cell(suite_file: Path) -> None:
+    text = suite_file.read_text().replace("levels: [L1, L2]", "levels: [L1]\n    tasks: [place-in]")
+    text += "  - axis: lighting\n    levels: [L9]\n    tasks: [stack]\n"
+    suite_file.write_text(
+        text.replace("[place-on, place-in, stack]", "[place-in, stack]").replace(
+            "[place-on, stack]", "[stack]"
+        )
+    )
+    with pytest.raises(UsageError, match=r"small\.yaml:16: There is no axis and level lighting:L9"):
+        build_manifest(load_suite(str(suite_file)), FakeWorld())
+
+
 def test_an_unknown_suite_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'lighting'"):
         load_suite("lightning")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vlabench.errors import UsageError
+from vlabench.types import Json
 
 if TYPE_CHECKING:
     from vlabench.certification import Check, Labour
@@ -30,7 +31,7 @@ def certify_command(
         int | None,
         typer.Option(metavar="N", help="Only run N published episodes again and compare; 0: all."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the sample that --check draws.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Of the sample that --check draws.")] = None,
     out: Annotated[Path | None, typer.Option(help="File for what --check finds.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; all by default.")] = None,
     runner: Annotated[str, typer.Option(help="ray or serial.")] = "ray",
@@ -56,8 +57,12 @@ def certify_command(
     options = RunnerOptions(workers, ray_address)
     labour = Labour(world, expert, runner, options, shown_progress(quiet))
     if check is not None:
-        _check(names, check or None, seed, out, labour)
+        if fresh:
+            raise UsageError("--fresh does not go with --check, which publishes nothing.")
+        _check(names, check or None, seed or 0, out, labour)
         return
+    if seed is not None or out is not None:
+        raise UsageError("--seed and --out belong to --check; give them with --check N.")
     publications = certify(names, labour, fresh=fresh)
     for line in (_HEADER, *(_row(publication) for publication in publications)):
         typer.echo(line)
@@ -67,20 +72,26 @@ def _check(
     names: list[str], count: int | None, seed: int, out: Path | None, labour: Labour
 ) -> None:
     from vlabench.certification import check
-    from vlabench.jsonfiles import write_json
 
-    results = [check(name, count, labour, seed=seed) for name in names]
-    for result in results:
-        for line in _lines(result):
+    results = []
+    for name in names:
+        results.append(check(name, count, labour, seed=seed))
+        for line in _lines(results[-1]):
             typer.echo(line)
-    if out is not None:
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            write_json(out, [result.to_json() for result in results])
-        except OSError as error:
-            raise UsageError(f"Cannot write {out} ({error}); give another --out.") from error
+        if out is not None:
+            _save(out, [result.to_json() for result in results])
     if any(result.differences for result in results):
         raise typer.Exit(DIFFERENT)
+
+
+def _save(out: Path, results: list[dict[str, Json]]) -> None:
+    from vlabench.jsonfiles import write_json
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_json(out, results)
+    except OSError as error:
+        raise UsageError(f"Cannot write {out} ({error}); give another --out.") from error
 
 
 def _lines(result: Check) -> list[str]:

@@ -10,7 +10,28 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec, EnvSpec
+from vlabench.errors import UsageError
 from vlabench.types import Change, EpisodeSpec, Json, Observation, Outcome
+
+
+class StateNeededError(UsageError):
+    """A draw that begins in the middle of an episode, where a policy has to go first.
+
+    Args:
+        change: The change that begins there.
+        reached: How many stages are done at its beginning.
+    """
+
+    def __init__(self, change: Change, reached: int) -> None:
+        self.change, self.reached = change, reached
+        super().__init__(
+            f"Episodes under {change} are made from the expert's runs when a suite is certified, "
+            "and cannot be drawn; keep to the published episodes (leave out '--seed' and larger "
+            "'--episodes'), or certify the suite."
+        )
+
+    def __reduce__(self) -> tuple[type[StateNeededError], tuple[Change, int]]:
+        return StateNeededError, (self.change, self.reached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +75,21 @@ class World(Protocol):
 
     version: str
 
-    def draw(self, task: str, changes: Sequence[Change], *, seed: int, index: int) -> DrawnEpisode:
+    def draw(
+        self,
+        task: str,
+        changes: Sequence[Change],
+        *,
+        seed: int,
+        index: int,
+        begin: Mapping[str, Json] | None = None,
+    ) -> DrawnEpisode:
         """Every factor of one episode; equal arguments give equal values on every machine.
 
+        `begin` is an environment's `snapshot`, for a change that begins an episode in the middle.
+
         Raises:
+            StateNeededError: If a change begins in the middle, and `begin` is not given.
             UsageError: If an axis, a level or a task does not exist, or they do not go together.
         """
         ...
@@ -112,6 +144,13 @@ class Environment(Protocol):
 
     def outcome(self) -> Outcome:
         """What has come of the episode so far."""
+        ...
+
+    def snapshot(self) -> Mapping[str, Json] | None:
+        """The state of the scene, the robot left out, so that `World.draw` can begin there.
+
+        None while the robot touches what can be moved: then it would fall or spring back.
+        """
         ...
 
     def checksum(self) -> int:
