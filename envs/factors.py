@@ -327,7 +327,7 @@ def _check_goals(factors: Mapping[str, Json], kind: Task) -> None:
 
 
 def _check_begin(factors: Mapping[str, Json], kind: Task) -> None:
-    """Whether an episode that begins in the middle says where all is, and leaves something to do."""
+    """Whether an episode that begins in the middle says where all is, and what is left to do."""
     begin, count = factors[from_stage.FACTOR], len(kind.asked(factors))
     parts = [part for name in fixtures_in(factors) for part in fixture(name).parts]
     there = {"objects": {*roles_in(factors)}, "parts": {part.name for part in parts if part.travel}}

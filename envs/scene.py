@@ -174,12 +174,17 @@ def _fixture_bodies(factors: Mapping[str, Json]) -> frozenset[str]:
 def _starts(
     model: mujoco.MjModel, parts: Mapping[str, ScenePart], factors: Mapping[str, Json]
 ) -> dict[int, float]:
-    moving = {name: part for name, part in parts.items() if part.qpos is not None}
     begin = factors.get(from_stage.FACTOR)
+    starts: dict[int, float] = {}
+    for name, part in parts.items():
+        if part.qpos is None:
+            continue
+        if begin is None:
+            starts[part.qpos] = factors[f"{part.fixture}.parts"][name] * part.part.travel
+        else:
+            starts[part.qpos] = begin["parts"][name]
     if begin is None:
-        shares = {n: factors[f"{part.fixture}.parts"][n] for n, part in moving.items()}
-        return {part.qpos: shares[n] * part.part.travel for n, part in moving.items()}
-    starts = {part.qpos: begin["parts"][name] for name, part in moving.items()}
+        return starts
     for role, pose in begin["objects"].items():
         first = int(model.joint(f"{role} joint").qposadr[0])
         starts |= {first + k: value for k, value in enumerate(pose)}

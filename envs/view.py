@@ -43,8 +43,8 @@ class Viewpoint:
             int(model.joint(kind.gripper_prefix + name).qposadr[0]) for name in kind.finger_joints
         ]
         self._pads = [model.geom(kind.gripper_prefix + name).id for name in kind.gripper.pads]
-        movable = (*scene.objects.values(), *scene.parts.values())
-        self._movable = frozenset(geom for thing in movable for geom in thing.geoms)
+        movable = [thing.geoms for thing in scene.objects.values()]
+        self._movable = frozenset().union(*movable, *(p.geoms for p in scene.parts.values()))
         self._pad_gap = kind.gripper.pad_gap
         self._hand = HandShape(
             kind.max_opening, kind.gripper.fingertip_reach, kind.gripper.palm_clearance

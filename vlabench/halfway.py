@@ -76,7 +76,8 @@ class StagedWorld:
             if needed.reached not in states:
                 raise NotThereError(
                     (task, seed, index, tuple(changes)),
-                    f"at no moment had the expert reached {needed.reached} of the stages and let go",
+                    f"at no moment had the expert reached {needed.reached} of the stages and "
+                    "let go",
                 ) from None
             begin = states[needed.reached]
             return self._world.draw(task, changes, seed=seed, index=index, begin=begin)

@@ -35,6 +35,13 @@ SPEED = 0.45
 DONE = 0.012
 """Metres from the middle of the place at which a thing has arrived."""
 
+WINDOW, STUCK, SLOW = 8, 0.002, 0.025
+"""A hand that comes no further than `STUCK` metres in so many control steps sticks to the table;
+where it comes no further than `SLOW`, what it pushes is heavy."""
+
+FREEING = 0.006
+"""Metres by which it then goes on higher, and with all its force."""
+
 LANE = 0.03
 """Metres between the lane of a push and what stands beside it."""
 
@@ -63,7 +70,13 @@ def push_to(state: PrivilegedState, name: str, region: str) -> Motion:
 def _shove(state: PrivilegedState, name: str, region: str) -> Motion:
     """Goes on towards the place, always from the far side of the thing."""
     rotation = _across(_direction(state, name, region))
-    for _ in range(2 * PATIENCE):
+    higher, hurry, before = 0.0, False, state.hand_position
+    for step in range(2 * PATIENCE):
+        if step > 0 and step % WINDOW == 0:
+            come = apart_from(state.hand_position, before)
+            higher += FREEING if come < STUCK else 0.0
+            hurry = hurry or come < SLOW
+            before = state.hand_position
         along = _direction(state, name, region)
         thing = middle_of(state.objects[name])
         left = apart_from(thing, state.parts[region].interior)
@@ -75,8 +88,9 @@ def _shove(state: PrivilegedState, name: str, region: str) -> Motion:
         # what is pushed goes where the hand goes: get behind its middle, but gently
         aside = np.array([-along[1], along[0], 0.0])
         aim = state.hand_position + 0.04 * along + 0.8 * sideways * aside
-        aim[2] = _level(state, name)
-        state = yield towards(state, aim, rotation, CLOSE, SPEED if left > 0.05 else SPEED / 2)
+        aim[2] = _level(state, name) + higher
+        speed = (1.0 if hurry else SPEED) if left > 0.05 else SPEED / 2
+        state = yield towards(state, aim, rotation, CLOSE, speed)
     return state
 
 
