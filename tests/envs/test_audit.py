@@ -88,7 +88,7 @@ def planted(
     """An audit of a task with one predicate replaced; `wrong` is given the right one first."""
     right = PREDICATES[predicate]
     monkeypatch.setitem(PREDICATES, predicate, lambda *args: wrong(right, *args))
-    return audit(task, 150, SEED)
+    return audit(task, 100, SEED)
 
 
 def test_a_predicate_that_is_true_in_mid_air_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ def test_a_predicate_that_is_never_true_is_caught(monkeypatch: pytest.MonkeyPatc
 
 def test_a_goal_that_need_not_hold_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "HOLD_STEPS", 1)
-    found = audit("open-drawer", 150, SEED)
+    found = audit("open-drawer", 60, SEED)
     assert found.kinds[FOR_A_MOMENT].errors == found.kinds[FOR_A_MOMENT].states > 0
     assert found.false_positive_rate >= command.BOUND
 

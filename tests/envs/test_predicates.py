@@ -23,6 +23,7 @@ from vlabench.envs.predicates import PREDICATES, holds
 from vlabench.envs.predicates.geometry import touching
 from vlabench.envs.predicates.moved import AWAY, BESIDE, LIFTED, STANDING
 from vlabench.envs.predicates.parts import CLOSED, OPEN
+from vlabench.envs.predicates.placed import HEIGHT_TOLERANCE
 from vlabench.envs.scene import REST_DEPTH, Scene
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.tasks.base import SIDES, Goal
@@ -587,6 +588,49 @@ def test_the_inside_of_a_part_ends_at_its_walls(solved: Solve, task: str, index:
     for at in outside:
         put_on(scene, data, name, place, at)
         assert not holds(goal, scene, data), at
+
+
+@pytest.mark.parametrize(("scale", "inside"), [(1.0, True), (1.25, False)])
+def test_inside_is_what_reaches_below_the_rim_however_high_its_middle_is(
+    draw: Draw, scale: float, inside: bool
+) -> None:
+    """One block on another in the basket: its middle is above the rim, its foot may be below."""
+    looks = {
+        f"{role}.{key}": value
+        for role in ("object", "second")
+        for key, value in {"category": "block", "shape": [0.4] * 4}.items()
+    }
+    colors = {"object.color": "red", "second.color": "blue", "object.scale": scale}
+    simulation = Simulation()
+    simulation.start(draw("two-in-basket", 0, factors=looks | colors))
+    scene, data = simulation.scene, simulation.data
+    rim = 2 * scene.model.site_size[scene.parts["basket"].floor_site][2]
+    below, above = (scene.objects[role].shape.height for role in ("object", "second"))
+    assert below + above / 2 > rim
+    assert bool(below < rim - HEIGHT_TOLERANCE) is inside
+    put_on(scene, data, "object", "basket", (0.0, 0.0, -REST_DEPTH))
+    put_on(scene, data, "second", "basket", (0.0, 0.0, below - 2 * REST_DEPTH))
+    assert touching(data, scene.objects["second"].geoms) <= scene.objects["object"].geoms
+    assert holds(Goal("in", ("object", "basket")), scene, data)
+    assert holds(Goal("in", ("second", "basket")), scene, data) is inside
+
+
+def test_the_tallest_thing_stands_on_a_tray(draw: Draw) -> None:
+    factors = {
+        "object.category": "bottle",
+        "object.color": category("bottle").colors[0],
+        "object.shape": [1.0] * 4,
+        "object.scale": 1.25,
+    }
+    simulation = Simulation()
+    simulation.start(draw("serve", 0, factors=factors))
+    scene, data = simulation.scene, simulation.data
+    space = 2 * scene.model.site_size[scene.parts["tray"].floor_site][2]
+    assert scene.objects["object"].shape.height / 2 > space
+    put_on(scene, data, "object", "tray", (0.0, 0.0, -REST_DEPTH))
+    assert holds(Goal("on", ("object", "tray")), scene, data)
+    put_on(scene, data, "object", "tray", (0.0, 0.0, 0.03))
+    assert not holds(Goal("on", ("object", "tray")), scene, data)
 
 
 @pytest.mark.parametrize("index", [0, 1])

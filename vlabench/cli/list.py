@@ -212,7 +212,8 @@ def _suite_page(name: str) -> Lines:
 
 
 def _episodes(suite: Suite) -> str:
-    scenes = arrange(suite)
+    publication = read_publication(suite)
+    scenes = arrange(suite, frozenset() if publication is None else publication.rejected_keys)
     changed = sum(len(scene.changes) for scene in scenes)
     unchanged = sum(scene.nominal for scene in scenes)
     return f"{changed + unchanged}, of which {changed} changed and {unchanged} unchanged"
