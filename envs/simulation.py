@@ -34,6 +34,10 @@ the most for a scene in which something still moves."""
 AT_REST_M_S = 0.0005
 """What moves more slowly than this is at rest."""
 
+LONGEST_SETTLE_HALFWAY, AT_REST_RAD_S = 200, 0.01
+"""The same for a scene that begins in the middle, in which things that lie on each other may roll
+for a while: there what turns is not at rest either."""
+
 _TO_THE_END = frozenset({"empty", "absent"})
 """Kinds of diagnostic episodes that end at the horizon alone: to comply is to leave things be."""
 
@@ -215,7 +219,8 @@ class Simulation:
         self._view.place(self.data)
         hold = np.zeros(self._controller.dimension, dtype=np.float32)
         reason = self._forward()
-        for step in range(LONGEST_SETTLE):
+        longest = LONGEST_SETTLE_HALFWAY if self._begins_halfway else LONGEST_SETTLE
+        for step in range(longest):
             if reason or (step >= SETTLE_STEPS and self._is_at_rest()):
                 break
             reason = self._step(hold)
@@ -244,7 +249,14 @@ class Simulation:
 
     def _is_at_rest(self) -> bool:
         firsts = (int(self.model.body_dofadr[o.body]) for o in self.scene.objects.values())
-        return all(np.abs(self.data.qvel[k : k + 3]).max() < AT_REST_M_S for k in firsts)
+        speeds = [np.abs(self.data.qvel[k : k + 6]) for k in firsts]
+        if self._begins_halfway and any(speed[3:].max() >= AT_REST_RAD_S for speed in speeds):
+            return False
+        return all(speed[:3].max() < AT_REST_M_S for speed in speeds)
+
+    @property
+    def _begins_halfway(self) -> bool:
+        return from_stage.FACTOR in self.episode.factors
 
     def _is_unstable(self) -> bool:
         return any(self._warnings[_UNSTABLE].tolist())

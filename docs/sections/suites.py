@@ -13,7 +13,7 @@ from vlabench.certification import MOST_REJECTED
 from vlabench.envs.profile import CONTROL_HZ
 from vlabench.envs.tasks.base import task
 from vlabench.layout import arrange
-from vlabench.published import Publication, Rejection
+from vlabench.published import Publication, Rejection, read_publication
 from vlabench.registry import AXES
 from vlabench.suite import Suite
 from vlabench.types import Change
@@ -43,8 +43,9 @@ class Size:
 
 
 def size(suite: Suite) -> Size:
-    """Counts the episodes of a suite without drawing any."""
-    scenes = arrange(suite)
+    """Counts the episodes of a suite, as it has been published, without drawing any."""
+    publication = read_publication(suite)
+    scenes = arrange(suite, frozenset() if publication is None else publication.rejected_keys)
     changed = [(scene.task, change) for scene in scenes for change in scene.changes]
     unchanged = [scene.task for scene in scenes if scene.nominal]
     return Size(
@@ -165,7 +166,7 @@ def certificates(sources: Sources) -> str:
     lines = [
         "## Certificates",
         "Before a suite is published, the scripted expert runs every episode of it and every twin. "
-        "What it solves (or, of a diagnostic, complies with) is published with all drawn values "
+        "What it solves (of a diagnostic: the goal of its scene) is published with all drawn values "
         "and a certificate: its steps and the hashes of the first state, the actions and the last "
         "state, which anybody can compute again (`vlabench certify SUITE --check N`). What it does "
         "not solve, or what starts against the rules, is rejected, stays in the ledger with the "
@@ -209,7 +210,7 @@ def _ledger(found: Sequence[Publication]) -> list[str]:
     for rejection in ledger.values():
         what = " + ".join(map(str, rejection.changes)) or "unchanged"
         by_change.setdefault(what, []).append(rejection)
-    made = sorted({f"world {p.world_version}, on {p.cpu}" for p in found})
+    made = sorted({f"world {p.world_version}, MuJoCo {p.versions['mujoco']}" for p in found})
     return [
         f"The ledger, over all suites ({counted(len(ledger), 'draw')}; certified by "
         f"{'; '.join(made)}). Each draw with its own numbers is in `suites/certificates/`.",

@@ -153,6 +153,12 @@ def test_it_starts_where_the_expert_let_go(
     assert simulation.outcome().chain_length == int(stage) - 1
 
 
+def test_what_rolls_in_a_bowl_comes_to_rest(begun: Draw, simulation: Simulation) -> None:
+    """Two pieces of fruit lean on each other; one of them rolls on for seconds."""
+    simulation.start(begun("sort-by-kind", "3"))
+    assert faults(simulation) == ()
+
+
 @pytest.mark.parametrize(("task", "stage"), CHAINS)
 def test_there_is_something_left_to_do_and_it_can_be_done(
     begun: Draw, simulation: Simulation, task: str, stage: str
