@@ -18,7 +18,7 @@ from vlabench.envs.predicates import PREDICATES
 from vlabench.envs.world import TabletopWorld
 from vlabench.errors import UsageError
 from vlabench.manifest import build_manifest
-from vlabench.published import Certificate, Publication, Rejection, publish
+from vlabench.published import Certificate, Publication, Rejection, publish, read_publication
 from vlabench.registry import AXES, TASKS
 from vlabench.suite import load_suite
 from vlabench.types import Change
@@ -122,7 +122,7 @@ def certify(folder: Path, *, rejected: tuple[Rejection, ...] = ()) -> Publicatio
     suite = load_suite(str(folder / "smoke.yaml"))
     manifest = build_manifest(suite, TabletopWorld())
     certified = {
-        name: (episode, Certificate(STEPS, "aa", "bb", "cc"))
+        name: (episode, Certificate(STEPS, "aa", "bb", "cc", "dd"))
         for name, episode in manifest.by_id.items()
     }
     publication = Publication(
@@ -137,9 +137,8 @@ def certify(folder: Path, *, rejected: tuple[Rejection, ...] = ()) -> Publicatio
         steps=STEPS * len(certified),
         wall_s=7200.0,
         versions={"mujoco": "1"},
-        cpu="a processor",
     )
-    publish(folder, publication, certified)
+    publish(folder, [(publication, certified)])
     return publication
 
 
@@ -162,7 +161,9 @@ def test_certificates_give_steps_and_hours(card: ModuleType, sources):
 @pytest.mark.parametrize("name", ["horizon", "smoke", "long-horizon", "distractors"])
 def test_sizes_are_those_of_the_manifest(card: ModuleType, name: str):
     suite = load_suite(name).narrowed(episodes=1)
-    episodes = build_manifest(suite, TabletopWorld()).episodes
+    publication = read_publication(suite)
+    rejected = frozenset() if publication is None else publication.rejected_keys
+    episodes = build_manifest(suite, TabletopWorld(), rejected).episodes
     size = card.suites.size(suite)
     assert size.changed == sum(bool(episode.changes) for episode in episodes)
     assert size.changed + size.unchanged == len(episodes)

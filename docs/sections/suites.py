@@ -166,13 +166,13 @@ def certificates(sources: Sources) -> str:
     lines = [
         "## Certificates",
         "Before a suite is published, the scripted expert runs every episode of it and every twin. "
-        "What it solves (of a diagnostic: the goal of its scene) is published with all drawn values "
-        "and a certificate: its steps and the hashes of the first state, the actions and the last "
-        "state, which anybody can compute again (`vlabench certify SUITE --check N`). What it does "
-        "not solve, or what starts against the rules, is rejected, stays in the ledger with the "
-        f"reason, and another draw takes its place. At most {level} of the draws of an axis level "
-        f"and {cell} of those in one task at one level may be rejected, a single one in any case: "
-        "more is a fault of the task, and its suite is not published. Rejection makes the "
+        "What it solves (of a diagnostic: the goal of its scene) is published with all that was "
+        "drawn and a certificate: its steps and the hashes of the first state, the actions and the "
+        "last state, which anybody can compute again (`vlabench certify SUITE --check N`). What it "
+        "does not solve, or what starts against the rules, is rejected, stays in the ledger with "
+        f"the reason, and another draw takes its place. At most {level} of the draws of an axis "
+        f"level and {cell} of those in one task at one level may be rejected, a single one in any "
+        "case: more is a fault of the task, and its suite is not published. Rejection makes the "
         "published scenes a little easier for the expert than scenes at large; how much is "
         "bounded by the share that was rejected.",
     ]

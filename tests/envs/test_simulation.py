@@ -269,7 +269,5 @@ def test_where_mujoco_gives_up_later_the_actions_did_it(
         raise mujoco.FatalError("no room")
 
     monkeypatch.setattr(simulation._controller, "step", give_up)
-    with pytest.raises(
-        PolicyError, match=r"at step 1: MuJoCo gives up \(no room"
-    ):
+    with pytest.raises(PolicyError, match=r"at step 1: MuJoCo gives up \(no room"):
         simulation.advance(HOLD)
