@@ -56,7 +56,7 @@ class Suite(BaseModel):
     version: StrictInt = Field(ge=1)
     description: str = Field(min_length=1)
     seed: StrictInt = Field(default=0, ge=0)
-    episodes: StrictInt = Field(default=0, ge=0)
+    episodes: StrictInt = Field(default=1, ge=1)
     tasks: tuple[str, ...] = ()
     cells: tuple[Cell, ...] = ()
     layout: Layout = "levels"
@@ -85,11 +85,9 @@ class Suite(BaseModel):
     def _check_own(self) -> None:
         for field in ("seed", "episodes", "tasks"):
             if field not in self.model_fields_set:
-                raise ValueError(f"{field!r} is missing; add it.")
+                raise ValueError(f"the key {field!r} is missing; add it.")
         if not self.tasks:
             raise ValueError("there are no tasks; name one or more.")
-        if self.episodes < 1:
-            raise ValueError(f"'episodes' is {self.episodes}; give 1 or more.")
         _refuse_repeats("task", self.tasks)
         for task in self.tasks:
             _refuse_repeats("axis", [cell.axis for cell in self.cells_of(task)])

@@ -269,7 +269,7 @@ def test_a_level_that_does_not_fit_its_task_has_the_line_of_that_cell(suite_file
             "[place-on, stack]", "[stack]"
         )
     )
-    with pytest.raises(UsageError, match=r"small\.yaml:16: There is no axis and level lighting:L9"):
+    with pytest.raises(UsageError, match=r"small\.yaml:15: There is no axis and level lighting:L9"):
         build_manifest(load_suite(str(suite_file)), FakeWorld())
 
 
