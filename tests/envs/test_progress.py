@@ -104,6 +104,7 @@ def test_the_experts_way_passes_every_stage_in_order(solved: Solve, task: str) -
 def test_without_an_order_all_must_hold_together_in_the_end(solved: Solve, task: str) -> None:
     episode = solved(task, 0)
     watch = watched(episode)
+    watch.see(episode.at(-1), 1)  # contacts made again from positions may come a step later
     assert watch.progress.success
     assert None not in watch.reached
     assert watch.progress.chain_length == len(episode.asked)
