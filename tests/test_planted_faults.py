@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -317,6 +318,13 @@ def test_10_a_torn_certificate(published: Callable[[], Publication], tmp_path: P
 
     forged = {**lines[0], "certificate": {**lines[0]["certificate"], "final_state_hash": "0" * 16}}
     rewrite(pool, [forged, lines[1]])
+    with pytest.raises(UsageError, match="restore the files") as refused:
+        open_published(load_suite(suite))
+
+    found = re.search(r"have the hashes (\{.*?\})", str(refused.value))
+    assert found is not None
+    (lock,) = tmp_path.rglob("published.json")
+    lock.write_text(json.dumps({"small@1": json.loads(found[1])}))
     (difference,) = check(suite, labour=labour).differences
     assert difference.what == ("another last state",)
 

@@ -364,8 +364,8 @@ def _tasks_in(folder: Path) -> list[str]:
 
 
 def _write_pool_file(path: Path, certified: Sequence[Certified]) -> None:
-    lines = sorted(canonical_json(_line(*entry)) for entry in certified)
-    text = "".join(f"{line}\n" for line in lines)
+    in_order = sorted(certified, key=lambda entry: key_of(entry[0]))
+    text = "".join(f"{canonical_json(_line(*entry))}\n" for entry in in_order)
     scratch = path.with_suffix(".tmp")
     try:
         scratch.write_bytes(lzma.compress(text.encode(), preset=9))

@@ -22,7 +22,7 @@ Json: TypeAlias = Any
 """A value that JSON can hold: None, bool, int, float, str, list, dict."""
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-Images: TypeAlias = Mapping[str, npt.NDArray[np.uint8]]
+Images: TypeAlias = Mapping[str, npt.NDArray[Any]]
 Status: TypeAlias = Literal["success", "failure", "policy_error", "infra_error"]
 
 
@@ -104,9 +104,14 @@ class Observation:
         time_s: Simulated time in seconds.
         instruction: What the policy is told.
         images: Camera role (``exterior/0``, ``wrist/0``) to an upright RGB image
-            ``(H, W, 3) uint8``; only the cameras that the policy declared.
+            ``(H, W, 3) uint8``; only the cameras that the policy declared. A policy is shown
+            them as it declared them, perhaps in another layout, or several of each.
         proprio: Field name to a float64 vector; `vlabench.contract.specs.PROPRIO_FIELDS` lists
             the fields with their units and frames.
+        state: ``(D,) float64``, what a policy's `PolicySpec.state` declares; None where it
+            declares none, and from an environment.
+        last_action: The action before this look as the policy gave it, ``(D,)``; zeros at the
+            first look, and None for a policy that does not ask for it.
         privileged: The simulator's own state, for a policy that declares that it reads it.
     """
 
@@ -117,17 +122,25 @@ class Observation:
     images: Images
     proprio: Mapping[str, Floats]
     privileged: PrivilegedState | None = None
+    state: Floats | None = None
+    last_action: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ActionChunk:
-    """What a policy answers: `actions` ``(T, D)``, first row first.
+    """What a policy answers.
 
-    `extras` may carry ``terminate``, ``subtask``, ``waypoints_2d`` or ``plan``.
+    Attributes:
+        actions: ``(T, D)``, first row first.
+        infer_ms: Milliseconds that the model took for it, as whoever ran it says; None where
+            nobody does.
+        batch_size: How many sessions were answered together.
+        extras: May carry ``terminate``, ``subtask``, ``waypoints_2d`` or ``plan``.
     """
 
     actions: npt.NDArray[np.floating[Any]]
     infer_ms: float | None = None
+    batch_size: int = 1
     extras: Mapping[str, Json] = field(default_factory=dict)
 
 

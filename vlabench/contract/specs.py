@@ -4,13 +4,17 @@ Canonical forms, which both sides are described in:
 
 - images: upright RGB ``(H, W, 3) uint8``, named by role (``exterior/0``, ``wrist/0``);
 - proprioception: the named fields of `PROPRIO_FIELDS`;
-- actions: the environment's own 7 numbers, see `ActionSpec`.
+- actions: what a controller of the environment executes, see `ActionSpec`.
+
+Everything is plain values, so that a declaration can be written to a file, sent by a server, hashed
+and compared with another declaration of the same policy.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from vlabench.types import Json
 
@@ -22,6 +26,33 @@ PROPRIO_FIELDS = {
     "joint_velocities": "(7,) radians per second",
 }
 """Every proprioceptive field there is, with its shape, unit and frame."""
+
+Rotation: TypeAlias = Literal[
+    "axis_angle", "euler_xyz", "quaternion_xyzw", "quaternion_wxyz", "rot6d", "matrix", "none"
+]
+"""How a rotation is written: see `vlabench.contract.rotations`. ``"none"`` where there is none."""
+
+ROTATION_SIZES: Mapping[str, int] = {
+    "axis_angle": 3,
+    "euler_xyz": 3,
+    "quaternion_xyzw": 4,
+    "quaternion_wxyz": 4,
+    "rot6d": 6,
+    "matrix": 9,
+    "none": 0,
+}
+"""How many numbers each takes."""
+
+Filter: TypeAlias = Literal["nearest", "bilinear", "bicubic", "lanczos", "area"]
+Fit: TypeAlias = Literal["stretch", "pad"]
+Layout: TypeAlias = Literal["hwc", "chw"]
+Control: TypeAlias = Literal[
+    "ee_delta", "ee_pose", "joint_delta", "joint_position", "joint_velocity"
+]
+Need: TypeAlias = Literal["depth", "intrinsics", "last_action"]
+
+
+# --- what a policy sees -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,60 +66,159 @@ class CameraSpec:
         role: For example ``exterior/0`` or ``wrist/0``.
         height: Pixels that are rendered.
         width: Pixels that are rendered.
+        rotated: Turned by 180 degrees.
         mirrored: Left and right change places. So does whoever turns robosuite's bottom-up
             image by 180 degrees instead of flipping it, as the LIBERO data sets were made.
         jpeg_quality: Of a JPEG round trip, 1 to 95; None for none.
-        resized: Height and width after Lanczos resampling; None to leave the size alone.
+        resized: Height and width after resampling; None to leave the size alone.
+        resize_filter: How it is resampled: Pillow's filters with antialiasing, where ``area`` is
+            its box filter.
+        resize_fit: ``"stretch"`` to the size whatever the shape; ``"pad"`` keeps the shape and
+            fills with black around the middle (``resize_with_pad`` of openpi and TensorFlow).
         crop_area: Share of the area, in (0, 1], that a centre crop keeps; the crop is scaled
             back to the size it was cut from. None for no crop.
+        history: How many images the policy sees: the last ones at which it looked or could have
+            looked, `history_stride` control steps apart, oldest first, the first one repeated
+            where there are none yet. With 1 an image has no axis of time.
+        history_stride: Control steps between two images of the history.
+        layout: ``"hwc"``, or ``"chw"`` with the channels first.
+        dtype: ``"uint8"``, or ``"float32"`` in [0, 1].
+        key: What the policy's own request calls it; empty to use the role.
     """
 
     role: str
     height: int
     width: int
+    rotated: bool = False
     mirrored: bool = False
     jpeg_quality: int | None = None
     resized: tuple[int, int] | None = None
+    resize_filter: Filter = "lanczos"
+    resize_fit: Fit = "stretch"
     crop_area: float | None = None
+    history: int = 1
+    history_stride: int = 1
+    layout: Layout = "hwc"
+    dtype: Literal["uint8", "float32"] = "uint8"
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StateField:
+    """A part of the state vector that a policy reads, in its own representation.
+
+    Attributes:
+        source: A field of `PROPRIO_FIELDS`, or ``"zeros"`` for padding.
+        as_: How it is written. Of ``ee_quaternion`` a `Rotation`; of ``gripper_opening``
+            ``"opening"`` (0 closed to 1 open), ``"closing"`` (1 closed), ``"width"`` (metres
+            between the fingers, `scale` metres when open) or ``"fingers"`` (two finger joints of
+            opposite sign, ``+scale / 2`` and ``-scale / 2`` when open); of every other field
+            ``"same"``.
+        size: Numbers that are left: a longer vector is an error, a shorter one is filled with
+            zeros at its end; None to leave it as it is. Of ``"zeros"`` how many they are.
+        scale: Metres between the fingers of the open gripper, where `as_` needs it.
+        offset: Metres added to ``ee_position``: where the policy's origin sees the robot's base.
+        turned: Unit quaternion xyzw by which ``ee_quaternion`` is multiplied from the right: from
+            the policy's hand frame to the grip site.
+    """
+
+    source: str
+    as_: str = "same"
+    size: int | None = None
+    scale: float | None = None
+    offset: tuple[float, float, float] | None = None
+    turned: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSpec:
+    """How an instruction is worded for a policy.
+
+    Attributes:
+        template: Text with ``{instruction}`` once in it.
+        case: ``"as-is"``, ``"lower"`` or ``"upper"``; of the instruction, not of the template.
+        strip_period: Whether a full stop at the instruction's end is taken away.
+    """
+
+    template: str = "{instruction}"
+    case: Literal["as-is", "lower", "upper"] = "as-is"
+    strip_period: bool = False
+
+
+# --- what a policy does -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """How seven numbers are read: three of translation, three of rotation, one of gripper.
+    """How the numbers of an action are read: the arm's first, the gripper's one after them.
 
     Attributes:
         control: ``"ee_delta"``: a change of the end effector's pose each control step;
-            ``"joint_delta"``: a change of each joint; ``"joint_velocity"``: its speed.
-        frame: ``"base"``: translation along, and rotation about, the axes of the robot's base;
+            ``"ee_pose"``: the pose to go to; ``"joint_delta"``, ``"joint_position"``: the same
+            of the joints; ``"joint_velocity"``: their speed.
+        frame: Of the end effector's translation and rotation: ``"base"``, along and about the
+            axes of the robot's base, or ``"hand"``, those of the grip site as it is then;
             ``"joints"``: a number a joint.
-        rotation: ``"axis_angle"``; ``"none"`` where joints are controlled.
-        scale: ``"normalized"`` (1 is the environment's largest step) or ``"metric"`` (metres
-            and radians).
-        gripper_open: The last number that opens the gripper.
-        gripper_close: The last number that closes it.
-        dimension: How many numbers there are.
-        gripper_threshold: Of a policy: its last number is made all open or all closed at this
+        rotation: How a rotation is written; ``"none"`` where joints are controlled.
+        scale: ``"normalized"`` (1 is the largest step) or ``"metric"`` (metres and radians;
+            radians a second of a velocity). A pose and a position are always metric.
+        gripper_open: The gripper's number that opens.
+        gripper_close: The gripper's number that closes.
+        dimension: How many numbers there are, padding included.
+        padding: How many of them, at the end, mean nothing.
+        gripper_threshold: Of a policy: its gripper's number is made all open or all closed at this
             value, so that nothing between reaches the environment; None to leave it alone.
+        gripper_relative: The number is a change of the gripper: only a step past the threshold
+            towards open or closed moves it, everything else leaves it as it is.
+        gripper_sticky_steps: A change of the gripper is held for at least so many control steps,
+            whatever is asked for meanwhile; 1 for none.
         max_translation_m: Of a normalized policy: the metres that its 1 means; None if it means
             the environment's own.
         max_rotation_rad: The same in radians.
+        max_joint: The same of a joint: radians, or radians a second.
+        bound: The largest size of a number that can be meant; an answer beyond it is an error of
+            the policy and not clipped. None for no bound.
     """
 
-    control: Literal["ee_delta", "joint_delta", "joint_velocity"] = "ee_delta"
-    frame: Literal["base", "joints"] = "base"
-    rotation: Literal["axis_angle", "none"] = "axis_angle"
+    control: Control = "ee_delta"
+    frame: Literal["base", "hand", "joints"] = "base"
+    rotation: Rotation = "axis_angle"
     scale: Literal["normalized", "metric"] = "normalized"
     gripper_open: float = -1.0
     gripper_close: float = 1.0
     dimension: int = 7
+    padding: int = 0
     gripper_threshold: float | None = None
+    gripper_relative: bool = False
+    gripper_sticky_steps: int = 1
     max_translation_m: float | None = None
     max_rotation_rad: float | None = None
+    max_joint: float | None = None
+    bound: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ensembling:
+    """Overlapping answers are averaged: those for one control step, older ones weighted more.
+
+    The weight of the ``i``-th oldest answer is ``exp(-decay * i)``, as in ACT (Zhao et al. 2023,
+    arXiv:2304.13705). The policy is then asked at every `every`-th control step.
+
+    Attributes:
+        decay: ACT's ``m``; 0 for the plain mean.
+        every: Control steps between two answers.
+    """
+
+    decay: float = 0.01
+    every: int = 1
+
+
+# --- both sides ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class EnvSpec:
-    """What an environment offers.
+    """What an environment offers under one controller.
 
     Attributes:
         embodiment: The robot and its gripper.
@@ -101,6 +231,10 @@ class EnvSpec:
         privileged: Whether it can show its own state.
         fingerprint: Hash of physics, control, cameras, rendering and world; where it differs,
             results must not be compared.
+        max_joint: Radians, or radians a second, that a normalized joint action of 1 means; None
+            where the end effector is controlled.
+        needs: What it can deliver beside images and proprioception.
+        controller: What `World.make` calls the controller that executes `action`.
     """
 
     embodiment: str
@@ -112,6 +246,9 @@ class EnvSpec:
     max_rotation_rad: float
     privileged: bool
     fingerprint: str
+    max_joint: float | None = None
+    needs: tuple[Need, ...] = ("last_action",)
+    controller: str = ""
 
     def to_json(self) -> dict[str, Json]:
         """Plain values, for a file or a hash."""
@@ -125,15 +262,26 @@ class PolicySpec:
     Attributes:
         name: What it is called in tables.
         cameras: What it looks through; empty for a policy that does not look.
-        proprio: The fields it reads.
+        proprio: The canonical fields it reads.
+        state: What its state vector is made of, in order; empty for a policy without one.
+        prompt: How the instruction is worded for it.
         action: What its numbers mean.
         chunk_length: Rows of an answer.
         executed: How many of them are executed before it is asked again.
+        ensembling: How overlapping answers are averaged; None if they are not. `executed` is then
+            `Ensembling.every`.
         control_hz: The rate it was trained at; None if it does not care.
+        needs: What else it reads.
         privileged: Whether it reads the simulator's state; such a policy is marked in tables.
         deterministic: Whether equal observations give equal answers.
         stateful: Whether it remembers earlier steps of a session.
         max_batch: Most sessions in one call.
+        fixed_batch: Whether it is asked for exactly `max_batch` sessions at a time: what is missing
+            is filled with copies of the first observation under ids that begin with
+            `PADDING`, and the answers to those are thrown away. A shape that never changes gives
+            the same bits, however many sessions there happen to be.
+        while_waiting: What is executed while it thinks, where latency is simulated: ``"hold"``
+            stands still, ``"rest"`` executes what is left of the answer before.
         revision: Which checkpoint or state of it this is, where arguments and source do not say;
             results of two revisions never share a run.
     """
@@ -141,16 +289,26 @@ class PolicySpec:
     name: str
     cameras: tuple[CameraSpec, ...] = ()
     proprio: tuple[str, ...] = ()
+    state: tuple[StateField, ...] = ()
+    prompt: PromptSpec = PromptSpec()
     action: ActionSpec = ActionSpec()
     chunk_length: int = 1
     executed: int = 1
+    ensembling: Ensembling | None = None
     control_hz: float | None = None
+    needs: tuple[Need, ...] = ()
     privileged: bool = False
     deterministic: bool = True
     stateful: bool = False
     max_batch: int = 1
+    fixed_batch: bool = False
+    while_waiting: Literal["hold", "rest"] = "hold"
     revision: str = ""
 
     def to_json(self) -> dict[str, Json]:
         """Plain values, for a file or a hash."""
         return asdict(self)
+
+
+PADDING = "padding-"
+"""What the id of a session begins with that only fills a batch up."""
