@@ -137,13 +137,13 @@ def swapped(bench: Bench, goal: Goal, rng: np.random.Generator) -> bool:
 
 def on_the_roof(bench: Bench, goal: Goal, rng: np.random.Generator) -> bool:
     """On top of what closes its place."""
-    name, place = goal.arguments[0], place_of(bench, goal.arguments[1])
-    for _ in range(TRIES):
-        point, turn = place.inside(rng), standing(rng)
-        covered = _let_down(bench, name, place, point, turn)
-        if covered:
-            return True
-    return False
+    name, target = goal.arguments
+    if target in bench.scene.objects:
+        return False
+    place = place_of(bench, target)
+    return any(
+        _let_down(bench, name, place, place.inside(rng), standing(rng)) for _ in range(TRIES)
+    )
 
 
 def turned_over(bench: Bench, goal: Goal, rng: np.random.Generator) -> bool:
@@ -192,11 +192,16 @@ def _lifted_clear(bench: Bench, names: tuple[str, ...], rng: np.random.Generator
 
 
 def _let_down(bench: Bench, name: str, place: Place, point: Floats, turn: Quaternion) -> bool:
-    """Lets a thing down over a place; whether something above its walls has stopped it."""
+    """Lets a thing down over a place; whether a roof over its walls has stopped it.
+
+    What lies in the place already, and sticks out of it, is no roof.
+    """
+    things = {geom for thing in bench.scene.objects.values() for geom in thing.geoms}
     floor = float(place.origin[2])
     for above in np.arange(0.3, place.depth, -0.004):
         bench.put(name, frame_at(bench, name, point, turn, floor + float(above)), turn)
         bench.forward()
         if bench.depth(name) > CLEAR:
-            return put_at(bench, name, point + np.array([0.0, 0.0, above]), turn, 0.008)
+            on_top = point + np.array([0.0, 0.0, above])
+            return not bench.neighbours(name) & things and put_at(bench, name, on_top, turn, 0.008)
     return False
