@@ -1,14 +1,19 @@
 """All baselines on every suite: what can be had for nothing, without looking, without listening.
 
-    .venv/bin/python benchmarks/baselines.py [--suites smoke,lighting] [--workers 2] [--out FOLDER]
+    .venv/bin/python benchmarks/baselines.py [--policies noop,random] [--suites smoke,ci]
+        [--whole] [--workers 2] [--out FOLDER]
 
-Each baseline runs once over the suite `full`, whose records are then told apart by suite. The
-expert solves at least 97 % of the episodes, which shows that they can be solved; doing nothing and
-doing anything solve at most 2 %, which shows that success is not given away. Where `replay`,
+Each baseline runs over the suite `full`, whose records are then told apart by suite, and over the
+suites that are not part of it. `noop` runs every episode of `full`; of the others, of which more is
+known beforehand, `SAMPLES` says how many episodes of each task and cell are run, the first ones, in
+both twins; the tables say how many that are. With ``--whole`` all run everything.
+
+The expert solves at least 97 % of the episodes, which shows that they can be solved; doing nothing
+and doing anything solve at most 2 %, which shows that success is not given away. Where `replay`,
 `prior` or `random-goal` pass 20 %, the last lines say so: that suite measures less than it seems.
 
 Writes ``baselines.csv`` (one row a suite, baseline and change, means over tasks) and
-``baselines.txt``; into ``results`` after all suites, and else only where ``--out`` says. Runs are
+``baselines.txt``; into ``results`` after all of it, and else only where ``--out`` says. Runs are
 kept under ``results/runs`` and go on where they stopped. Exits with 1 if a bound is missed.
 """
 
@@ -16,7 +21,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -24,6 +29,7 @@ from pathlib import Path
 import pandas as pd
 
 import vlabench
+from vlabench.errors import VlabenchError
 from vlabench.evaluation import Plan, plan
 from vlabench.report.summarize import summarize, summarize_records
 from vlabench.report.summary import Row, Summary
@@ -38,25 +44,40 @@ LEAST, MOST = 0.97, 0.02
 TELLING = 0.2
 """Success rate from which on a baseline is worth a line."""
 
+SUITES = ("full", "generalization", "ci", "smoke", "stages")
+"""Everything that is published but `train`: what is not here is a part of `full`."""
+
+_FEW = {"full": 3, "generalization": 2, "stages": 2}
+SAMPLES: Mapping[str, Mapping[str, int]] = {
+    "random": {"full": 5},
+    **dict.fromkeys((*EXPERT, *HONEST), _FEW),
+}
+"""Baseline to suite to how many episodes of each task and cell are run; where there is no number,
+all."""
+
 
 def main() -> int:
     """Runs, splits, prints and writes."""
     parser = argparse.ArgumentParser(description="All baselines on every suite.")
-    parser.add_argument("--suites", help="names with commas between them; full if left out")
+    parser.add_argument("--policies", help="names with commas between them; all if left out")
+    parser.add_argument("--suites", help=f"likewise; {', '.join(SUITES)} if left out")
+    parser.add_argument("--whole", action="store_true", help="every episode, whatever the policy")
     parser.add_argument("--workers", type=int, help="processes; one a processor by default")
     parser.add_argument("--out", type=Path, help="where the tables go; see above")
     options = parser.parse_args()
-    suites = options.suites.split(",") if options.suites else ["full"]
-    summaries: list[Summary] = []
-    for policy in (*EXPERT, *IDLE, *HONEST):
-        for suite in suites:
-            run = vlabench.evaluate(policy, suite, workers=options.workers)
-            print(f"{policy} on {suite}: {len(run.records)} episodes, {run.path}", flush=True)
-            summaries += split(run, suite)
+    policies = _names(options.policies) or (*EXPERT, *IDLE, *HONEST)
+    suites = _names(options.suites) or SUITES
+    try:
+        summaries = list(evaluated(policies, suites, options.workers, whole=options.whole))
+    except VlabenchError as error:
+        parser.exit(2, f"{error}\n")
     misses = list(missed(summaries))
-    report = "\n".join([*table(summaries), "", *misses, *telling(summaries)]) + "\n"
+    report = (
+        "\n".join([*table(summaries), "", *misses, *bounded(summaries), *telling(summaries)]) + "\n"
+    )
     print(report, end="")
-    folder = options.out or (None if options.suites else Path("results"))
+    everything = not options.suites and not options.policies
+    folder = options.out or (Path("results") if everything else None)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "baselines.txt").write_text(report, encoding="utf-8")
@@ -64,14 +85,32 @@ def main() -> int:
     return 1 if misses else 0
 
 
-def split(run: Run, suite: str) -> list[Summary]:
-    """The summary of each suite that `suite` includes, or of itself if it includes none."""
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",")) if text else ()
+
+
+def evaluated(
+    policies: Sequence[str], suites: Sequence[str], workers: int | None, *, whole: bool
+) -> Iterator[Summary]:
+    """The summary of every policy on every suite, and on every suite that one includes."""
+    for suite in suites:
+        load_suite(suite)
+    for policy in policies:
+        for suite in suites:
+            sample = None if whole else SAMPLES.get(policy, {}).get(suite)
+            run = vlabench.evaluate(policy, suite, episodes=sample, workers=workers)
+            print(f"{policy} on {suite}: {len(run.records)} episodes, {run.path}", flush=True)
+            yield from split(run, suite, sample)
+
+
+def split(run: Run, suite: str, sample: int | None = None) -> list[Summary]:
+    """The summary of `suite`, and of each suite that it includes; `sample` as `SAMPLES` has it."""
     whole = load_suite(suite)
-    return [_part(run, part.name) for part in whole.parts or (whole,)]
+    return [_part(run, name, sample) for name in (suite, *(part.name for part in whole.parts))]
 
 
-def _part(run: Run, suite: str) -> Summary:
-    planned = _plan(suite)
+def _part(run: Run, suite: str, sample: int | None) -> Summary:
+    planned = _plan(suite, sample)
     wanted = planned.manifest.by_id
     records = [record for record in run.records if record.episode_id in wanted]
     header = replace(
@@ -79,16 +118,16 @@ def _part(run: Run, suite: str) -> Summary:
         suite=suite,
         suite_version=planned.info.suite_version,
         manifest_hash=planned.manifest.hash,
-        certified=planned.info.certified,
+        certified=planned.info.certified and run.info.certified,
     )
     valid = len(wanted) - len(records) <= LARGEST_MISSING_SHARE * len(wanted)
     return summarize_records(header, planned.manifest.episodes, records, valid=valid)
 
 
 @cache
-def _plan(suite: str) -> Plan:
+def _plan(suite: str, sample: int | None) -> Plan:
     """The plan of a suite, which is the same for every policy but for the policy."""
-    return plan("noop", suite)
+    return plan("noop", suite, episodes=sample)
 
 
 # --- what they say ------------------------------------------------------------------------------
@@ -104,6 +143,7 @@ def table(summaries: Sequence[Summary]) -> Iterator[str]:
         those = [found[suite, name] for name in policies]
         yield _line(suite, [_percent(s.overall) for s in those])
         yield _line("  unchanged", [_percent(s.nominal) for s in those])
+        yield _line("  episodes", [str(s.planned) for s in those])
         for number, axis in enumerate(those[0].compliance_axes):
             complied = [_percent(s.compliance_axes[number]) for s in those]
             yield _line(f"  {axis.axis}: complied", complied)
@@ -129,6 +169,25 @@ def missed(summaries: Sequence[Summary]) -> Iterator[str]:
         for row in _means(summary) if name in IDLE else ():
             if (_value(row) or 0.0) > MOST:
                 yield f"! {name} on {suite}, {row_label(row)}: {_percent(row)}, over {MOST:.0%}"
+
+
+def bounded(summaries: Sequence[Summary]) -> Iterator[str]:
+    """One line for each of the idle: its highest rate, and how high it could be."""
+    for name in IDLE:
+        those = [s for s in summaries if s.header.policy == name]
+        rows = [row for s in those for row in (s.overall, s.nominal) if row is not None]
+        rates = [row.rate for row in rows if row.rate is not None]
+        ends = [rate.high for rate in rates if rate.n >= ENOUGH]
+        if ends:
+            yield (
+                f"{name}: at most {100 * max(rate.value for rate in rates):.1f} % in a suite, "
+                f"changed or unchanged; its 95 % intervals end at {100 * max(ends):.1f} % or less "
+                f"where there are {ENOUGH} episodes or more"
+            )
+
+
+ENOUGH = 100
+"""Episodes from which on the end of an interval says something about a bound."""
 
 
 def telling(summaries: Sequence[Summary]) -> Iterator[str]:

@@ -34,6 +34,7 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.contract.environment import FAULT
 from vlabench.envs import views
 from vlabench.envs.scene import Scene, SceneObject, ScenePart
 from vlabench.envs.simulation import Simulation
@@ -59,9 +60,6 @@ LEAST_SEEN = 0.05
 
 POINTS = 160
 """How many points of a thing are looked at."""
-
-FAULT = "fault: "
-"""With this the events of an episode begin that was refused."""
 
 _SHOWN = np.array([0, 1, 1, 0, 0, 0], np.uint8)
 """Groups of geoms that are rendered: collision shapes are not."""

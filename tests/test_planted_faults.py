@@ -23,13 +23,13 @@ import numpy as np
 import pytest
 
 from vlabench.certification import Labour, certify, check
-from vlabench.contract.environment import DrawnEpisode, draw_episode
+from vlabench.contract.environment import FAULT, DrawnEpisode, draw_episode
 from vlabench.envs import axes, scene, simulation
 from vlabench.envs.audit import audit
 from vlabench.envs.axes import lighting
 from vlabench.envs.axes.base import Axis, Ring
 from vlabench.envs.axes.checks import complaints
-from vlabench.envs.inspection import FAULT, InspectedSimulation
+from vlabench.envs.inspection import InspectedSimulation
 from vlabench.envs.predicates import PREDICATES
 from vlabench.envs.scene import Scene
 from vlabench.envs.tasks.base import Task

@@ -22,7 +22,7 @@ from typing import IO, Self
 from pydantic import TypeAdapter, ValidationError
 
 from vlabench import provenance
-from vlabench.contract.environment import World
+from vlabench.contract.environment import FAULT, World
 from vlabench.errors import InvalidRunError, UnknownNameError, UsageError
 from vlabench.halfway import NotThereError, StagedWorld
 from vlabench.hashing import content_hash
@@ -60,9 +60,6 @@ one axis level; a single one is always allowed, since in a small cell its share 
 
 HOPELESS = 3
 """So many times `MOST_REJECTED` ends a suite's certification before anything else is drawn."""
-
-FAULT = "fault: "
-"""What the event of a start that breaks a rule begins with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ SHOWS: Mapping[str, str] = {
     "noop": "nothing: what success is given away",
     "random": "anything: what flailing about achieves",
     "replay": "what the expert did in another scene of the task, without looking at this one",
-    "prior": "what the expert would do if things stood where they stand on average: what can be "
-    "had without looking",
+    "prior": "what the expert would do if things stood where they stand on average: an "
+    "estimate of what can be had without looking",
     "random-goal": "what the expert would do for a goal drawn from the scene, with the right verb: "
-    "what can be had without listening",
-    "expert": "what can be reached by knowing everything",
+    "an estimate of what can be had without listening",
+    "expert": "what can be reached by knowing everything; what it did not solve when a suite was "
+    "certified is not published, see the ledgers above",
 }
 """Policy to what it does, in the order of the columns."""
 

@@ -9,7 +9,8 @@ import mujoco
 import numpy as np
 import pytest
 
-from vlabench.envs.inspection import FAULT, FURTHEST_M, InspectedSimulation, faults
+from vlabench.contract.environment import FAULT
+from vlabench.envs.inspection import FURTHEST_M, InspectedSimulation, faults
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.world import TabletopWorld
 from vlabench.types import EpisodeSpec

@@ -40,9 +40,10 @@ def run(union: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def summary(script: ModuleType, run: Run, union: Path) -> Summary:
-    (found,) = script.split(run, str(union))
-    assert isinstance(found, Summary)
-    return found
+    whole, part = script.split(run, str(union))
+    assert whole.overall == part.overall
+    assert isinstance(part, Summary)
+    return part
 
 
 def reaching(summary: Summary, policy: str, rate: float) -> Summary:
@@ -63,7 +64,7 @@ def test_a_run_is_told_apart_by_suite(summary: Summary, run: Run) -> None:
 def test_what_did_not_run_is_missing(script: ModuleType, run: Run, union: Path) -> None:
     shorter = Run(run.path, run.info, run.manifest)
     shorter.__dict__["records"] = run.records[:-3]
-    (summary,) = script.split(shorter, str(union))
+    _, summary = script.split(shorter, str(union))
     assert (summary.missing, summary.valid, summary.overall) == (3, False, None)
     assert list(script.missed([summary])) == ["! noop on smoke: 3 of 10 missing"]
 
@@ -87,12 +88,26 @@ def test_rates_that_need_no_looking_are_named(script: ModuleType, summary: Summa
 def test_tables(script: ModuleType, summary: Summary) -> None:
     marked = reaching(summary, "prior", 0.4)
     marked = replace(marked, header=replace(marked.header, privileged=True))
-    head, overall, unchanged, *_ = script.table([summary, marked])
+    head, overall, unchanged, episodes, *_ = script.table([summary, marked])
     assert head.split() == ["success,", "percent", "noop", "prior*"]
     assert overall.split() == ["smoke", "0.0", "40.0"]
     assert unchanged.split() == ["unchanged", "0.0", "0.0"]
+    assert episodes.split() == ["episodes", "10", "10"]
     frame = script.frame([summary, marked])
     assert set(frame["policy"]) == {"noop", "prior"}
     assert frame[frame["policy"] == "prior"]["privileged"].all()
     assert "task" not in frame
     assert len(frame) == 2 * len(frame[frame["policy"] == "noop"])
+
+
+def test_a_sample_is_the_first_episodes(script: ModuleType) -> None:
+    assert {name for name, suites in script.SAMPLES.items() for suite in suites} == {
+        "random",
+        "expert",
+        "replay",
+        "prior",
+        "random-goal",
+    }
+    few, whole = (script._plan("ci", sample).manifest.by_id for sample in (2, None))
+    assert len(few) < len(whole)
+    assert few.keys() <= whole.keys()

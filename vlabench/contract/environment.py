@@ -13,6 +13,9 @@ from vlabench.contract.specs import CameraSpec, EnvSpec
 from vlabench.errors import UsageError
 from vlabench.types import Change, EpisodeSpec, Json, Observation, Outcome
 
+FAULT = "fault: "
+"""What an event begins with that says which rule of the world a start breaks."""
+
 
 class StateNeededError(UsageError):
     """A draw that begins in the middle of an episode, where a policy has to go first.
@@ -102,7 +105,7 @@ class World(Protocol):
         """An environment that can run any episode of this world, one after another.
 
         With `inspect` it ends an episode at once, without success, whose start breaks a rule of
-        the world; it says so in `Outcome.events`, each beginning with ``"fault: "``.
+        the world; it says so in `Outcome.events`, each beginning with `FAULT`.
         """
         ...
 
