@@ -52,7 +52,7 @@ _FEW = {"full": 2, "generalization": 1, "stages": 1}
 SAMPLES: Mapping[str, Mapping[str, int]] = {
     "noop": _SOME,
     "random": {"full": 2, **_SOME},
-    **{name: _FEW for name in (*EXPERT, *HONEST)},
+    **dict.fromkeys((*EXPERT, *HONEST), _FEW),
 }
 """Baseline to suite to how many episodes of each task and cell are run; where there is no number,
 all."""

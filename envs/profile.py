@@ -37,6 +37,9 @@ _ACTIONS: Mapping[str, ActionSpec] = {
 }
 """Name of a controller to what its actions mean, whatever the number of joints."""
 
+_LARGEST_OF_A_JOINT = {"joint_position": MAX_JOINT_TURN_RAD, "joint_velocity": MAX_JOINT_SPEED}
+"""Name of a controller to the radians, or radians a second, that an action of 1 means."""
+
 
 @cache
 def env_spec(control: str = OSC_POSE) -> EnvSpec:
@@ -73,4 +76,6 @@ def env_spec(control: str = OSC_POSE) -> EnvSpec:
         max_rotation_rad=MAX_ROTATION_RAD,
         privileged=True,
         fingerprint=content_hash(profile),
+        max_joint=_LARGEST_OF_A_JOINT.get(control),
+        controller=control,
     )

@@ -8,12 +8,13 @@ from vlabench.contract.environment import DrawnEpisode
 from vlabench.contract.specs import EnvSpec
 from vlabench.envs.axes import from_stage
 from vlabench.envs.axes.base import Axis, by_turn
+from vlabench.envs.control import CONTROLLERS
 from vlabench.envs.draw import EMBODIMENT, nominal_factors
 from vlabench.envs.fixtures.base import fixture
 from vlabench.envs.inspection import InspectedSimulation
 from vlabench.envs.language import LISTED, WORDS, Phrase, Referent, realise
 from vlabench.envs.objects.catalog import category
-from vlabench.envs.profile import VERSION, env_spec
+from vlabench.envs.profile import OSC_POSE, VERSION, env_spec
 from vlabench.envs.scene import fixtures_in, roles_in
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.tasks.base import Task, task
@@ -57,16 +58,21 @@ class TabletopWorld:
         )
 
     def spec(self) -> EnvSpec:
-        """What every environment of this world offers."""
+        """What every environment of this world offers under OSC_POSE."""
         return env_spec()
 
-    def make(self, *, inspect: bool = False) -> Simulation:
+    def specs(self) -> Sequence[EnvSpec]:
+        """What it offers under each of `vlabench.envs.control.CONTROLLERS`, OSC_POSE first."""
+        return tuple(env_spec(name) for name in CONTROLLERS)
+
+    def make(self, *, inspect: bool = False, controller: str = "") -> Simulation:
         """An environment that can run any episode of this world, one after another.
 
-        With `inspect`, one that ends an episode at once if its start has a fault; see
-        `vlabench.envs.inspection`.
+        Its actions are those of `controller`, of OSC_POSE if that is empty. With `inspect`, one
+        that ends an episode at once if its start has a fault; see `vlabench.envs.inspection`.
         """
-        return InspectedSimulation() if inspect else Simulation()
+        kind = InspectedSimulation if inspect else Simulation
+        return kind(control=controller or OSC_POSE)
 
 
 def instruction(factors: Mapping[str, Json]) -> str:

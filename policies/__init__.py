@@ -8,12 +8,18 @@ values as keyword arguments and returns a `vlabench.contract.policy.Policy`.
 POLICIES = {
     "callable": "vlabench.policies.callable:CallablePolicy",
     "expert": "vlabench.policies.expert:Expert",
+    "groot-zmq": "vlabench.policies.groot:Groot",
     "noop": "vlabench.policies.noop:Noop",
+    "oft-rest": "vlabench.policies.oft:OpenVlaOft",
+    "openpi": "vlabench.policies.openpi:OpenPi",
     "openvla": "vlabench.policies.openvla:OpenVla",
+    "openvla-rest": "vlabench.policies.openvla:OpenVla",
     "prior": "vlabench.policies.prior:Prior",
     "random": "vlabench.policies.random:Random",
     "random-goal": "vlabench.policies.random_goal:RandomGoal",
+    "remote": "vlabench.policies.remote:Remote",
     "replay": "vlabench.policies.replay:Replay",
+    "vla-eval": "vlabench.policies.vla_eval:VlaEval",
 }
 
 WRAPPERS = {

@@ -1,15 +1,16 @@
 """OpenVLA behind its authors' REST server, ``vla-scripts/deploy.py`` of github.com/openvla/openvla.
 
-``POST /act`` carries one image, one instruction and perhaps an ``unnorm_key``; arrays travel in
-json-numpy's form ``{"__numpy__": base64, "dtype": "|u1", "shape": [224, 224, 3]}``. The server
-reports its own errors as HTTP 200 with the body ``"error"``. What the numbers mean, and how
-images are prepared, stands in ``cards/openvla.yaml``.
+``POST /act`` carries one image, one instruction and perhaps an ``unnorm_key``, and is answered with
+one action. The server reports its own errors as HTTP 200 with the body ``"error"``. It puts the
+instruction into OpenVLA's prompt itself, and prepares nothing else: what the numbers mean, and how
+images are prepared, stands in the cards.
+
+``openvla`` and ``openvla-rest`` are two names of it; both begin with the card of the LIBERO
+checkpoints.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,28 +18,50 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
 
 from vlabench.contract.specs import PolicySpec
 from vlabench.errors import PolicyError, UsageError
 from vlabench.policies.arguments import boolean, count, seconds, text
-from vlabench.policies.card import packaged_card, read_card
+from vlabench.policies.card import FromCard, find_card
 from vlabench.policies.http import JsonServer
+from vlabench.policies.json_numpy import decode_array, encode_array
+from vlabench.policies.options import read_options
+from vlabench.policies.vectors import check_numbers
 from vlabench.types import ActionChunk, EpisodeStart, Json, Observation
 
 _NAME = "openvla"
 
 
-class OpenVla:
+class OpenVlaOptions(BaseModel):
+    """What a card says beside the conventions.
+
+    Attributes:
+        unnorm_key: The data set whose statistics un-normalise the actions, where the checkpoint
+            has several; empty where it has one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    unnorm_key: str = ""
+
+
+class OpenVla(FromCard):
     """Asks a running OpenVLA server, one observation at a time.
+
+    ``openvla`` and ``openvla-rest`` are two names of it.
 
     Args:
         url: Of the server, for example ``http://127.0.0.1:8000``.
+        checkpoint: What the server has loaded, for example ``openvla/openvla-7b``: it picks the
+            card. Without it, the card of the checkpoints that were fine-tuned on LIBERO.
         unnorm_key: The data set whose statistics un-normalise the actions, for example
-            ``libero_spatial``; empty to let the server choose, which it can if it has only one.
+            ``libero_spatial``; empty to take the card's, or to let the server choose, which it
+            can if it has only one.
         revision: The checkpoint that the server has loaded, in your words, for example its path
             and commit. The server does not tell; without it, a run cannot know that another
             checkpoint answers now, and resumes.
-        card: A card file for a checkpoint other than those of ``cards/openvla.yaml``.
+        card: A card file for a checkpoint that no packaged card covers, or a packaged card's name.
         double_encoded: Send ``{"encoded": text}``, for a server without json-numpy's patch; some
             versions of ``deploy.py`` refuse it, so it is off unless told.
         connect_timeout_s: Seconds to wait for a connection.
@@ -49,10 +72,13 @@ class OpenVla:
         UsageError: If there is no url, or a value cannot be understood.
     """
 
+    adapter = "openvla-rest"
+
     def __init__(
         self,
         url: str = "",
         *,
+        checkpoint: str = "",
         unnorm_key: str = "",
         revision: str = "",
         card: str = "",
@@ -63,10 +89,11 @@ class OpenVla:
     ) -> None:
         if not text(url):
             raise UsageError(
-                "Policy 'openvla' has no url; start OpenVLA's 'python vla-scripts/deploy.py "
+                f"Policy {_NAME!r} has no url; start OpenVLA's 'python vla-scripts/deploy.py "
                 "--openvla_path CHECKPOINT' and give --policy-arg url=http://127.0.0.1:8000 "
-                "(and --policy-arg unnorm_key=NAME where the checkpoint has several, and "
-                "--policy-arg revision=CHECKPOINT to tell its runs from another's)."
+                "(and --policy-arg checkpoint=CHECKPOINT for another card than LIBERO's, "
+                "--policy-arg unnorm_key=NAME where the checkpoint has several, and "
+                "--policy-arg revision=COMMIT to tell its runs from another's)."
             )
         self._server = JsonServer(
             _NAME,
@@ -76,14 +103,15 @@ class OpenVla:
             timeout_s=seconds(_NAME, "timeout_s", timeout_s),
             attempts=count(_NAME, "attempts", attempts),
         )
-        self._card = read_card(card) if text(card) else packaged_card(_NAME)
-        self._spec = replace(self._card.spec(), revision=text(revision))
+        chosen = find_card(self.adapter, text(checkpoint), text(card))
+        options = read_options(chosen, OpenVlaOptions)
+        self._spec = replace(chosen.spec(), revision=text(revision))
         if len(self._spec.cameras) != 1:
             raise UsageError(
-                f"The card of policy 'openvla' has {len(self._spec.cameras)} cameras; the server "
+                f"The card of policy {_NAME!r} has {len(self._spec.cameras)} cameras; the server "
                 "takes one image, so declare one."
             )
-        self._unnorm_key = text(unnorm_key)
+        self._unnorm_key = text(unnorm_key) or options.unnorm_key
         self._double_encoded = boolean(_NAME, "double_encoded", double_encoded)
 
     def spec(self) -> PolicySpec:
@@ -100,7 +128,7 @@ class OpenVla:
             InfrastructureError: If the server is dead, too slow, or answers no JSON.
             PolicyError: If it reports an error of its own, or answers no action.
         """
-        return [ActionChunk(self._ask(seen)[np.newaxis]) for seen in observations]
+        return [ActionChunk(self._ask(seen)) for seen in observations]
 
     def end(self, episode_ids: Sequence[str]) -> None:
         """The server has nothing to forget."""
@@ -119,9 +147,9 @@ class OpenVla:
                 f"OpenVLA's server at {self._server.url} answered {action.dtype} {action.shape} "
                 f"where a float {shape} is due; is it deploy.py with an OpenVLA checkpoint?"
             )
-        if not np.isfinite(action).all():
-            raise PolicyError(f"OpenVLA's server at {self._server.url} answered {action.tolist()}.")
-        return action
+        actions: npt.NDArray[np.floating[Any]] = action[np.newaxis]
+        check_numbers(f"OpenVLA's server at {self._server.url}", actions, self._spec.action.bound)
+        return actions
 
     def _request(self, seen: Observation) -> dict[str, Json]:
         image = seen.images[self._spec.cameras[0].role]
@@ -129,31 +157,6 @@ class OpenVla:
         if self._unnorm_key:
             request["unnorm_key"] = self._unnorm_key
         return {"encoded": json.dumps(request)} if self._double_encoded else request
-
-
-def encode_array(array: npt.NDArray[Any]) -> dict[str, Json]:
-    """An array in json-numpy's form (its ``default``, version 1 and 2)."""
-    return {
-        "__numpy__": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii"),
-        "dtype": array.dtype.str,
-        "shape": list(array.shape),
-    }
-
-
-def decode_array(value: Json) -> npt.NDArray[Any] | None:
-    """The array that json-numpy wrote, once or doubly encoded; None if it is something else."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return None
-    if not isinstance(value, dict) or not {"__numpy__", "dtype", "shape"} <= value.keys():
-        return None
-    try:
-        data = base64.b64decode(value["__numpy__"], validate=True)
-        return np.frombuffer(data, np.dtype(str(value["dtype"]))).reshape(value["shape"])
-    except (binascii.Error, TypeError, ValueError):
-        return None
 
 
 def _refusal(answer: Json, url: str) -> str:

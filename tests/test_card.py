@@ -187,12 +187,22 @@ def test_the_ledger_is_shown(card: ModuleType, sources):
     assert "| unchanged | 1 | `place-on` | fault: it overlaps |" in text
 
 
+def kind_of_states(
+    states: int, errors: int, not_made: dict[str, int], discarded: dict[str, int]
+) -> dict[str, object]:
+    waste = {"not_made": not_made, "discarded": discarded}
+    return {"states": states, "errors": errors, "applies": True, **waste}
+
+
 def audited() -> dict[str, object]:
     return {
-        "schema_version": "1.0",
+        "schema_version": "2.0",
         "world_version": "2",
         "seed": 30000,
+        "states": 1200,
         "bound": 0.005,
+        "least_of_a_kind": 15,
+        "least_of_a_predicate": 30,
         "margins": {"lifted, metres": {"true from": 0.1, "false to": [0.0, 0.06]}},
         "tasks": {
             "stack": {
@@ -207,8 +217,16 @@ def audited() -> dict[str, object]:
                 "false_negative_interval": [0.0, 0.0092],
                 "discarded": 31,
                 "kinds": {
-                    "held": {"states": 300, "errors": 2},
-                    "put": {"states": 900, "errors": 0},
+                    "held": kind_of_states(300, 2, {"no way": 4}, {"moved": 30}),
+                    "put": kind_of_states(900, 0, {}, {"moved": 1}),
+                    "roofed": {**kind_of_states(0, 0, {}, {}), "applies": False},
+                },
+                "on_the_way": {"not_made": {"no way": 1}, "discarded": {}},
+                "predicates": {"on": {"positives": 400, "negatives": 800}},
+                "looked_at": {
+                    "states": 1100,
+                    "agree": 1099,
+                    "odd": [{"state": "3.1", "stage": "on", "kind": "put", "truth": False}],
                 },
                 "errors": [],
             }
@@ -221,14 +239,19 @@ def test_the_audit_gives_error_rates(card: ModuleType, sources):
     text = card.audit.section(sources)
     assert (
         "| [`stack`](#stack) | 1,200 | 0.25 % (2 of 800) | 0.03–0.90 % "
-        "| 0.00 % (0 of 400) | 0.00–0.92 % | 31 |"
+        "| 0.00 % (0 of 400) | 0.00–0.92 % | 1099 of 1100 | 31 |"
     ) in text
-    assert "| held | 300 | 2 |" in text
+    assert "| held | 300 | 2 | 4 | 30 | – |" in text
+    assert "| roofed | 0 | 0 | 0 | 0 | `stack` |" in text
+    assert "Both end under 0.5 % in 0 of 1 task." in text
+    assert "agrees in 1,099 of 1,100 states (not in: [`stack`](#stack) 1)" in text
+    assert "| moved | 31 |" in text
+    assert "| no way | 5 |" in text
     assert "| lifted, metres | true from: 0.1; false to: 0–0.06 |" in text
 
 
 def test_an_audit_of_another_schema_is_refused(card: ModuleType, sources):
-    sources.audit.write_text(json.dumps(audited() | {"schema_version": "2.0"}))
+    sources.audit.write_text(json.dumps(audited() | {"schema_version": "1.0"}))
     with pytest.raises(UsageError, match="run 'vlabench audit' again"):
         card.audit.section(sources)
 

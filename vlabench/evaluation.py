@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vlabench import provenance, report
 from vlabench.contract.environment import World
-from vlabench.contract.negotiate import Pipeline, negotiate
+from vlabench.contract.latency import Latency
+from vlabench.contract.negotiate import choose_environment, negotiate
+from vlabench.contract.pipeline import Pipeline
+from vlabench.contract.specs import PolicySpec
 from vlabench.errors import InvalidRunError, UnknownNameError, UsageError
 from vlabench.hashing import canonical_json
 from vlabench.layout import arrange
@@ -24,20 +27,24 @@ from vlabench.manifest import Manifest, build_manifest
 from vlabench.published import open_published
 from vlabench.registry import load_attribute
 from vlabench.rollout import RunContext
-from vlabench.runinfo import PolicyInfo, RunInfo, run_name
+from vlabench.runinfo import Conditions, PolicyInfo, RunInfo, run_name
 from vlabench.runner import RUNNERS
 from vlabench.runner.job import (
+    BATCH_WAIT_MS,
     Event,
     Finished,
     Job,
     Runner,
     RunnerOptions,
     argument_text,
+    declaration_of,
     make_policy,
     make_world,
     policy_code_hash,
+    requirements_of,
     seen_by,
 )
+from vlabench.runner.placement import check_options
 from vlabench.runner.progress import Progress, Silent
 from vlabench.store import Run, RunWriter
 from vlabench.suite import Suite, load_suite, suite_names
@@ -51,6 +58,9 @@ TRAINING = "train"
 
 HOPELESS = 10
 """A run stops after so many episodes in a row went missing."""
+
+_ASKED_IN_AN_ACTOR = "vlabench.runner.ray:declaration"
+"""What learns a policy's declaration where its packages are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,12 @@ def evaluate(
     workers: int | None = None,
     runner: str = "ray",
     ray_address: str | None = None,
+    inference_actors: int | None = None,
+    gpus: float | None = None,
+    batch_wait_ms: float = BATCH_WAIT_MS,
+    render_device: str | None = None,
+    latency: float | Literal["measured"] | None = None,
+    allow_mismatch: bool = False,
     out: Path | str | None = None,
     fresh: bool = False,
     progress: Progress | None = None,
@@ -95,6 +111,15 @@ def evaluate(
         workers: Processes; as many as there are processors by default.
         runner: ``"ray"`` or ``"serial"``.
         ray_address: A running Ray cluster.
+        inference_actors: Processes that the policy lives in, apart from the workers, which they
+            answer in batches; 0 for a policy in every worker. By default one, for a policy that
+            looks and answers several sessions at once, or that needs packages of its own.
+        gpus: Graphics cards for each of them, a fraction too; by default they share what there is.
+        batch_wait_ms: Milliseconds that a question waits in them for others, at most.
+        render_device: Where workers render: ``"cpu"``, or the number of an EGL device.
+        latency: Milliseconds of simulated time that every answer takes, or ``"measured"`` for
+            those that it took; the environment runs on meanwhile. None for none.
+        allow_mismatch: Go on where policy and environment do not agree; every record says so.
         out: The run's folder; by default one under ``results/runs`` that is named by policy,
             suite and what they mean.
         fresh: Start over, deleting what an older run left in the folder.
@@ -118,10 +143,15 @@ def evaluate(
         tasks=tasks,
         seed=seed,
         limit=limit,
+        latency=latency,
+        allow_mismatch=allow_mismatch,
+        ray_address=ray_address,
         out=out,
         world=world,
     )
-    options = RunnerOptions(workers, ray_address)
+    options = RunnerOptions(
+        workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device
+    )
     run = execute(planned, runner, options, progress or Silent(), fresh=fresh)
     report.write(run)
     return run
@@ -136,10 +166,16 @@ def plan(
     tasks: Sequence[str] | None = None,
     seed: int | None = None,
     limit: int | None = None,
+    latency: float | Literal["measured"] | None = None,
+    allow_mismatch: bool = False,
+    ray_address: str | None = None,
     out: Path | str | None = None,
     world: str = "tabletop",
 ) -> Plan:
-    """What `evaluate` would run with the same arguments; makes the policy, and runs nothing.
+    """What `evaluate` would run with the same arguments; runs nothing.
+
+    The policy is made, to learn what it declares: here, or where its packages are if it has some
+    of its own and does not say without them (`vlabench.runner.job.declaration_of`).
 
     Raises:
         UsageError: As `evaluate`.
@@ -155,22 +191,35 @@ def plan(
         )
     chosen = whole.narrowed(tasks=tasks, episodes=episodes, seed=seed)
     the_world = make_world(world)
-    made = make_policy(name, args)
-    try:
-        spec = made.spec()
-    finally:
-        made.close()
-    pipeline = negotiate(spec, the_world.spec())
-    unlimited, certified = _manifest(whole, chosen, the_world)
+    requires = requirements_of(name, args)
+    spec = _declared(name, args, world, requires, ray_address)
+    offer = choose_environment(spec, the_world.specs())
+    pipeline = negotiate(spec, offer, allow_mismatch=allow_mismatch)
+    thinking = _latency(latency)
+    unlimited, certified = _manifest(whole, chosen, the_world, offer.fingerprint)
     manifest = unlimited if limit is None else unlimited.limit(limit)
     complete = manifest.hash == unlimited.hash and arrange(chosen) == arrange(whole)
     code_hash = policy_code_hash(name, args)
     policy_info = PolicyInfo(name, args, spec.to_json(), spec.privileged, code_hash)
-    run_id = run_name(policy_info, chosen.name, manifest.hash, manifest.env_fingerprint)
+    setting = None if thinking is None else thinking.setting
+    conditions = Conditions(setting, pipeline.mismatches)
+    run_id = run_name(policy_info, chosen.name, manifest.hash, manifest.env_fingerprint, conditions)
     info = RunInfo(
         run_id=run_id,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=_command(name, suite, args, episodes, tasks, seed, limit),
+        command=_command(
+            name,
+            suite,
+            args,
+            {
+                "--episodes": episodes,
+                "--tasks": tasks and ",".join(tasks),
+                "--seed": seed,
+                "--limit": limit,
+                "--latency": latency,
+            },
+            ["--allow-mismatch"] if allow_mismatch else [],
+        ),
         suite=chosen.name,
         suite_version=chosen.version,
         manifest_hash=manifest.hash,
@@ -178,6 +227,7 @@ def plan(
         contract=tuple(pipeline.describe()),
         contract_fingerprint=pipeline.fingerprint,
         policy=policy_info,
+        conditions=conditions,
         world=world,
         complete=complete,
         published_draws=complete and suite in suite_names(),
@@ -193,7 +243,17 @@ def plan(
     )
     context = RunContext(run_id, chosen.name, chosen.version, manifest.hash, certified)
     folder = RUNS / run_id if out is None else Path(out)
-    return Plan(folder, info, manifest, pipeline, Job(world, name, args, context))
+    job = Job(
+        world,
+        name,
+        args,
+        context,
+        declared=spec,
+        requires=requires,
+        latency=thinking,
+        allow_mismatch=allow_mismatch,
+    )
+    return Plan(folder, info, manifest, pipeline, job)
 
 
 def execute(
@@ -203,13 +263,12 @@ def execute(
 
     Raises:
         UsageError: If the folder is another run's or cannot be written, or there is no such
-            runner.
+            runner, or an option that it cannot follow.
         InvalidRunError: If episode after episode is lost to the infrastructure.
     """
     if runner not in RUNNERS:
         raise UnknownNameError("runner", runner, RUNNERS)
-    if options.workers is not None and options.workers < 1:
-        raise UsageError(f"The number of workers is {options.workers}; give 1 or more.")
+    check_options(planned.job, runner, options)
     run: Runner = load_attribute(RUNNERS[runner], "runner")
     with RunWriter(planned.folder, planned.info, planned.manifest, fresh) as writer:
         progress.begin(len(planned.manifest.episodes), tuple(writer.done.values()))
@@ -225,7 +284,7 @@ def execute(
 
 def first_look(planned: Plan) -> Observation:
     """What the policy would see before its first action of the first episode."""
-    environment = make_world(planned.job.world).make()
+    environment = make_world(planned.job.world).make(controller=planned.pipeline.env.controller)
     try:
         environment.start(planned.manifest.episodes[0])
         shown = environment.observe(
@@ -236,8 +295,38 @@ def first_look(planned: Plan) -> Observation:
     return seen_by(planned.job.policy, planned.pipeline.to_policy(shown))
 
 
-def _manifest(whole: Suite, chosen: Suite, world: World) -> tuple[Manifest, bool]:
+def _declared(
+    name: str,
+    args: Mapping[str, Json],
+    world: str,
+    requires: tuple[str, ...],
+    ray_address: str | None,
+) -> PolicySpec:
+    """What the policy declares, wherever it can be made."""
+    if requires:
+        told = declaration_of(name, args)
+        if told is not None:
+            return told
+        ask: Callable[..., PolicySpec] = load_attribute(_ASKED_IN_AN_ACTOR, "function")
+        job = Job(world, name, args, RunContext("", "", 0, ""), requires=requires)
+        return ask(job, RunnerOptions(ray_address=ray_address))
+    made = make_policy(name, args)
+    try:
+        return made.spec()
+    finally:
+        made.close()
+
+
+def _latency(setting: float | Literal["measured"] | None) -> Latency | None:
+    if setting is None:
+        return None
+    return Latency() if setting == "measured" else Latency(setting)
+
+
+def _manifest(whole: Suite, chosen: Suite, world: World, here: str) -> tuple[Manifest, bool]:
     """The episodes of `chosen`, and whether each of them has a certificate that counts here.
+
+    `here` is the fingerprint of the environment that will run them.
 
     They are the published ones, where `whole` has been published by this version of the world;
     others are drawn.
@@ -246,9 +335,8 @@ def _manifest(whole: Suite, chosen: Suite, world: World) -> tuple[Manifest, bool
     if published is not None and published.publication.world_version == world.version:
         manifest = published.part(chosen)
         if manifest is not None:
-            here = world.spec().fingerprint
             return replace(manifest, env_fingerprint=here), here == manifest.env_fingerprint
-    return build_manifest(chosen, world), False
+    return replace(build_manifest(chosen, world), env_fingerprint=here), False
 
 
 def _write(events: Iterable[Event], writer: RunWriter, progress: Progress) -> None:
@@ -293,16 +381,13 @@ def _command(
     policy: str,
     suite: str,
     args: Mapping[str, Json],
-    episodes: int | None,
-    tasks: Sequence[str] | None,
-    seed: int | None,
-    limit: int | None,
+    options: Mapping[str, Json],
+    flags: Sequence[str],
 ) -> str:
     words = ["vlabench", "eval", "--policy", policy, "--suite", suite]
     for name, value in args.items():
         words += ["--policy-arg", f"{name}={argument_text(value)}"]
-    options = {"--episodes": episodes, "--tasks": tasks and ",".join(tasks), "--seed": seed}
-    for option, value in {**options, "--limit": limit}.items():
+    for option, value in options.items():
         if value is not None:
             words += [option, str(value)]
-    return shlex.join(words)
+    return shlex.join([*words, *flags])

@@ -86,9 +86,13 @@ class StagedWorld:
         """The world's own."""
         return self._world.spec()
 
-    def make(self, *, inspect: bool = False) -> Environment:
+    def specs(self) -> Sequence[EnvSpec]:
         """The world's own."""
-        return self._world.make(inspect=inspect)
+        return self._world.specs()
+
+    def make(self, *, inspect: bool = False, controller: str = "") -> Environment:
+        """The world's own."""
+        return self._world.make(inspect=inspect, controller=controller)
 
     def _walk(
         self, task: str, seed: int, index: int, changes: tuple[Change, ...]

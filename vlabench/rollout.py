@@ -1,32 +1,40 @@
 """One session: an environment and a policy meet over one episode, and a record comes of it.
 
-The rollout owns the chunk buffer. It looks (and so renders) only when the buffer is empty, turns
-what the environment shows into what the policy wants and back by the negotiated pipeline, and
-tells the policy's own mistakes, which are failures, from a lost machine, which is not.
+The rollout owns what belongs to one session: the answers that are being executed, the images of the
+last steps, how long a gripper is held. It looks (and so renders) only when the policy is asked, or
+will want that image later; turns what the environment shows into what the policy wants and back by
+the negotiated pipeline; lets the world run on while the policy thinks, where a latency is
+simulated; and tells the policy's own mistakes, which are failures, from a lost machine, which is
+not.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.contract.batching import answers_of
 from vlabench.contract.environment import Environment
-from vlabench.contract.negotiate import Pipeline
+from vlabench.contract.history import History, looking
+from vlabench.contract.latency import Latency
+from vlabench.contract.pipeline import Pipeline, rendered
+from vlabench.contract.playback import steps_of
 from vlabench.contract.policy import Policy
 from vlabench.errors import InfrastructureError, PolicyError, in_one_line
 from vlabench.hashing import content_hash
 from vlabench.seeding import seed_of
 from vlabench.trace import Trace
 from vlabench.types import (
+    ActionChunk,
     EpisodeRecord,
     EpisodeSpec,
     EpisodeStart,
-    Observation,
+    Floats,
     Outcome,
     Status,
 )
@@ -57,18 +65,19 @@ def run_episode(
     attempt: int = 0,
     *,
     watch: Callable[[], None] = lambda: None,
+    latency: Latency | None = None,
 ) -> tuple[EpisodeRecord, Trace]:
     """Runs `episode` to its end; `watch` is called after every control step.
 
     A policy that raises, or answers with NaN or a wrong shape, ends its episode as a failure with
-    the status ``policy_error``.
+    the status ``policy_error``. Without a `latency` the world waits for the policy.
 
     Raises:
         InfrastructureError: If the simulator or a policy's server was lost; try again.
     """
     began = time.perf_counter()
     environment.start(episode)
-    session = _Session(environment, policy, pipeline, episode, watch)
+    session = _Session(environment, policy, pipeline, episode, watch, latency)
     error = session.run()
     trace = session.trace()
     record = _record(session, context, error, trace, attempt, time.perf_counter() - began)
@@ -84,12 +93,19 @@ class _Session:
     pipeline: Pipeline
     episode: EpisodeSpec
     watch: Callable[[], None]
+    latency: Latency | None
     actions: list[npt.NDArray[np.float32]] = field(default_factory=list)
     checksums: list[int] = field(default_factory=list)
     latencies_ms: list[float] = field(default_factory=list)
+    batch_sizes: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.episode_id = self.episode.episode_id
+        self._playback = self.pipeline.playback()
+        self._execute = self.pipeline.executor()
+        self._history = History(self.pipeline.policy.cameras)
+        self._last_action: Floats | None = None
+        self._over = False
 
     def run(self) -> str | None:
         """Runs to the end; the policy's error, if it made one."""
@@ -107,45 +123,93 @@ class _Session:
 
     def _drive(self) -> None:
         _guarded(lambda: self.policy.reset([self._start()]))
-        while not self._execute(self._ask()):
-            pass
+        while not self._over:
+            if self._playback.is_due:
+                rows = self._ask()
+                self._wait()
+                self._playback.take(rows)
+            else:
+                self._step(self._playback.row())
+                if not self._playback.is_due:
+                    self._look_for_later()
 
     def _start(self) -> EpisodeStart:
         return EpisodeStart(
             episode_id=self.episode_id,
             seed=seed_of("policy", self.episode.seed, self.episode.task, self.episode.index),
-            instruction=self.episode.instruction,
+            instruction=self.pipeline.instruction(self.episode.instruction),
             env_spec=self.pipeline.env,
         )
 
-    def _ask(self) -> npt.NDArray[np.float32]:
-        """Looks, and asks the policy for its next actions ``(T, 7)``."""
-        privileged = self.pipeline.policy.privileged
-        shown = self.environment.observe(self.pipeline.cameras, privileged=privileged)
-        observation = self.pipeline.to_policy(shown)
+    def _ask(self) -> Floats:
+        """Looks, and asks the policy for its next rows ``(T, D)``."""
+        spec = self.pipeline.policy
+        shown = self.environment.observe(self.pipeline.cameras, privileged=spec.privileged)
+        observation = self.pipeline.to_policy(shown, self._history, self._last_action)
         began = time.perf_counter()
-        answer = _guarded(lambda: _answer(self.policy, observation))
+        chunk = _guarded(lambda: answers_of(self.policy, spec, [observation])[0])
         self.latencies_ms.append(1000 * (time.perf_counter() - began))
-        actions = _guarded(lambda: self.pipeline.to_env(answer))
-        return actions[: self.pipeline.executed]
+        rows = self.pipeline.check(_guarded(lambda: chunk.actions))
+        self.batch_sizes.append(_guarded(lambda: _batch_size(chunk)))
+        return rows
 
-    def _execute(self, actions: npt.NDArray[np.float32]) -> bool:
-        """Executes `actions` one after another; True when the episode is over."""
-        for action in actions:
-            over = self.environment.advance(action)
-            self.actions.append(action.copy())
-            self.checksums.append(self.environment.checksum())
-            self.watch()
-            if over or len(self.actions) >= self.episode.horizon:
-                return True
-        return False
+    def _wait(self) -> None:
+        """The world runs on while the policy thinks of the answer that it was just asked for."""
+        if self.latency is None:
+            return
+        hz, rest = self.pipeline.env.control_hz, self.pipeline.policy.while_waiting == "rest"
+        for _ in range(self.latency.steps(hz, self.latencies_ms[-1])):
+            if self._over:
+                return
+            self._step(self._playback.row() if rest else None)
+            self._look_for_later()
+
+    def _step(self, row: Floats | None) -> None:
+        """Executes a row of the policy's; stands still for one control step if there is none."""
+        if row is None:
+            action = self.pipeline.hold(self.actions[-1] if self.actions else None)
+        else:
+            action = self._execute(row, self._stance())
+            self._last_action = row
+        over = self.environment.advance(action)
+        self.actions.append(action.copy())
+        self.checksums.append(self.environment.checksum())
+        self._playback.advance()
+        self.watch()
+        self._over = over or len(self.actions) >= self.episode.horizon
+
+    def _stance(self) -> Mapping[str, Floats]:
+        """How the robot stands, where its action is made with that."""
+        return self.environment.observe().proprio if self.pipeline.reads else {}
+
+    def _look_for_later(self) -> None:
+        """Keeps the images that a history will want, and that nobody looks at for an answer."""
+        if self._over or not self._remembers:
+            return
+        cameras = looking(self.pipeline.policy.cameras, len(self.actions), self._period)
+        if cameras:
+            shown = self.environment.observe([rendered(camera) for camera in cameras])
+            self._history.add(len(self.actions), self.pipeline.frames(shown))
+
+    @property
+    def _remembers(self) -> bool:
+        return any(camera.history > 1 for camera in self.pipeline.policy.cameras)
+
+    @property
+    def _period(self) -> int | None:
+        """Control steps from one question to the next; None if they differ."""
+        executed = steps_of(self.pipeline.executed, self.pipeline.ratio)
+        if self.latency is None:
+            return executed
+        if self.latency.ms is None:
+            return None
+        return executed + self.latency.steps(self.pipeline.env.control_hz, 0.0)
 
 
-def _answer(policy: Policy, observation: Observation) -> npt.NDArray[np.floating[Any]]:
-    chunks = policy.act([observation])
-    if len(chunks) != 1:
-        raise PolicyError(f"The policy answered one observation with {len(chunks)} chunks.")
-    return chunks[0].actions
+def _batch_size(chunk: ActionChunk) -> int:
+    if chunk.batch_size < 1:
+        raise PolicyError(f"The policy says that it answered {chunk.batch_size} sessions at once.")
+    return chunk.batch_size
 
 
 def _guarded(ask: Callable[[], Answer]) -> Answer:
@@ -211,7 +275,7 @@ def _record(
         events=outcome.events,
         **asdict(outcome.safety),
         policy_calls=len(latencies),
-        batch_size_mean=1.0 if latencies else None,
+        batch_size_mean=_mean(session.batch_sizes),
         latency_ms_p50=_percentile(latencies, 50),
         latency_ms_p95=_percentile(latencies, 95),
         inference_s=sum(latencies) / 1000,
@@ -219,6 +283,8 @@ def _record(
         init_state_hash=outcome.init_state_hash,
         final_state_hash=outcome.final_state_hash,
         actions_hash=trace.actions_hash,
+        allow_mismatch=session.pipeline.mismatches,
+        latency_setting_ms=None if session.latency is None else session.latency.setting,
         error=error,
         attempt=attempt,
     )
@@ -239,3 +305,7 @@ def _status(success: bool, error: str | None) -> Status:
 
 def _percentile(values: list[float], percent: float) -> float | None:
     return float(np.percentile(values, percent)) if values else None
+
+
+def _mean(values: list[int]) -> float | None:
+    return sum(values) / len(values) if values else None

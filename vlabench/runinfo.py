@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from vlabench.errors import UsageError
 from vlabench.hashing import canonical_json, content_hash
@@ -46,6 +46,29 @@ class PolicyInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """Under what conditions the policy was asked, where they are not the usual ones.
+
+    Attributes:
+        latency_ms: Milliseconds of simulated time that every answer took; ``"measured"`` for those
+            that each took on its machine; None where simulated time stood still.
+        mismatches: In what policy and environment did not agree, and were let run all the same.
+    """
+
+    latency_ms: float | Literal["measured"] | None = None
+    mismatches: tuple[str, ...] = ()
+
+    @property
+    def usual(self) -> bool:
+        """Whether there is nothing to say."""
+        return self == Conditions()
+
+    def to_json(self) -> dict[str, Json]:
+        """Plain values, for a file or a hash."""
+        return {"latency_ms": self.latency_ms, "mismatches": list(self.mismatches)}
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One of the times that a run was taken up again, and where."""
 
@@ -68,6 +91,7 @@ class RunInfo:
         complete: Whether these are all the suite's episodes, and none but those.
         published_draws: Whether the suite is a packaged one, and the run complete.
         certified: Whether every episode has a certificate: the expert solves it in this world.
+        conditions: Simulated latency, and mismatches that were allowed.
         contract: The lines that describe the pipeline between policy and environment.
         planned: Episodes in the manifest.
         completed: Episodes with a record when this was written.
@@ -95,6 +119,7 @@ class RunInfo:
     complete: bool
     published_draws: bool
     certified: bool = False
+    conditions: Conditions = Conditions()
     planned: int
     completed: int = 0
     missing: int = 0
@@ -112,7 +137,11 @@ class RunInfo:
     def to_json(self) -> dict[str, Json]:
         """A dictionary that `from_json` turns back into an equal value."""
         data = asdict(self)
-        return data | {"contract": list(self.contract), "sessions": list(data["sessions"])}
+        return data | {
+            "contract": list(self.contract),
+            "conditions": self.conditions.to_json(),
+            "sessions": list(data["sessions"]),
+        }
 
     @staticmethod
     def from_json(data: Mapping[str, Json]) -> RunInfo:
@@ -121,6 +150,7 @@ class RunInfo:
         nested = {
             "contract": tuple(data["contract"]),
             "policy": PolicyInfo(**known(PolicyInfo, data["policy"])),
+            "conditions": _conditions(data.get("conditions", {})),
             "git": _checkout(data["git"]),
             "sessions": tuple(Session(**{**s, "git": _checkout(s["git"])}) for s in sessions),
         }
@@ -136,6 +166,11 @@ class RunInfo:
             "the manifest": (self.manifest_hash, other.manifest_hash),
             "the environment": (self.env_fingerprint, other.env_fingerprint),
             "the contract": (self.contract_fingerprint, other.contract_fingerprint),
+            "the latency": (self.conditions.latency_ms, other.conditions.latency_ms),
+            "what was allowed to mismatch": (
+                list(self.conditions.mismatches),
+                list(other.conditions.mismatches),
+            ),
             "the code": (self.code_hash, other.code_hash),
         }
         for name in DECISIVE:
@@ -146,10 +181,17 @@ class RunInfo:
         return None
 
 
-def run_name(policy: PolicyInfo, suite: str, manifest_hash: str, env_fingerprint: str) -> str:
+def run_name(
+    policy: PolicyInfo,
+    suite: str,
+    manifest_hash: str,
+    env_fingerprint: str,
+    conditions: Conditions = Conditions(),
+) -> str:
     """The name that equal commands share: policy, suite, and a hash of all that they mean."""
     identity = [policy.name, dict(policy.args), policy.revision, policy.code_hash]
-    digest = content_hash([*identity, manifest_hash, env_fingerprint], length=10)
+    identity += [manifest_hash, env_fingerprint]
+    digest = content_hash(identity + [conditions.to_json()] * (not conditions.usual), length=10)
     readable = re.sub(r"[^A-Za-z0-9._-]+", "-", policy.name).strip("-.")
     return f"{readable}-{suite}-{digest}"
 
@@ -175,6 +217,11 @@ def check_schema(version: str, where: str) -> None:
 
 def _checkout(data: Mapping[str, Json] | None) -> Checkout | None:
     return None if data is None else Checkout(**known(Checkout, data))
+
+
+def _conditions(data: Mapping[str, Json]) -> Conditions:
+    found = known(Conditions, data)
+    return Conditions(**{**found, "mismatches": tuple(found.get("mismatches", ()))})
 
 
 def _short(value: Json) -> str:

@@ -11,12 +11,15 @@ real ones. What is checked is the contract, not whether the policy is any good.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NoReturn, TypeAlias
 
 import numpy as np
 
-from vlabench.contract.negotiate import Pipeline, negotiate
+from vlabench.contract.batching import padded
+from vlabench.contract.negotiate import choose_environment, negotiate
+from vlabench.contract.pipeline import Pipeline
 from vlabench.contract.policy import Policy
 from vlabench.contract.specs import ActionSpec, EnvSpec, PolicySpec
 from vlabench.errors import PolicyError
@@ -56,15 +59,30 @@ EXAMPLE_ENV = EnvSpec(
     max_rotation_rad=0.5,
     privileged=True,
     fingerprint="example",
+    controller="osc_pose",
 )
 """What a typical environment offers."""
+
+_JOINTS = ActionSpec(control="joint_delta", frame="joints", rotation="none", dimension=8)
+
+EXAMPLE_ENVS = (
+    EXAMPLE_ENV,
+    replace(EXAMPLE_ENV, action=_JOINTS, max_joint=0.05, controller="joint_position"),
+    replace(
+        EXAMPLE_ENV,
+        action=replace(_JOINTS, control="joint_velocity"),
+        max_joint=0.5,
+        controller="joint_velocity",
+    ),
+)
+"""What it offers under each of its controllers, the default one first."""
 
 INSTRUCTION = "put the red mug on the white plate"
 
 
 def check_policy(
     policy: Policy,
-    env_spec: EnvSpec = EXAMPLE_ENV,
+    env_spec: EnvSpec | None = None,
     *,
     sessions: int = 3,
     steps: int = 3,
@@ -76,7 +94,8 @@ def check_policy(
 
     Args:
         policy: The policy; a fresh one, or one whose sessions have all ended.
-        env_spec: The environment that it is checked against.
+        env_spec: The environment that it is checked against; the first of `EXAMPLE_ENVS` whose
+            controller it can drive, unless told.
         sessions: How many sessions run side by side.
         steps: How often each is asked.
         observe: Makes the observations; `example_observation` unless told.
@@ -89,7 +108,7 @@ def check_policy(
         PolicyError: If the policy breaks its protocol or its own declaration; one sentence.
     """
     spec = _check_spec(policy)
-    pipeline = negotiate(spec, env_spec)
+    pipeline = negotiate(spec, env_spec or choose_environment(spec, EXAMPLE_ENVS))
     run = _Run(policy, pipeline, [f"check-{i}" for i in range(sessions)], observe)
     first = run.play(steps, batch=spec.max_batch)
     if spec.deterministic:
@@ -137,9 +156,10 @@ class _Run:
         self.observe = observe or example_observation
 
     def play(self, steps: int, batch: int) -> dict[tuple[str, int], Floats]:
+        told = self.pipeline.instruction(INSTRUCTION)
         self.policy.reset(
             [
-                EpisodeStart(name, seed_of("check", name), INSTRUCTION, self.pipeline.env)
+                EpisodeStart(name, seed_of("check", name), told, self.pipeline.env)
                 for name in self.ids
             ]
         )
@@ -147,32 +167,32 @@ class _Run:
         for step in range(0, steps * self.pipeline.executed, self.pipeline.executed):
             for start in range(0, len(self.ids), batch):
                 some = self.ids[start : start + batch]
-                for name, chunk in zip(some, self._ask(some, step), strict=True):
-                    answers[name, step] = self._check_chunk(chunk)
+                seen = [self.observe(self.pipeline, name, step) for name in some]
+                for observation, chunk in zip(seen, self._ask(seen), strict=True):
+                    checked = self._check_chunk(chunk, observation.proprio)
+                    answers[observation.episode_id, step] = checked
         self.policy.end(self.ids)
         return answers
 
-    def _ask(self, ids: Sequence[str], step: int) -> Sequence[object]:
-        shown = [self.pipeline.to_policy(self.observe(self.pipeline, name, step)) for name in ids]
+    def _ask(self, seen: Sequence[Observation]) -> Sequence[object]:
+        shown = [self.pipeline.to_policy(observation) for observation in seen]
+        shown = padded(shown, self.pipeline.policy)
         before = [_content(observation) for observation in shown]
         chunks = self.policy.act(shown)
         if [_content(observation) for observation in shown] != before:
             self._fail("wrote into an observation; make a copy before changing anything")
         if len(chunks) != len(shown):
             self._fail(f"gave {len(chunks)} answers to {len(shown)} observations; give one each")
-        return chunks
+        return chunks[: len(seen)]
 
-    def _check_chunk(self, chunk: object) -> Floats:
+    def _check_chunk(self, chunk: object, proprio: Mapping[str, Floats]) -> Floats:
         if not isinstance(chunk, ActionChunk):
             self._fail(f"answered a {type(chunk).__name__}; answer an ActionChunk")
-        actions = self.pipeline.to_env(chunk.actions)
-        if len(actions) > self.pipeline.policy.chunk_length:
-            self._fail(
-                f"answered {len(actions)} actions and declares a chunk_length of "
-                f"{self.pipeline.policy.chunk_length}; make them equal"
-            )
+        actions = self.pipeline.to_env(chunk.actions, proprio)
         if chunk.infer_ms is not None and not chunk.infer_ms >= 0:
             self._fail(f"says that it thought for {chunk.infer_ms} ms; say None if unknown")
+        if chunk.batch_size < 1:
+            self._fail(f"says that it answered {chunk.batch_size} sessions at once; say 1 or more")
         try:
             canonical_json(dict(chunk.extras))
         except (TypeError, ValueError) as error:
@@ -218,7 +238,8 @@ def _content(observation: Observation) -> list[bytes]:
     """The bytes of every array that the policy was shown, and their names."""
     content = [name.encode() + image.tobytes() for name, image in observation.images.items()]
     content += [name.encode() + field.tobytes() for name, field in observation.proprio.items()]
-    return content
+    more = (observation.state, observation.last_action)
+    return content + [numbers.tobytes() for numbers in more if numbers is not None]
 
 
 _METHODS = ("spec", "reset", "act", "end", "close")

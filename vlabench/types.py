@@ -6,7 +6,7 @@ sent to another process, and compared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -385,7 +385,7 @@ class Outcome:
     compliance: bool | None = None
 
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 VOLATILE_FIELDS = frozenset(
     {
@@ -410,6 +410,9 @@ class EpisodeRecord:
     every episode that is no diagnostic; one whose policy failed does not comply. The figures of
     safety are those of `Safety`, and None in records of schema 1.0. `certified` says whether the
     expert is known to solve the episode in this world; None in records before schema 1.2.
+    `allow_mismatch` has what policy and environment did not agree in and somebody allowed; None in
+    records before schema 1.3. `latency_setting_ms` is the latency that was simulated,
+    ``"measured"`` where each answer took its own time; None where the world waited.
     """
 
     run_id: str
@@ -455,6 +458,8 @@ class EpisodeRecord:
     init_state_hash: str
     final_state_hash: str
     actions_hash: str
+    allow_mismatch: tuple[str, ...] | None = None
+    latency_setting_ms: float | Literal["measured"] | None = None
     error: str | None = None
     attempt: int = 0
     schema_version: str = SCHEMA_VERSION
@@ -466,6 +471,7 @@ class EpisodeRecord:
             "changes": [asdict(change) for change in self.changes],
             "stages": [asdict(stage) for stage in self.stages],
             "events": [asdict(event) for event in self.events],
+            "allow_mismatch": None if self.allow_mismatch is None else list(self.allow_mismatch),
         }
 
     @staticmethod
@@ -477,9 +483,14 @@ class EpisodeRecord:
                 "changes": tuple(Change(**change) for change in data["changes"]),
                 "stages": tuple(StageResult(**stage) for stage in data["stages"]),
                 "events": tuple(Event(**event) for event in data.get("events", ())),
+                "allow_mismatch": _texts(data.get("allow_mismatch")),
             }
         )
 
     def stable(self) -> dict[str, Json]:
         """`to_json` without the fields that may differ between two equal runs."""
         return {k: v for k, v in self.to_json().items() if k not in VOLATILE_FIELDS}
+
+
+def _texts(values: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)

@@ -39,25 +39,39 @@ def too_short(bench: Bench, goal: Goal, rng: np.random.Generator) -> bool:
     return True
 
 
+def can_be_left(bench: Bench, goal: Goal) -> bool:
+    """The part does not start as it is to be."""
+    found = bench.scene.parts[goal.arguments[0]]
+    low, high = SHORT[goal.predicate]
+    start = bench.scene.starts[found.qpos] if found.qpos is not None else 0.0
+    return low <= start / found.part.travel <= high
+
+
+def can_be_another(bench: Bench, goal: Goal) -> bool:
+    """The same, and there is another part of its kind, of which no goal speaks."""
+    return can_be_left(bench, goal) and bool(_others(bench, goal))
+
+
 def untouched(bench: Bench, goal: Goal, rng: np.random.Generator) -> bool:
     """The part is as the episode starts."""
     del rng
-    return _slid_back(bench, goal)
+    bench.slide_back(goal.arguments[0])
+    return True
 
 
 def another_part(bench: Bench, goal: Goal, rng: np.random.Generator) -> bool:
     """Another part of its kind is as this one is to be, and this one as it was."""
-    name, parts = goal.arguments[0], bench.scene.parts
-    kind = parts[name].part.kind
-    others = [o for o, part in parts.items() if part.part.kind == kind and o != name]
-    others = [o for o in others if o not in bench.spoken_of]
-    if not others or not _slid_back(bench, goal):
-        return False
-    instead = Goal(goal.predicate, (str(rng.choice(others)),))
+    bench.slide_back(goal.arguments[0])
+    instead = Goal(goal.predicate, (str(rng.choice(_others(bench, goal))),))
     return TRUE[goal.predicate](bench, instead, rng)
 
 
-def _slid_back(bench: Bench, goal: Goal) -> bool:
-    """Puts a part where it was at the start of the episode, unless it was as it is to be."""
-    low, high = SHORT[goal.predicate]
-    return low <= bench.slide_back(goal.arguments[0]) <= high
+def _others(bench: Bench, goal: Goal) -> list[str]:
+    """The other parts of its kind, of which no goal speaks."""
+    parts = bench.scene.parts
+    kind = parts[goal.arguments[0]].part.kind
+    return [
+        name
+        for name, part in parts.items()
+        if part.part.kind == kind and name not in bench.spoken_of
+    ]

@@ -1,4 +1,7 @@
-"""One audited state, made again to be looked at."""
+"""One audited state, made again to be looked at.
+
+This alone, in the audit, asks the predicates: people are shown what they say of each goal.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def look_at(
         UsageError: If the scene has no such state.
     """
     maker = Scenes(task_name, seed).maker(scene)
-    state = maker.state(scene, number)
+    state = maker.state(number)
     if state is None:
         raise UsageError(
             f"State {scene}.{number} of the task {task_name!r} cannot be made with seed {seed}; "
@@ -38,6 +41,8 @@ def look_at(
         for stage in bench.asked
         for goal in stage.goals
     ]
+    if state.looks is not None:
+        lines.append(f"by rays alone it looks {'true' if state.looks else 'false'}")
     for name, thing in bench.scene.objects.items():
         touched = sorted({_body(bench.model, geom) for geom in bench.neighbours(name)})
         x, y, z = bench.middle(name).tolist()

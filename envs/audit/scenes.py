@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable
 
 from vlabench.contract.environment import draw_episode
-from vlabench.envs.audit.states import State, StateMaker
+from vlabench.envs.audit.result import SceneAudit
+from vlabench.envs.audit.states import (
+    ON_THE_WAY,
+    STATES_OF_A_SCENE,
+    StateMaker,
+    kinds_of_a_task,
+)
 from vlabench.envs.axes.base import Axis
 from vlabench.envs.tasks.base import task
 from vlabench.envs.world import TabletopWorld
 from vlabench.registry import AXES
+from vlabench.seeding import stream
 from vlabench.types import Change, EpisodeSpec
-
-STATES_OF_A_SCENE = 10
 
 AXES_OF_SCENES = (
     "",
@@ -37,18 +43,41 @@ class Scenes:
 
     def __init__(self, name: str, seed: int) -> None:
         self.task, self.seed = task(name), seed
+        self.kinds = kinds_of_a_task(self.task)
 
-    def states(self, scene: int) -> Iterator[State]:
+    def audit(self, scene: int) -> SceneAudit:
         """All states of a scene that could be made."""
+        return self._audit(scene, range(STATES_OF_A_SCENE))
+
+    def audit_more(self, scene: int, kinds: Iterable[str], turn: int) -> SceneAudit:
+        """One state more of each of these kinds, if it can be made; another one each turn."""
+        first = STATES_OF_A_SCENE + turn * len(self.kinds)
+        numbers = [first + self.kinds.index(kind) for kind in kinds]
+        found = self._audit(scene, numbers)
+        counted_before = {waste for waste in found.waste if waste.kind == ON_THE_WAY}
+        waste = Counter({w: n for w, n in found.waste.items() if w not in counted_before})
+        return SceneAudit(found.states, waste, found.kinds)
+
+    def _audit(self, scene: int, numbers: Iterable[int]) -> SceneAudit:
         maker = self.maker(scene)
-        for number in range(STATES_OF_A_SCENE):
-            found = maker.state(scene, number)
-            if found is not None:
-                yield found
+        made = [maker.state(number) for number in numbers]
+        states = tuple(state for state in made if state is not None)
+        return SceneAudit(states, maker.waste, frozenset(maker.kinds))
 
     def maker(self, scene: int) -> StateMaker:
         """Makes the states of a scene, each whatever others are made."""
-        return StateMaker(self.episode(scene), ("audit", self.seed, self.task.name, scene))
+        key = ("audit", self.seed, self.task.name, scene)
+        return StateMaker(self.episode(scene), key, self._dealt(scene))
+
+    def _dealt(self, scene: int) -> list[str]:
+        """The kinds of the false states of a scene: each comes once before any comes again."""
+        hand = STATES_OF_A_SCENE // 2
+        return [self._card(k) for k in range(scene * hand, (scene + 1) * hand)]
+
+    def _card(self, k: int) -> str:
+        pack, place = divmod(k, len(self.kinds))
+        rng = stream("audit", self.seed, self.task.name, "deal", pack)
+        return self.kinds[int(rng.permutation(len(self.kinds))[place])]
 
     def episode(self, scene: int) -> EpisodeSpec:
         """What is drawn for a scene."""

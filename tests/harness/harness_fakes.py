@@ -103,7 +103,11 @@ class FakeWorld:
             fingerprint="fake-env",
         )
 
-    def make(self, *, inspect: bool = False) -> FakeEnvironment:
+    def specs(self) -> Sequence[EnvSpec]:
+        return (self.spec(),)
+
+    def make(self, *, inspect: bool = False, controller: str = "") -> FakeEnvironment:
+        assert controller in ("", self.spec().controller)
         return InspectedFake(self) if inspect else FakeEnvironment(self)
 
 

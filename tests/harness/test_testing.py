@@ -7,7 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vlabench.contract.specs import CameraSpec, PolicySpec
+from vlabench.contract.specs import (
+    PADDING,
+    ActionSpec,
+    CameraSpec,
+    PolicySpec,
+    PromptSpec,
+    StateField,
+)
 from vlabench.errors import ContractError, PolicyError
 from vlabench.testing import EXAMPLE_ENV, check_policy
 from vlabench.types import ActionChunk
@@ -101,6 +108,11 @@ class Timeless(Honest):
         return ActionChunk(np.zeros((3, 7)), infer_ms=-1.0)
 
 
+class Lonely(Honest):
+    def answer(self, seen):
+        return ActionChunk(np.zeros((3, 7)), batch_size=0)
+
+
 class Chatty(Honest):
     def answer(self, seen):
         return ActionChunk(np.zeros((3, 7)), extras={"plan": object()})
@@ -135,10 +147,11 @@ def test_an_honest_policy_passes_and_is_left_without_sessions():
         (Scribbler, "wrote into an observation"),
         (Swallower, "1 answers to 2 observations"),
         (Bare, "answered a ndarray"),
-        (Short, "fewer than the 2"),
-        (Long, "answered 4 actions"),
+        (Short, r"shape \(1, 7\); it declares 3 rows"),
+        (Long, r"shape \(4, 7\); it declares 3 rows"),
         (Broken, "nan"),
         (Timeless, "-1.0 ms"),
+        (Lonely, "0 sessions"),
         (Chatty, "extras"),
         (Restless, "when asked again"),
         (Crowded, "one session at a time"),
@@ -147,6 +160,51 @@ def test_an_honest_policy_passes_and_is_left_without_sessions():
 def test_a_broken_promise_is_named(policy, part):
     with pytest.raises(PolicyError, match=part):
         check_policy(policy())
+
+
+class Fixed(Honest):
+    """Wants every batch full, and is asked for sessions that were never begun."""
+
+    declared = replace(Honest.declared, max_batch=2, fixed_batch=True)
+
+    def act(self, observations):
+        assert len(observations) == 2
+        begun = [seen for seen in observations if not seen.episode_id.startswith(PADDING)]
+        assert {seen.episode_id for seen in begun} <= self.sessions
+        return [self.answer(seen) for seen in observations]
+
+
+class Steering(Honest):
+    """Drives the joints to positions, reads a state vector and what it answered before."""
+
+    declared = PolicySpec(
+        name="steering",
+        state=(StateField("joint_positions"), StateField("gripper_opening", "closing")),
+        needs=("last_action",),
+        prompt=PromptSpec("do: {instruction}"),
+        action=ActionSpec(
+            control="joint_position", frame="joints", rotation="none", scale="metric", dimension=8
+        ),
+    )
+
+    def reset(self, starts):
+        assert all(start.instruction.startswith("do: ") for start in starts)
+        super().reset(starts)
+
+    def answer(self, seen):
+        assert seen.instruction.startswith("do: ")
+        np.testing.assert_array_equal(seen.last_action, np.zeros(8))
+        return ActionChunk(seen.state[np.newaxis])
+
+
+def test_a_policy_with_full_batches_passes():
+    check_policy(Fixed())
+
+
+def test_a_policy_is_checked_against_a_controller_that_it_can_drive():
+    assert check_policy(Steering()).env.controller == "joint_position"
+    with pytest.raises(ContractError, match="joint_position"):
+        check_policy(Steering(), EXAMPLE_ENV)
 
 
 def test_a_policy_that_admits_to_chance_may_change_its_answers():

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 
 import numpy as np
 import pytest
 import yaml
+from fake_rest import dead_port, object_hook, render, serving
+from recalled import recall
+from rest_runs import in_process, runs, through_the_command
 
 from vlabench.contract.negotiate import negotiate
-from vlabench.errors import InfrastructureError, PolicyError, UsageError
+from vlabench.errors import (
+    ContractError,
+    InfrastructureError,
+    PolicyError,
+    UnknownNameError,
+    UsageError,
+)
 from vlabench.policies import http
-from vlabench.policies.openvla import OpenVla, decode_array, encode_array
+from vlabench.policies.json_numpy import decode_array, encode_array
+from vlabench.policies.openvla import OpenVla
+from vlabench.registry import POLICIES
 from vlabench.testing import EXAMPLE_ENV, check_policy, example_observation
 from vlabench.types import Observation
 
@@ -30,59 +37,10 @@ GOLDEN_ANSWER = (
 )
 
 
-class FakeOpenVla(ThreadingHTTPServer):
-    """Answers every request with `status` and `answer`, and keeps what it was sent.
-
-    `drops` connections are closed without an answer first.
-    """
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.status, self.answer, self.drops, self.requests = 200, GOLDEN_ANSWER, 0, []
-        self.release = threading.Event()
-        self.release.set()
-
-    def handle_error(self, request, client_address):
-        """A client that hung up is part of a test, and no news."""
-
-    def close(self):
-        self.server_close()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests.append((self.path, self.headers["Content-Type"], body))
-        self.server.release.wait(10)
-        if self.server.drops:
-            self.server.drops -= 1
-            self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
-            return
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", str(len(self.server.answer)))
-        self.end_headers()
-        self.wfile.write(self.server.answer)
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def server():
-    with closing(FakeOpenVla()) as fake:
-        thread = threading.Thread(target=fake.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(GOLDEN_ANSWER) as fake:
         yield fake
-        fake.release.set()
-        fake.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +56,12 @@ def test_the_request_and_the_answer_match_the_golden_bytes(server):
     (chunk,) = OpenVla(server.url).act([see()])
     assert server.requests == [("/act", "application/json", GOLDEN_REQUEST)]
     np.testing.assert_array_equal(chunk.actions, [ACTION])
+
+
+def test_the_golden_request_is_what_the_server_reads(server):
+    read = json.loads(GOLDEN_REQUEST, object_hook=object_hook)
+    np.testing.assert_array_equal(read["image"], IMAGE)
+    assert render(ACTION) == GOLDEN_ANSWER
 
 
 def test_an_unnorm_key_travels_with_the_request(server):
@@ -150,7 +114,8 @@ def test_the_server_is_sent_the_prepared_image(server):
         (json.dumps(encode_array(np.zeros(6))).encode(), "float64 (6,)"),
         (json.dumps(encode_array(np.zeros((1, 7)))).encode(), "float64 (1, 7)"),
         (json.dumps(encode_array(np.zeros(7, dtype=int))).encode(), "int64 (7,)"),
-        (json.dumps(encode_array(np.full(7, np.nan))).encode(), "nan"),
+        (render(np.full(7, np.nan)), "nan as number 0"),
+        (render(np.array([0, 0, 0, 0, 0, 0, 1.5])), "1.5 as number 6 of action 0"),
     ],
 )
 def test_a_wrong_answer_is_the_policys_error(server, answer, part):
@@ -184,8 +149,7 @@ def test_a_server_that_keeps_breaking_off_is_given_up(server):
 
 
 def test_a_dead_server_is_an_infrastructure_error():
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+    port = dead_port()
     with pytest.raises(InfrastructureError, match=f"127.0.0.1:{port}"):
         OpenVla(f"http://127.0.0.1:{port}").act([see()])
 
@@ -245,6 +209,7 @@ def test_a_revision_is_declared_and_not_sent(server):
 def test_another_card_changes_the_declaration(tmp_path):
     packaged = (files("vlabench.policies") / "cards" / "openvla.yaml").read_text(encoding="utf-8")
     card = yaml.safe_load(packaged)
+    card["checkpoints"] = ["mine"]
     card["control_hz"] = 5.0
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(card))
     spec = OpenVla("http://host", card=str(tmp_path / "mine.yaml")).spec()
@@ -253,3 +218,50 @@ def test_another_card_changes_the_declaration(tmp_path):
     (tmp_path / "two.yaml").write_text(yaml.safe_dump(card))
     with pytest.raises(UsageError, match="2 cameras"):
         OpenVla("http://host", card=str(tmp_path / "two.yaml"))
+
+
+def test_both_names_mean_it():
+    assert POLICIES.load("openvla") is POLICIES.load("openvla-rest") is OpenVla
+
+
+def test_a_checkpoint_picks_its_card_and_its_statistics(server):
+    policy = OpenVla(server.url, checkpoint="openvla/openvla-7b")
+    spec = policy.spec()
+    assert (spec.name, spec.control_hz, spec.action.scale) == ("openvla-bridge", 5.0, "metric")
+    assert spec.action.rotation == "euler_xyz"
+    policy.act([see()])
+    OpenVla(server.url, checkpoint="openvla/openvla-7b", unnorm_key="other").act([see()])
+    sent = [json.loads(body)["unnorm_key"] for _, _, body in server.requests]
+    assert sent == ["bridge_orig", "other"]
+
+
+def test_a_convention_of_another_rate_is_refused():
+    spec = OpenVla("http://host", checkpoint="openvla/openvla-7b").spec()
+    with pytest.raises(ContractError, match=r"control_hz is 5 Hz and the environment's 20 Hz"):
+        negotiate(spec, EXAMPLE_ENV)
+
+
+def test_an_unknown_checkpoint_is_told_the_nearest():
+    with pytest.raises(UnknownNameError, match="did you mean 'openvla/openvla-7b-finetuned"):
+        OpenVla("http://host", checkpoint="openvla-7b-finetuned-libero-goal")
+
+
+def test_a_card_s_options_are_read_strictly(tmp_path):
+    packaged = (files("vlabench.policies") / "cards" / "openvla.yaml").read_text(encoding="utf-8")
+    card = yaml.safe_load(packaged)
+    card |= {"checkpoints": ["mine"], "options": {"unorm_key": "libero"}}
+    card["sources"]["options"] = "nowhere"
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(card))
+    with pytest.raises(UsageError, match=r"options\.unorm_key.*reads unnorm_key"):
+        OpenVla("http://host", card=str(tmp_path / "mine.yaml"))
+
+
+@pytest.mark.slow
+def test_a_run_through_the_server_is_the_run_in_process(tmp_path):
+    def predict_action(payload):
+        assert payload.keys() == {"image", "instruction"}
+        return recall(payload["instruction"], [payload["image"]], None, 1, 7)[0]
+
+    with serving(predict_action) as server:
+        remote = through_the_command(tmp_path, "openvla-rest", url=server.url)
+    assert runs(remote) == runs(in_process(tmp_path, "openvla"))

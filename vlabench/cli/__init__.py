@@ -39,6 +39,9 @@ COMMANDS = {
     "audit": Command(
         "vlabench.cli.audit:audit_command", "Measure how often the success tests are wrong."
     ),
+    "serve": Command(
+        "vlabench.cli.serve:serve_command", "Let others ask a policy over the network."
+    ),
     "doctor": Command("vlabench.cli.doctor:doctor_command", "Say what is missing on this machine."),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -31,6 +31,47 @@ def eval_command(
     workers: Annotated[int | None, typer.Option(help="Processes; all by default.")] = None,
     runner: Annotated[str, typer.Option(help="ray or serial.")] = "ray",
     ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    inference_actors: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Processes that the policy lives in, which answer all workers in batches; 0: a "
+            "policy in every worker. By default one where it looks and answers several at once, "
+            "or needs packages of its own.",
+        ),
+    ] = None,
+    gpus: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FRACTION", help="GPUs for each of them; by default they share what there is."
+        ),
+    ] = None,
+    batch_wait_ms: Annotated[
+        float, typer.Option(metavar="MS", help="How long a question waits in them for others.")
+    ] = 5.0,
+    render_device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="cpu|N",
+            help="Where workers render: on the CPU, or on this EGL device, apart from the GPU "
+            "that the policy computes on.",
+        ),
+    ] = None,
+    latency: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MS|measured",
+            help="Simulated time that every answer takes, while the environment runs on; "
+            "measured: as long as it took, which no other machine repeats.",
+        ),
+    ] = None,
+    allow_mismatch: Annotated[
+        bool,
+        typer.Option(
+            "--allow-mismatch",
+            help="Go on where policy and environment do not agree; every record says so.",
+        ),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many pairs.")] = None,
     dry_run: Annotated[
@@ -46,6 +87,7 @@ def eval_command(
     from vlabench.cli.progress import shown_progress
     from vlabench.evaluation import execute, plan
     from vlabench.runner.job import RunnerOptions
+    from vlabench.runner.placement import check_options, describe_place
 
     planned = plan(
         policy,
@@ -55,14 +97,22 @@ def eval_command(
         tasks=None if tasks is None else [task.strip() for task in tasks.split(",")],
         seed=seed,
         limit=limit,
+        latency=parse_latency(latency),
+        allow_mismatch=allow_mismatch,
+        ray_address=ray_address,
         out=out,
         world=world,
     )
+    options = RunnerOptions(
+        workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device
+    )
+    check_options(planned.job, runner, options)
     _describe(planned)
     if dry_run:
+        for line in describe_place(planned.job, runner, options):
+            typer.echo(line)
         _save_first_frames(planned)
         return
-    options = RunnerOptions(workers, ray_address)
     progress = shown_progress(quiet)
     try:
         run = execute(planned, runner, options, progress, fresh=fresh)
@@ -100,6 +150,24 @@ def parse_policy_args(pairs: list[str]) -> dict[str, Json]:
     return args
 
 
+def parse_latency(text: str | None) -> float | Literal["measured"] | None:
+    """The value of ``--latency``.
+
+    Raises:
+        UsageError: If it is neither a number nor ``measured``.
+    """
+    if text is None:
+        return None
+    if text == "measured":
+        return "measured"
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(
+            f"--latency is {text!r}; give milliseconds, or 'measured' for what each answer took."
+        ) from None
+
+
 def _describe(planned: Plan) -> None:
     info = planned.info
     marked = "" if info.complete else " (not all of the suite's own episodes)"
@@ -108,6 +176,9 @@ def _describe(planned: Plan) -> None:
     typer.echo(f"contract {info.contract_fingerprint}:")
     for line in info.contract:
         typer.echo(f"  {line}")
+    if info.conditions.latency_ms is not None:
+        unit = "" if info.conditions.latency_ms == "measured" else " ms"
+        typer.echo(f"latency in simulated time: {info.conditions.latency_ms}{unit}")
 
 
 def _save_first_frames(planned: Plan) -> None:

@@ -98,14 +98,20 @@ class World(Protocol):
         ...
 
     def spec(self) -> EnvSpec:
-        """What every environment of this world offers."""
+        """What every environment of this world offers under its default controller."""
         ...
 
-    def make(self, *, inspect: bool = False) -> Environment:
+    def specs(self) -> Sequence[EnvSpec]:
+        """What it offers under each of its controllers, that of `spec` first."""
+        ...
+
+    def make(self, *, inspect: bool = False, controller: str = "") -> Environment:
         """An environment that can run any episode of this world, one after another.
 
-        With `inspect` it ends an episode at once, without success, whose start breaks a rule of
-        the world; it says so in `Outcome.events`, each beginning with `FAULT`.
+        Its actions are those of `controller`, an `EnvSpec.controller` of `specs`; of the default
+        one if that is empty. With `inspect` it ends an episode at once, without success, whose
+        start breaks a rule of the world; it says so in `Outcome.events`, each beginning with
+        ``"fault: "``.
         """
         ...
 

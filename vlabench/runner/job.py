@@ -14,10 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from vlabench.contract.declared import disagreements
 from vlabench.contract.environment import Environment, World
-from vlabench.contract.negotiate import Pipeline, negotiate
+from vlabench.contract.latency import Latency
+from vlabench.contract.negotiate import choose_environment, negotiate
+from vlabench.contract.pipeline import Pipeline
 from vlabench.contract.policy import Policy
+from vlabench.contract.specs import PolicySpec
 from vlabench.errors import (
+    ContractError,
     InfrastructureError,
     UnknownNameError,
     UsageError,
@@ -33,6 +38,9 @@ from vlabench.types import EpisodeRecord, EpisodeSpec, Json, Observation
 
 MAX_ATTEMPTS = 3
 """An episode that was lost this often to the infrastructure is missing."""
+
+BATCH_WAIT_MS = 5.0
+"""Milliseconds that a question waits for others in an inference actor, unless told otherwise."""
 
 _CALLABLE = "callable"
 """The registered policy that makes one of a user's function, which its ``target`` names."""
@@ -50,6 +58,11 @@ class Job:
         inspect: Whether environments refuse episodes whose start breaks a rule of the world.
         folder: Where the user's own modules are searched too; the working folder of whoever made
             the job.
+        declared: What the policy has declared; None where nobody has asked it yet. One that says
+            something else where it runs is an error.
+        requires: What pip must install where the policy lives; see `requirements_of`.
+        latency: How long each answer takes in simulated time; None for no time at all.
+        allow_mismatch: Whether the run goes on where policy and environment do not agree.
     """
 
     world: str
@@ -58,6 +71,10 @@ class Job:
     context: RunContext
     inspect: bool = False
     folder: str = field(default_factory=lambda: str(Path.cwd()))
+    declared: PolicySpec | None = None
+    requires: tuple[str, ...] = ()
+    latency: Latency | None = None
+    allow_mismatch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +84,21 @@ class RunnerOptions:
     Attributes:
         workers: Processes; None for as many as there are processors.
         ray_address: A running Ray cluster; None for one of its own on this machine.
+        inference_actors: Processes that the policy lives in, apart from the workers; 0 for a
+            policy in every worker; None to let the policy decide, see `vlabench.runner.placement`.
+        gpus: Graphics cards that each of them is given, a fraction too; None to share out what
+            there is.
+        batch_wait_ms: Milliseconds that a question waits in them for others, at most.
+        render_device: Where workers render: ``"cpu"``, or the number of an EGL device; None to
+            leave it to the machine.
     """
 
     workers: int | None = None
     ray_address: str | None = None
+    inference_actors: int | None = None
+    gpus: float | None = None
+    batch_wait_ms: float = BATCH_WAIT_MS
+    render_device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +140,24 @@ class Station:
     """One environment and one policy, which run one episode after another.
 
     Both are built at the first episode, and anew after one was lost.
+
+    Attributes:
+        job: What to run.
+        hosted: Stands in for a policy that lives elsewhere; None to make the policy here.
     """
 
     job: Job
+    hosted: Callable[[], Policy] | None = None
     _parts: tuple[Environment, Policy, Pipeline] | None = field(default=None, init=False)
 
     def attempt(self, episode: EpisodeSpec, attempt: int) -> Event:
         """Runs `episode` once."""
         try:
             self._parts = self._parts or self._build()
-            return Finished(*run_episode(*self._parts, episode, self.job.context, attempt))
+            ran = run_episode(
+                *self._parts, episode, self.job.context, attempt, latency=self.job.latency
+            )
+            return Finished(*ran)
         except InfrastructureError as error:
             self.close()
             return LostAttempt(episode, attempt, f"{type(error).__name__}: {error}")
@@ -139,9 +175,31 @@ class Station:
 
     def _build(self) -> tuple[Environment, Policy, Pipeline]:
         search_in(self.job.folder)
-        environment = make_world(self.job.world).make(inspect=self.job.inspect)
-        policy = make_policy(self.job.policy, self.job.policy_args)
-        return environment, policy, negotiate(policy.spec(), environment.spec())
+        make = self.hosted or (lambda: make_policy(self.job.policy, self.job.policy_args))
+        policy = make()
+        try:
+            spec = policy.spec()
+            self._check(spec)
+            world = make_world(self.job.world)
+            offer = choose_environment(spec, world.specs())
+            pipeline = negotiate(spec, offer, allow_mismatch=self.job.allow_mismatch)
+            environment = world.make(inspect=self.job.inspect, controller=offer.controller)
+        except BaseException:
+            policy.close()
+            raise
+        return environment, policy, pipeline
+
+    def _check(self, spec: PolicySpec) -> None:
+        """Refuses a policy that is another here than it was when the run was planned."""
+        planned = self.job.declared
+        if planned is None or planned == spec:
+            return
+        names = ("the plan", "the policy where it runs")
+        found = disagreements(planned, spec, names, ignored=())
+        raise ContractError(
+            f"Policy {planned.name!r} declares something else where it runs than it did when the "
+            f"run was planned: {'; '.join(found)}; run again."
+        )
 
 
 def make_world(reference: str) -> World:
@@ -191,6 +249,23 @@ def make_policy(reference: str, args: Mapping[str, Json]) -> Policy:
             "see vlabench.contract.policy.Policy for its methods."
         )
     return policy
+
+
+def requirements_of(reference: str, args: Mapping[str, Json]) -> tuple[str, ...]:
+    """What pip must install where the policy lives: what its class's ``requires(args)`` says."""
+    said: tuple[str, ...] = _said(reference, "requires", args) or ()
+    return tuple(said)
+
+
+def declaration_of(reference: str, args: Mapping[str, Json]) -> PolicySpec | None:
+    """What its class's ``declares(args)`` says that the policy would; None if it says nothing.
+
+    So a plan needs no environment of the policy's own to be built.
+    """
+    said: PolicySpec | None = None
+    if not _without_wrapper(reference)[0]:
+        said = _said(reference, "declares", args)
+    return said
 
 
 def policy_code_hash(reference: str, args: Mapping[str, Json]) -> str:
@@ -257,6 +332,15 @@ def _wrapped(wrapper: str, policy: Policy) -> Policy:
         policy.close()
         raise
     return wrapped
+
+
+def _said(reference: str, method: str, args: Mapping[str, Json]) -> Any:
+    """What the class of a policy says of itself without being made; None if it does not."""
+    wrapper, inner = _without_wrapper(reference)
+    if wrapper:
+        return _said(inner, method, args)
+    factory = _load(POLICIES, reference)
+    return getattr(factory, method)(args) if hasattr(factory, method) else None
 
 
 def _load(registry: Registry, reference: str) -> Any:

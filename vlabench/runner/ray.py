@@ -1,4 +1,4 @@
-"""Runs episodes in worker processes, one environment and one policy in each.
+"""Runs episodes in worker processes, one environment in each, and one policy in each or elsewhere.
 
 Several GL contexts in one process have shown one environment the frames of another, so every
 environment has a process of its own. A worker that dies takes one attempt with it: the episode
@@ -7,14 +7,20 @@ runs again, with the same seed, in a new worker.
 Workers run with `WORKER_ENVIRONMENT`, so with ``OMP_NUM_THREADS=1``; the serial runner stays in
 the process that it finds itself in, and keeps that one's number of threads.
 
+Where `vlabench.runner.placement` says so, the policy lives in inference actors, which every worker
+asks: see `vlabench.runner.host`. One that dies takes the attempts with it that it was serving; Ray
+starts it again, `RESTARTS` times.
+
 This is the only module that imports ray.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,8 +29,14 @@ from typing import Any
 import ray
 import ray.exceptions
 
-from vlabench.errors import UsageError
+from vlabench.contract.specs import PolicySpec
+from vlabench.contract.wire import encode
+from vlabench.errors import InfrastructureError, UsageError
+from vlabench.hashing import canonical_json
+from vlabench.runner.host import PolicyHost
+from vlabench.runner.inference import Ask, HostedPolicy, host_of
 from vlabench.runner.job import Event, Events, Finished, Job, LostAttempt, RunnerOptions, Station
+from vlabench.runner.placement import actors_of, render_environment
 from vlabench.types import EpisodeSpec
 
 WORKER_ENVIRONMENT = {"LP_NUM_THREADS": "0", "OMP_NUM_THREADS": "1"}
@@ -36,35 +48,55 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_TQDM": "0",
+    "RUNTIME_ENV_RETRY_TIMES": "1",
 }
-"""No telemetry, no log lines, and the graphics card stays visible to workers."""
+"""No telemetry, no log lines, the graphics card stays visible to workers, and an environment that
+pip cannot build is not built again."""
+
+RESTARTS = 5
+"""How often an inference actor that died is started again."""
 
 _OBJECT_STORE_BYTES = 256 * 1024**2
 _CLOSING_SECONDS = 10
 _KNOCKING_SECONDS = 5
+_INSTALLING_SECONDS = 3600
+_RESTARTING_SECONDS = 600
 
 
 def run(job: Job, episodes: Sequence[EpisodeSpec], options: RunnerOptions) -> Events:
     """See `vlabench.runner.job.Runner`.
 
     Raises:
-        UsageError: If the cluster at `options.ray_address` cannot be reached.
+        UsageError: If the cluster at `options.ray_address` cannot be reached, has too few GPUs, or
+            an environment or a policy cannot be made there.
     """
     if not episodes:
         return
-    with _cluster(options) as workers:
-        pool = _Pool(job, min(workers, len(episodes)))
+    with _cluster(options) as workers, _hosts(job, options, actors_of(job, options)) as hosts:
+        pool = _Pool(job, min(workers, len(episodes)), hosts, options)
         try:
             yield from pool.run(episodes)
         finally:
             pool.close()
 
 
+def declaration(job: Job, options: RunnerOptions) -> PolicySpec:
+    """What the policy of `job` declares, asked in an inference actor that is made for it.
+
+    Raises:
+        UsageError: If its environment cannot be built, or the policy cannot be made in it.
+        InfrastructureError: If a server that it needs is not there.
+    """
+    with _cluster(options), _hosts(job, options, 1) as hosts:
+        return HostedPolicy([_link(hosts[0])]).spec()
+
+
 class _Worker:
     """Lives in its own process."""
 
-    def __init__(self, job: Job) -> None:
-        self._station = Station(job)
+    def __init__(self, job: Job, hosts: Sequence[Any]) -> None:
+        links = [_link(host) for host in hosts]
+        self._station = Station(job, (lambda: HostedPolicy(links)) if links else None)
 
     def attempt(self, episode: EpisodeSpec, attempt: int) -> Event:
         return self._station.attempt(episode, attempt)
@@ -76,11 +108,16 @@ class _Worker:
 class _Pool:
     """Workers, and which episode each of them is at."""
 
-    def __init__(self, job: Job, size: int) -> None:
+    def __init__(self, job: Job, size: int, hosts: Sequence[Any], options: RunnerOptions) -> None:
         self._job = ray.put(job)
         self._size = size
+        self._hosts = hosts
+        device = options.render_device
+        rendering = {} if device is None else render_environment(device)
         self._make = ray.remote(_Worker).options(
-            num_cpus=1, max_restarts=0, runtime_env={"env_vars": WORKER_ENVIRONMENT}
+            num_cpus=1,
+            max_restarts=0,
+            runtime_env={"env_vars": {**WORKER_ENVIRONMENT, **rendering}},
         )
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, EpisodeSpec, int]] = {}
@@ -97,6 +134,7 @@ class _Pool:
                 self._idle.append(worker)
             else:
                 ray.kill(worker)
+                self._forget(episode)
                 if not event.final:
                     waiting.appendleft((episode, attempt + 1))
             yield event
@@ -110,8 +148,15 @@ class _Pool:
             ray.wait(closing, num_returns=len(closing), timeout=_CLOSING_SECONDS)
 
     def _send(self, episode: EpisodeSpec, attempt: int) -> None:
-        worker = self._idle.pop() if self._idle else self._make.remote(self._job)
+        worker = self._idle.pop() if self._idle else self._make.remote(self._job, self._hosts)
         self._busy[worker.attempt.remote(episode, attempt)] = (worker, episode, attempt)
+
+    def _forget(self, episode: EpisodeSpec) -> None:
+        """Ends the session that a lost worker left behind, before another begins it anew."""
+        if self._hosts:
+            host = self._hosts[host_of(episode.episode_id, len(self._hosts))]
+            ending = host.ask.remote("end", encode(episode.episode_id))
+            ray.wait([ending], timeout=_CLOSING_SECONDS)
 
     @staticmethod
     def _receive(future: Any, episode: EpisodeSpec, attempt: int) -> Event:
@@ -125,6 +170,114 @@ class _Pool:
             reason = " ".join(str(error).split())[:300]
             return LostAttempt(episode, attempt, f"{type(error).__name__}: {reason}")
         return event
+
+
+# --- inference actors ---------------------------------------------------------------------------
+
+
+@contextmanager
+def _hosts(job: Job, options: RunnerOptions, count: int) -> Iterator[Sequence[Any]]:
+    """So many inference actors, each with the policy of `job` in it."""
+    environment: dict[str, Any] = {"env_vars": {"OMP_NUM_THREADS": "1"}}
+    if job.requires:
+        install = {"packages": list(job.requires), "pip_install_options": _PIP_OPTIONS}
+        environment |= {
+            "pip": install,
+            "config": {"setup_timeout_seconds": _INSTALLING_SECONDS},
+        }
+    make = ray.remote(PolicyHost).options(
+        num_cpus=0,
+        num_gpus=_gpus_each(options.gpus, count) if count else 0,
+        max_restarts=RESTARTS,
+        max_task_retries=0,
+        runtime_env=environment,
+    )
+    arguments = (job.policy, canonical_json(job.policy_args), job.folder, options.batch_wait_ms)
+    actors = [make.remote(*arguments) for _ in range(count)]
+    try:
+        for actor in actors:
+            _wait_for(actor, job)
+        yield actors
+    finally:
+        closing = [actor.ask.remote("close", encode(None)) for actor in actors]
+        if closing:
+            ray.wait(closing, num_returns=len(closing), timeout=_CLOSING_SECONDS)
+        for actor in actors:
+            ray.kill(actor)
+
+
+_PIP_OPTIONS = ["--disable-pip-version-check"]
+
+
+def _wait_for(actor: Any, job: Job) -> None:
+    """Until the policy has been made, or has been found not to have its server."""
+    try:
+        HostedPolicy([_link(actor)]).spec()
+    except InfrastructureError:
+        return  # so every episode will say
+    except ray.exceptions.RuntimeEnvSetupError as error:
+        raise UsageError(
+            f"The environment of policy {job.policy!r} ({', '.join(job.requires)}) cannot be "
+            f"built: {_last_words(str(error))}; mend the 'requires' of its card, and see that "
+            "the package index can be reached."
+        ) from error
+
+
+def _last_words(text: str) -> str:
+    """What pip complained of last, or else the end of what Ray says."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    complaints = [line for line in lines if line.startswith("ERROR:")]
+    return " ".join(complaints[-3:] or lines[-2:]).rstrip(".")[-600:]
+
+
+def _link(actor: Any) -> Ask:
+    """Carries questions to `actor`, and waits for it where it is being started again."""
+
+    def ask(what: str, data: bytes) -> bytes:
+        until = time.monotonic() + _RESTARTING_SECONDS
+        while True:
+            try:
+                answer: bytes = ray.get(actor.ask.remote(what, data))
+            except ray.exceptions.ActorUnavailableError as error:
+                if what not in _BEGINNINGS or time.monotonic() > until:
+                    raise _lost(error) from error
+                time.sleep(0.2)
+            except ray.exceptions.RayActorError as error:
+                raise _lost(error) from error
+            else:
+                return answer
+
+    return ask
+
+
+_BEGINNINGS = ("spec", "reset")
+"""Questions that can be asked again: nothing of a session is lost by it."""
+
+
+def _lost(error: Exception) -> InfrastructureError:
+    reason = " ".join(str(error).split())[:300]
+    return InfrastructureError(f"The policy's process was lost ({reason}).")
+
+
+def _gpus_each(wanted: float | None, actors: int) -> float:
+    """The graphics cards of each of so many actors.
+
+    Raises:
+        UsageError: If there are not enough.
+    """
+    there = int(ray.cluster_resources().get("GPU", 0))
+    if wanted is None:
+        return 1 / math.ceil(actors / there) if there else 0.0
+    fitting = there * int(1 / wanted) if 0 < wanted <= 1 else there // max(wanted, 1)
+    if wanted and fitting < actors:
+        raise UsageError(
+            f"{there} GPUs are too few for --inference-actors {actors} with --gpus {wanted:g}; "
+            "give less of one of them."
+        )
+    return wanted
+
+
+# --- the cluster --------------------------------------------------------------------------------
 
 
 @contextmanager
