@@ -92,7 +92,7 @@ class Blind(_Masked):
     @staticmethod
     def hide(observation: Observation) -> Observation:
         """The same with every pixel grey."""
-        grey = {role: np.full_like(image, GREY) for role, image in observation.images.items()}
+        grey = {role: _grey(image) for role, image in observation.images.items()}
         return replace(observation, images=grey)
 
 

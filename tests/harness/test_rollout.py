@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from harness_fakes import DIAGNOSTIC, BrokenEnd, BrokenPolicy, FakePolicy, FakeWorld, LostPolicy
+from harness_fakes import (
+    DIAGNOSTIC,
+    BrokenEnd,
+    BrokenPolicy,
+    FakeEnvironment,
+    FakePolicy,
+    FakeWorld,
+    LostPolicy,
+)
 
+from vlabench.contract.latency import Latency
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.policy import Policy
+from vlabench.contract.specs import (
+    ActionSpec,
+    CameraSpec,
+    Ensembling,
+    PolicySpec,
+    PromptSpec,
+)
 from vlabench.errors import InfrastructureError
 from vlabench.manifest import build_manifest
 from vlabench.rollout import RunContext, run_episode
 from vlabench.seeding import seed_of
 from vlabench.suite import Suite
 from vlabench.trace import Trace
-from vlabench.types import Change, EpisodeRecord, EpisodeSpec, Event
+from vlabench.types import (
+    ActionChunk,
+    Change,
+    EpisodeRecord,
+    EpisodeSpec,
+    EpisodeStart,
+    Event,
+    Observation,
+)
 
 CONTEXT = RunContext("run", "small", 3, "hash")
 WORLD = FakeWorld()
@@ -29,10 +55,59 @@ def episodes() -> tuple[EpisodeSpec, ...]:
     return build_manifest(suite, WORLD).episodes
 
 
-def roll(policy: Policy, episode: EpisodeSpec) -> tuple[EpisodeRecord, Trace]:
-    environment = WORLD.make()
-    pipeline = negotiate(policy.spec(), environment.spec())
-    return run_episode(environment, policy, pipeline, episode, CONTEXT, attempt=1)
+def roll(
+    policy: Policy,
+    episode: EpisodeSpec,
+    environment: FakeEnvironment | None = None,
+    latency: Latency | None = None,
+    *,
+    allow_mismatch: bool = False,
+) -> tuple[EpisodeRecord, Trace]:
+    environment = environment or WORLD.make()
+    pipeline = negotiate(policy.spec(), environment.spec(), allow_mismatch=allow_mismatch)
+    return run_episode(environment, policy, pipeline, episode, CONTEXT, attempt=1, latency=latency)
+
+
+class Watching(FakePolicy):
+    """Answers with numbers that say when it was asked, and remembers what it was shown."""
+
+    declared = PolicySpec("watching", chunk_length=3, executed=2, needs=("last_action",))
+
+    def __init__(self, **fields: object) -> None:
+        self.shown: list[Observation] = []
+        self._spec = replace(self.declared, **fields)
+
+    def spec(self) -> PolicySpec:
+        return self._spec
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        self.shown.append(observation)
+        rows = np.zeros((self._spec.chunk_length, self._spec.action.dimension))
+        rows[:, 1] = observation.step / 100 + np.arange(len(rows)) / 1000
+        rows[:, -1] = 1.0
+        return rows
+
+    @property
+    def asked(self) -> list[int]:
+        return [observation.step for observation in self.shown]
+
+
+class Moving(FakeEnvironment):
+    """Shows the number of the step as the brightness, and how the hand stands."""
+
+    def __init__(self) -> None:
+        super().__init__(WORLD)
+        self._spec = replace(self._spec, proprio=("ee_position", "ee_quaternion"))
+        self.looked: list[tuple[int, tuple[str, ...]]] = []
+
+    def observe(
+        self, cameras: Sequence[CameraSpec] = (), *, privileged: bool = False
+    ) -> Observation:
+        self.looked.append((self.steps, tuple(camera.role for camera in cameras)))
+        images = {c.role: np.full((c.height, c.width, 3), self.steps, np.uint8) for c in cameras}
+        turned = {"ee_quaternion": np.array([0.0, 0.0, np.sqrt(0.5), np.sqrt(0.5)])}
+        seen = super().observe(cameras, privileged=privileged)
+        return replace(seen, images=images, proprio={**seen.proprio, **turned})
 
 
 class Idle(FakePolicy):
@@ -121,7 +196,7 @@ def test_it_looks_only_when_the_policy_is_asked() -> None:
     [
         ("nan", "nan"),
         ("shape", "(3, 6)"),
-        ("empty", "0 actions"),
+        ("empty", "(0, 7)"),
         ("raise", "RuntimeError: out of ideas"),
         ("exit", "SystemExit: 3"),
     ],
@@ -184,3 +259,186 @@ def test_each_session_has_its_own_stream() -> None:
 def test_equal_episodes_give_equal_records() -> None:
     first, second = (roll(FakePolicy(), episodes()[0])[0] for _ in range(2))
     assert first.stable() == second.stable()
+
+
+# --- what the rollout owns ----------------------------------------------------------------------
+
+
+def test_a_record_before_schema_1_3_can_be_read() -> None:
+    record, _ = roll(FakePolicy(), episodes()[0])
+    assert (record.allow_mismatch, record.latency_setting_ms) == ((), None)
+    old = record.to_json()
+    del old["allow_mismatch"], old["latency_setting_ms"]
+    read = EpisodeRecord.from_json({**old, "schema_version": "1.2"})
+    assert (read.allow_mismatch, read.latency_setting_ms) == (None, None)
+
+
+def test_a_mismatch_that_was_allowed_stands_in_the_record() -> None:
+    record, _ = roll(Watching(control_hz=5.0), episodes()[0], allow_mismatch=True)
+    assert record.allow_mismatch is not None
+    (text,) = record.allow_mismatch
+    assert "5 Hz" in text
+    assert EpisodeRecord.from_json(record.to_json()) == record
+
+
+def test_a_policy_says_how_many_sessions_it_answered_at_once() -> None:
+    class Crowded(Watching):
+        def act(self, observations: Sequence[Observation]) -> list[ActionChunk]:
+            size = 8 if observations[0].step else 5
+            return [replace(chunk, batch_size=size) for chunk in super().act(observations)]
+
+    record, _ = roll(Crowded(), episodes()[0])
+    assert record.batch_size_mean == (5 + 5 * 8) / 6
+
+    class Alone(Watching):
+        def act(self, observations: Sequence[Observation]) -> list[ActionChunk]:
+            return [replace(chunk, batch_size=0) for chunk in super().act(observations)]
+
+    record, _ = roll(Alone(), episodes()[0])
+    assert record.status == "policy_error"
+    assert record.error is not None
+    assert "0 sessions" in record.error
+
+
+def test_a_policy_is_told_in_its_own_words_and_shown_its_last_row() -> None:
+    told: list[str] = []
+
+    class Listening(Watching):
+        def reset(self, starts: Sequence[EpisodeStart]) -> None:
+            super().reset(starts)
+            told.extend(start.instruction for start in starts)
+
+    policy = Listening(prompt=PromptSpec("now: {instruction}"))
+    roll(policy, episodes()[0])
+    assert told == [policy.shown[0].instruction]
+    assert told[0] == f"now: {episodes()[0].instruction}"
+    np.testing.assert_array_equal(policy.shown[0].last_action, np.zeros(7))
+    # the row that was executed last, in the policy's own numbers
+    np.testing.assert_allclose(policy.shown[1].last_action, [0, 0.001, 0, 0, 0, 0, 1.0])
+    np.testing.assert_allclose(policy.shown[2].last_action, [0, 0.021, 0, 0, 0, 0, 1.0])
+
+
+def test_an_ensemble_is_asked_as_often_as_it_says() -> None:
+    policy = Watching(executed=1, ensembling=Ensembling(decay=0.0, every=1))
+    record, trace = roll(policy, episodes()[0])
+    assert policy.asked == list(range(12))
+    assert record.policy_calls == 12
+    # step 5: row 2 of the answer at 3, row 1 of that at 4, row 0 of that at 5
+    assert trace.actions[5][1] == pytest.approx((0.032 + 0.041 + 0.05) / 3)
+
+
+def test_a_history_is_whole_and_nobody_looks_more_often_than_it_needs() -> None:
+    camera = CameraSpec("exterior/0", 4, 6, history=3, history_stride=3)
+    policy, environment = Watching(cameras=(camera,), chunk_length=4, executed=4), Moving()
+    roll(policy, episodes()[0], environment)
+    assert policy.asked == [0, 4, 8]
+    seen = [shown.images["exterior/0"][:, 0, 0, 0].tolist() for shown in policy.shown]
+    assert seen == [[0, 0, 0], [0, 1, 4], [2, 5, 8]]
+    assert [step for step, _ in environment.looked] == [0, 1, 2, 4, 5, 6, 8, 9, 10]
+
+
+def test_a_policy_with_one_camera_of_two_that_remembers() -> None:
+    cameras = (CameraSpec("exterior/0", 4, 6), CameraSpec("exterior/1", 2, 2, history=2))
+    policy, environment = Watching(cameras=cameras), Moving()
+    environment._spec = replace(environment.spec(), cameras=("exterior/0", "exterior/1"))
+    roll(policy, episodes()[0], environment)
+    assert policy.shown[1].images["exterior/0"].shape == (4, 6, 3)
+    assert policy.shown[1].images["exterior/1"][:, 0, 0, 0].tolist() == [1, 2]
+    assert environment.looked[:3] == [
+        (0, ("exterior/0", "exterior/1")),
+        (1, ("exterior/1",)),
+        (2, ("exterior/0", "exterior/1")),
+    ]
+
+
+def test_an_action_is_made_with_how_the_robot_stands_at_its_own_step() -> None:
+    action = ActionSpec(control="ee_pose", rotation="quaternion_xyzw", scale="metric", dimension=8)
+
+    class Pointing(Watching):
+        def actions(self, observation: Observation) -> np.ndarray:
+            target = [0.05, 0.0, 0.0, 0.0, 0.0, np.sqrt(0.5), np.sqrt(0.5), -1.0]
+            return np.tile(target, (4, 1))
+
+    environment = Moving()
+    spec = {"action": action, "chunk_length": 4, "executed": 4, "needs": ()}
+    _, trace = roll(Pointing(**spec), episodes()[0], environment)
+    # the first step leads all the way there, the others find that they are there
+    np.testing.assert_allclose(trace.actions[:4, 0], [0.5, 0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(trace.actions[:, 1:6], 0, atol=1e-6)
+    assert environment.looked[:5] == [(0, ()), (0, ()), (1, ()), (2, ()), (3, ())]
+
+
+def test_numbers_that_cannot_be_meant_end_the_episode_where_they_are() -> None:
+    action = ActionSpec(control="ee_pose", rotation="quaternion_xyzw", scale="metric", dimension=8)
+
+    class Collapsing(Watching):
+        def actions(self, observation: Observation) -> np.ndarray:
+            return np.array([[0.0] * 6 + [1.0, 0.0], [0.0] * 8])
+
+    policy = Collapsing(action=action, chunk_length=2, executed=2, needs=())
+    record, trace = roll(policy, episodes()[0], Moving())
+    assert (record.status, record.steps, len(trace.actions)) == ("policy_error", 1, 1)
+    assert record.error is not None
+    assert "quaternion" in record.error
+
+
+# --- latency ------------------------------------------------------------------------------------
+
+
+def test_the_world_runs_on_while_the_policy_thinks() -> None:
+    policy = Watching()
+    record, trace = roll(policy, episodes()[0], latency=Latency(250.0))
+    assert policy.asked == [0, 5, 10]
+    assert record.latency_setting_ms == 250.0
+    # three control steps of standing still, then two rows of the answer
+    moved = [0, 0, 0, 0.0, 0.001, 0, 0, 0, 0.05, 0.051, 0, 0]
+    np.testing.assert_allclose(trace.actions[:, 1], moved, atol=1e-7)
+    # nobody has told the gripper anything at first; then it is told what it was told last
+    assert trace.actions[:, 6].tolist() == [0, 0, 0] + [1] * 9
+    assert record.steps == record.horizon == 12
+
+
+def test_a_policy_may_finish_its_last_answer_while_it_thinks() -> None:
+    policy = Watching(chunk_length=4, executed=2, while_waiting="rest")
+    _, trace = roll(policy, episodes()[0], latency=Latency(250.0))
+    assert policy.asked == [0, 5, 10]
+    moved = [0, 0, 0, 0.0, 0.001, 0.002, 0.003, 0, 0.05, 0.051, 0.052, 0.053]
+    np.testing.assert_allclose(trace.actions[:, 1], moved, atol=1e-7)
+
+
+def test_no_latency_is_as_if_the_world_waited() -> None:
+    waited, trace = roll(FakePolicy(), episodes()[0])
+    none, same = roll(FakePolicy(), episodes()[0], latency=Latency(0.0))
+    assert (waited.latency_setting_ms, none.latency_setting_ms) == (None, 0.0)
+    np.testing.assert_array_equal(trace.actions, same.actions)
+
+
+def test_measured_latency_is_what_the_answer_took() -> None:
+    class Thinking(Watching):
+        def actions(self, observation: Observation) -> np.ndarray:
+            time.sleep(0.25)
+            return super().actions(observation)
+
+    policy = Thinking()
+    record, trace = roll(policy, episodes()[0], latency=Latency())
+    assert record.latency_setting_ms == "measured"
+    waited = policy.asked[1] - 2
+    assert waited >= 3
+    assert not trace.actions[:waited].any()
+
+
+def test_a_history_is_whole_with_a_latency_too() -> None:
+    camera = CameraSpec("exterior/0", 4, 6, history=2, history_stride=2)
+    for latency in (Latency(100.0), Latency()):
+        policy = Watching(cameras=(camera,))
+        roll(policy, episodes()[0], Moving(), latency)
+        for shown in policy.shown[1:]:
+            frames = shown.images["exterior/0"][:, 0, 0, 0].tolist()
+            assert frames == [shown.step - 2, shown.step]
+
+
+def test_an_episode_can_end_while_the_policy_thinks() -> None:
+    policy = Watching()
+    record, trace = roll(policy, episodes()[0], latency=Latency(5000.0))
+    assert (policy.asked, record.policy_calls, len(trace.actions)) == ([0], 1, 12)
+    assert record.status == "failure"

@@ -7,26 +7,153 @@ from importlib.resources import files
 import pytest
 import yaml
 
-from vlabench.contract.specs import ActionSpec, CameraSpec
-from vlabench.errors import UsageError
-from vlabench.policies.card import SOURCED, packaged_card, read_card
+from vlabench.contract.negotiate import choose_environment, negotiate
+from vlabench.contract.specs import (
+    ActionSpec,
+    CameraSpec,
+    Ensembling,
+    PromptSpec,
+    StateField,
+)
+from vlabench.errors import UnknownNameError, UsageError
+from vlabench.policies import card as cards
+from vlabench.policies.card import (
+    SOURCED,
+    SOURCED_IF_TOLD,
+    FromCard,
+    find_card,
+    packaged_card,
+    packaged_cards,
+    read_card,
+)
+from vlabench.testing import EXAMPLE_ENVS
 
 CARD = files("vlabench.policies") / "cards" / "openvla.yaml"
+SPATIAL = "openvla/openvla-7b-finetuned-libero-spatial"
+
+
+def packaged():
+    """The content of OpenVLA's card."""
+    return yaml.safe_load(CARD.read_text(encoding="utf-8"))
+
+
+def written(folder, content, name="mine.yaml"):
+    path = folder / name
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
+
+
+# --- what a card declares -----------------------------------------------------------------------
 
 
 def test_openvlas_card_declares_liberos_conventions():
     card = packaged_card("openvla")
     spec = card.spec()
-    assert spec.cameras == (CameraSpec("exterior/0", 256, 256, True, 95, (224, 224), 0.9),)
+    assert spec.cameras == (
+        CameraSpec(
+            "exterior/0",
+            256,
+            256,
+            mirrored=True,
+            jpeg_quality=95,
+            resized=(224, 224),
+            crop_area=0.9,
+        ),
+    )
     assert spec.action == ActionSpec(
         gripper_open=1.0,
         gripper_close=0.0,
         gripper_threshold=0.5,
         max_translation_m=0.05,
         max_rotation_rad=0.5,
+        bound=spec.action.bound,
     )
     assert (spec.control_hz, spec.chunk_length, spec.executed, spec.max_batch) == (20.0, 1, 1, 1)
-    assert set(card.sources) == set(SOURCED)
+    assert set(SOURCED) <= set(card.sources)
+
+
+@pytest.mark.parametrize("card", packaged_cards(), ids=lambda card: card.name)
+def test_every_packaged_card_agrees_with_an_environment_and_has_a_file_of_its_name(card):
+    assert packaged_card(card.name) == card
+    assert card.checkpoints or card.default
+    spec = card.spec()
+    pipeline = negotiate(spec, choose_environment(spec, EXAMPLE_ENVS), allow_mismatch=True)
+    # the one thing that may differ is a rate, which no declaration can mend
+    assert all("control_hz" in mismatch for mismatch in pipeline.mismatches)
+
+
+def test_no_checkpoint_of_an_adapter_has_two_cards():
+    found = [(card.adapter, name) for card in packaged_cards() for name in card.checkpoints]
+    assert len(found) == len(set(found))
+
+
+def everything():
+    """A card that tells of every field."""
+    card = packaged()
+    card["cameras"][0] |= {
+        "rotated": True,
+        "resize_filter": "area",
+        "resize_fit": "pad",
+        "history": 2,
+        "history_stride": 5,
+        "layout": "chw",
+        "dtype": "float32",
+        "key": "image",
+    }
+    card["state"] = [
+        {"source": "ee_position", "offset": [0.1, 0.0, 0.0]},
+        {"source": "ee_quaternion", "as": "axis_angle", "turned": [0, 0, 0, 1]},
+        {"source": "gripper_opening", "as": "width", "scale": 0.08, "size": 2},
+    ]
+    card["prompt"] = {"template": "Do {instruction}", "case": "lower", "strip_period": True}
+    card["action"] |= {
+        "dimension": 9,
+        "padding": 2,
+        "gripper_relative": True,
+        "gripper_sticky_steps": 15,
+        "bound": 4.0,
+    }
+    card |= {
+        "chunk_length": 4,
+        "executed": 2,
+        "ensembling": {"decay": 0.1, "every": 2},
+        "needs": ["last_action"],
+        "fixed_batch": True,
+        "while_waiting": "rest",
+        "requires": ["transformers==4.40.1"],
+    }
+    told = set(SOURCED_IF_TOLD) - {"options"}
+    card["sources"] |= dict.fromkeys(told, "a file, a line")
+    return card
+
+
+def test_every_field_of_a_card_reaches_the_declaration(tmp_path):
+    card = read_card(written(tmp_path, everything()))
+    spec = card.spec()
+    (camera,) = spec.cameras
+    assert (camera.rotated, camera.resize_filter, camera.resize_fit) == (True, "area", "pad")
+    assert (camera.history, camera.history_stride, camera.key) == (2, 5, "image")
+    assert (camera.layout, camera.dtype) == ("chw", "float32")
+    assert spec.state == (
+        StateField("ee_position", offset=(0.1, 0.0, 0.0)),
+        StateField("ee_quaternion", "axis_angle", turned=(0, 0, 0, 1)),
+        StateField("gripper_opening", "width", scale=0.08, size=2),
+    )
+    assert spec.prompt == PromptSpec("Do {instruction}", "lower", strip_period=True)
+    action = spec.action
+    assert (action.dimension, action.padding, action.bound) == (9, 2, 4.0)
+    assert (action.gripper_relative, action.gripper_sticky_steps) == (True, 15)
+    assert (spec.ensembling, spec.needs) == (Ensembling(0.1, 2), ("last_action",))
+    assert (spec.fixed_batch, spec.while_waiting) == (True, "rest")
+    assert card.requires == ("transformers==4.40.1",)
+
+
+@pytest.mark.parametrize("fact", sorted(set(SOURCED_IF_TOLD) - {"options"}))
+def test_what_is_not_usual_needs_a_source(tmp_path, fact):
+    card = everything()
+    del card["sources"][fact]
+    with pytest.raises(UsageError, match=f"where {fact} comes from"):
+        read_card(written(tmp_path, card))
 
 
 @pytest.mark.parametrize(
@@ -34,8 +161,14 @@ def test_openvlas_card_declares_liberos_conventions():
     [
         (lambda card: card.update(contrl_hz=20), "'control_hz'"),
         (lambda card: card.pop("executed"), "'executed' is missing"),
+        (lambda card: card.pop("prompt"), "'prompt' is missing"),
         (lambda card: card["cameras"][0].pop("mirrored"), "'mirrored' is missing"),
+        (lambda card: card["cameras"][0].pop("rotated"), "'rotated' is missing"),
+        (lambda card: card["cameras"][0].pop("resize_fit"), "resize_fit and resized go together"),
+        (lambda card: card["cameras"][0].update(resized=None), "go together"),
+        (lambda card: card["cameras"][0].update(resize_filter="cubic"), "'cubic'"),
         (lambda card: card["action"].update(frame="tool"), "'tool'"),
+        (lambda card: card["action"].update(rotation="euler"), "'euler'"),
         (lambda card: card.update(executed="1"), "'1'"),
         (lambda card: card.update(deterministic="true"), "'true'"),
         (lambda card: card["action"].update(gripper_open=float("nan")), "nan"),
@@ -45,11 +178,89 @@ def test_openvlas_card_declares_liberos_conventions():
     ],
 )
 def test_a_card_is_read_strictly(tmp_path, change, part):
-    card = yaml.safe_load(CARD.read_text(encoding="utf-8"))
+    card = packaged()
     change(card)
-    path = tmp_path / "mine.yaml"
-    path.write_text(yaml.safe_dump(card))
     with pytest.raises(UsageError) as caught:
-        read_card(path)
+        read_card(written(tmp_path, card))
     assert part in str(caught.value)
     assert "mine.yaml:" in str(caught.value)
+
+
+# --- which card it is ---------------------------------------------------------------------------
+
+
+def test_a_checkpoint_names_its_card():
+    card = packaged_card("openvla")
+    assert find_card(card.adapter, SPATIAL) == card
+    assert find_card(card.adapter, SPATIAL, "openvla") == card
+    assert find_card(card.adapter, card="openvla") == card
+
+
+@pytest.mark.parametrize("adapter", sorted({card.adapter for card in packaged_cards()}))
+def test_every_adapter_takes_one_card_unless_told(adapter):
+    assert find_card(adapter).adapter == adapter
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "card", "part"),
+    [
+        ("openvla/openvla-7b-finetuned-libero-spatail", "", f"did you mean {SPATIAL!r}"),
+        ("openvla-7b", "openvla", "Unknown checkpoint 'openvla-7b' in the card openvla"),
+        ("", "openvls", "did you mean 'openvla'"),
+        ("", "nowhere.yaml", "nowhere.yaml"),
+        ("", "pi0-libero", "of policy 'openpi' and not of"),
+    ],
+)
+def test_an_unknown_card_or_checkpoint_says_what_is_near(checkpoint, card, part):
+    with pytest.raises(UsageError) as caught:
+        find_card(packaged_card("openvla").adapter, checkpoint, card)
+    assert part in str(caught.value)
+
+
+def test_an_adapter_without_a_card_of_its_own_says_what_to_give():
+    with pytest.raises(UsageError, match="card=FILE"):
+        find_card("mine")
+    with pytest.raises(UnknownNameError, match="checkpoint 'x'"):
+        find_card("mine", "x")
+
+
+def test_a_card_of_ones_own_is_taken_for_checkpoints_of_ones_own(tmp_path):
+    card = packaged() | {"name": "mine", "checkpoints": ["me/mine"], "control_hz": 5.0}
+    path = written(tmp_path, card)
+    assert find_card(card["adapter"], "me/mine", path).spec().control_hz == 5.0
+    with pytest.raises(UnknownNameError, match="did you mean 'me/mine'"):
+        find_card(card["adapter"], "me/main", path)
+
+
+def test_a_card_of_ones_own_may_not_contradict_a_packaged_one(tmp_path):
+    card = packaged() | {"name": "mine"}
+    assert find_card(card["adapter"], SPATIAL, written(tmp_path, card)).name == "mine"
+    card["action"] |= {"gripper_open": 0.0, "gripper_close": 1.0}
+    card["cameras"][0]["mirrored"] = False
+    card["control_hz"] = 10.0
+    path = written(tmp_path, card)
+    with pytest.raises(UsageError) as caught:
+        find_card(card["adapter"], SPATIAL, path)
+    where = f"in {path} and"
+    for part in (
+        f"action.gripper_open is 0.0 {where} 1.0 in the packaged card 'openvla'",
+        f"camera 'exterior/0'.mirrored is False {where} True",
+        f"control_hz is 10.0 {where} 20.0",
+        "take that checkpoint out of it",
+    ):
+        assert part in str(caught.value)
+
+
+def test_a_policy_that_is_made_from_a_card_says_what_it_requires(tmp_path):
+    class Mine(FromCard):
+        adapter = "mine"
+
+    card = packaged() | {"name": "mine", "adapter": "mine", "requires": ["tinynumpy==1.2.1"]}
+    card |= {"checkpoints": ["me/mine"]}
+    card["sources"]["requires"] = "its setup.py"
+    path = written(tmp_path, card)
+    assert Mine.requires({"card": path}) == ("tinynumpy==1.2.1",)
+    assert Mine.requires({"card": path, "checkpoint": "me/mine"}) == ("tinynumpy==1.2.1",)
+    with pytest.raises(UsageError, match="mine"):
+        Mine.requires({})
+    assert cards.card_of("mine", {"card": path}).name == "mine"

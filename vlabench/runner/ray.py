@@ -178,19 +178,15 @@ class _Pool:
 @contextmanager
 def _hosts(job: Job, options: RunnerOptions, count: int) -> Iterator[Sequence[Any]]:
     """So many inference actors, each with the policy of `job` in it."""
-    environment: dict[str, Any] = {"env_vars": {"OMP_NUM_THREADS": "1"}}
-    if job.requires:
-        install = {"packages": list(job.requires), "pip_install_options": _PIP_OPTIONS}
-        environment |= {
-            "pip": install,
-            "config": {"setup_timeout_seconds": _INSTALLING_SECONDS},
-        }
+    if not count:
+        yield []
+        return
     make = ray.remote(PolicyHost).options(
         num_cpus=0,
-        num_gpus=_gpus_each(options.gpus, count) if count else 0,
+        num_gpus=_gpus_each(options.gpus, count),
         max_restarts=RESTARTS,
         max_task_retries=0,
-        runtime_env=environment,
+        runtime_env=_environment_of(job),
     )
     arguments = (job.policy, canonical_json(job.policy_args), job.folder, options.batch_wait_ms)
     actors = [make.remote(*arguments) for _ in range(count)]
@@ -200,13 +196,22 @@ def _hosts(job: Job, options: RunnerOptions, count: int) -> Iterator[Sequence[An
         yield actors
     finally:
         closing = [actor.ask.remote("close", encode(None)) for actor in actors]
-        if closing:
-            ray.wait(closing, num_returns=len(closing), timeout=_CLOSING_SECONDS)
+        ray.wait(closing, num_returns=count, timeout=_CLOSING_SECONDS)
         for actor in actors:
             ray.kill(actor)
 
 
-_PIP_OPTIONS = ["--disable-pip-version-check"]
+def _environment_of(job: Job) -> dict[str, Any]:
+    """What an inference actor of `job` runs in: this environment, or a copy with more in it."""
+    variables = {"OMP_NUM_THREADS": WORKER_ENVIRONMENT["OMP_NUM_THREADS"]}
+    if not job.requires:
+        return {"env_vars": variables}
+    packages, how = list(job.requires), ["--disable-pip-version-check"]
+    return {
+        "env_vars": variables,
+        "pip": {"packages": packages, "pip_install_options": how},
+        "config": {"setup_timeout_seconds": _INSTALLING_SECONDS},
+    }
 
 
 def _wait_for(actor: Any, job: Job) -> None:
@@ -298,7 +303,7 @@ def _cluster(options: RunnerOptions) -> Iterator[int]:
                 logging_level=logging.CRITICAL,
                 **({} if options.ray_address else own),
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except Exception as error:  # Ray raises a bare one where it does not start in time
             raise UsageError(
                 f"Cannot start or reach Ray at {options.ray_address or 'this machine'} "
                 f"({' '.join(str(error).split())}); check --ray-address, or use --runner serial."

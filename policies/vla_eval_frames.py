@@ -1,0 +1,149 @@
+"""The frames of vla-eval's protocol, ``src/vla_eval/protocol`` of allenai/vla-evaluation-harness.
+
+A frame is the msgpack map ``{"type", "payload", "seq", "timestamp"}``. In it an array is ``{
+"__ndarray__": True, "data", "dtype", "shape"}``, and an image, which is any ``(H, W, 1, 3 or 4)
+uint8`` array, ``{"__image__": True, "format": "png", "data", "shape"}``.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import msgpack
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from vlabench.contract.wire import MAX_BYTES, Plain, WireError
+
+Kind = Literal["hello", "observation", "action", "episode_start", "episode_end", "error"]
+
+KINDS: tuple[str, ...] = get_args(Kind)
+
+_NUMBERS = "biuf"
+"""Kinds of numbers that an array may hold."""
+
+_FIELDS = ("type", "payload", "seq", "timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One frame.
+
+    Attributes:
+        kind: What it is.
+        payload: What it carries.
+        seq: Its number; an answer repeats that of its request.
+        timestamp: Seconds since 1970, of the sender's clock.
+    """
+
+    kind: Kind
+    payload: Mapping[str, Plain]
+    seq: int
+    timestamp: float
+
+
+def pack(message: Message) -> bytes:
+    """The bytes of `message`, as ``pack_message`` writes them.
+
+    Raises:
+        WireError: If something in its payload cannot travel.
+    """
+    raw = dict(
+        zip(
+            _FIELDS,
+            (message.kind, dict(message.payload), message.seq, message.timestamp),
+            strict=True,
+        )
+    )
+    try:
+        data: bytes = msgpack.packb(raw, default=_packed, use_bin_type=True)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise WireError(f"A value cannot travel over vla-eval's protocol ({error}).") from error
+    return data
+
+
+def unpack(data: bytes, max_bytes: int = MAX_BYTES) -> Message:
+    """What `pack` made a frame of; arrays own their numbers.
+
+    Raises:
+        WireError: If `data` is no such frame, or longer than `max_bytes`.
+    """
+    if len(data) > max_bytes:
+        raise WireError(f"A frame has {len(data)} bytes; the limit is {max_bytes}.")
+    try:
+        raw = msgpack.unpackb(data, object_hook=_unpacked, raw=False, strict_map_key=False)
+    except WireError:
+        raise
+    except Exception as error:  # foreign bytes: msgpack, numpy and Pillow raise what they like
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise WireError(f"A frame is not of vla-eval's protocol ({reason}).") from error
+    return _message(raw)
+
+
+def _message(raw: Plain) -> Message:
+    missing = [name for name in _FIELDS if name not in raw] if isinstance(raw, dict) else _FIELDS
+    if missing:
+        raise WireError(f"A frame of vla-eval's protocol has no {missing[0]!r}.")
+    kind, payload, seq, timestamp = (raw[name] for name in _FIELDS)
+    if kind not in KINDS:
+        raise WireError(f"A frame has the type {kind!r}; vla-eval's are {', '.join(KINDS)}.")
+    if not isinstance(payload, dict) or not isinstance(seq, int):
+        raise WireError("A frame's payload is no map, or its seq no whole number.")
+    return Message(kind, payload, seq, timestamp)
+
+
+def _packed(value: Any) -> Plain:
+    if isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS:
+        if value.ndim == 3 and value.dtype == np.uint8 and value.shape[2] in (1, 3, 4):
+            return _png(value)
+        return {
+            "__ndarray__": True,
+            "data": value.tobytes(),
+            "dtype": value.dtype.str,
+            "shape": list(value.shape),
+        }
+    if isinstance(value, np.generic) and value.dtype.kind in _NUMBERS:
+        return value.item()
+    kind = getattr(value, "dtype", type(value).__name__)
+    raise TypeError(f"a value of type {kind} has no form in it")
+
+
+def _png(image: npt.NDArray[np.uint8]) -> dict[str, Plain]:
+    buffer = io.BytesIO()
+    Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(buffer, format="PNG")
+    return {
+        "__image__": True,
+        "format": "png",
+        "data": buffer.getvalue(),
+        "shape": list(image.shape),
+    }
+
+
+def _unpacked(found: dict[Any, Plain]) -> Plain:
+    if found.get("__image__"):
+        return _image(found)
+    if found.get("__ndarray__"):
+        return _array(found)
+    return found
+
+
+def _image(found: Mapping[Any, Plain]) -> npt.NDArray[Any]:
+    if found["format"] == "raw":
+        return _array(found)
+    with Image.open(io.BytesIO(found["data"]), formats=["PNG", "JPEG"]) as picture:
+        return np.array(picture).reshape(found["shape"])
+
+
+def _array(found: Mapping[Any, Plain]) -> npt.NDArray[Any]:
+    dtype, shape, data = np.dtype(str(found["dtype"])), found["shape"], found["data"]
+    if dtype.kind not in _NUMBERS:
+        raise WireError(f"An array has the type {found['dtype']!r}; send numbers.")
+    due = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or len(data) != due:
+        raise WireError(f"An array {dtype} {shape} has {len(data)} bytes, where {due} are due.")
+    return np.ndarray(tuple(shape), dtype, buffer=data).copy()

@@ -1,0 +1,191 @@
+"""One policy for many workers: batches fill, results stay, and what is lost runs again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vlabench
+from vlabench.errors import ContractError, UsageError
+from vlabench.store import Run
+
+WORLD = "harness_fakes:FakeWorld"
+EPISODES = 28
+
+Evaluate = Callable[..., Run]
+
+
+def results(run: Run) -> dict[str, dict[str, Any]]:
+    return {record.episode_id: record.stable() for record in run.records}
+
+
+def actions(run: Run) -> dict[str, str]:
+    return {record.episode_id: record.actions_hash for record in run.records}
+
+
+@pytest.fixture
+def evaluate(suite_file: Path, tmp_path: Path) -> Evaluate:
+    def do(folder: str, policy: str, **options: Any) -> Run:
+        return vlabench.evaluate(
+            f"inference_fakes:{policy}",
+            str(suite_file),
+            world=WORLD,
+            out=tmp_path / folder,
+            **options,
+        )
+
+    return do
+
+
+def batches(run: Run) -> list[float]:
+    sizes = [record.batch_size_mean for record in run.records]
+    assert None not in sizes
+    return [size for size in sizes if size is not None]
+
+
+def test_batches_fill_from_several_workers_and_change_nothing(evaluate: Evaluate) -> None:
+    serial = evaluate("serial", "BatchedPolicy", runner="serial")
+    assert {record.status for record in serial.records} == {"success", "failure"}
+    assert set(batches(serial)) == {1.0}
+    shared = evaluate("shared", "BatchedPolicy", workers=3, batch_wait_ms=50.0)
+    assert results(shared) == results(serial)
+    sizes = batches(shared)
+    assert sum(sizes) / len(sizes) > 1.5
+    assert max(sizes) <= 3
+    apart = evaluate("apart", "BatchedPolicy", workers=2, inference_actors=0)
+    assert results(apart) == results(serial)
+    assert set(batches(apart)) == {1.0}
+
+
+def test_a_session_stays_with_its_actor(evaluate: Evaluate) -> None:
+    serial = evaluate("serial", "BatchedPolicy", runner="serial", limit=4)
+    spread = evaluate("spread", "BatchedPolicy", workers=2, inference_actors=2, limit=4)
+    assert results(spread) == results(serial)
+
+
+def test_one_request_servers_go_the_same_way(evaluate: Evaluate) -> None:
+    shared = evaluate("shared", "LonelyPolicy", workers=2, inference_actors=1)
+    assert results(shared) == results(evaluate("serial", "LonelyPolicy", runner="serial"))
+    assert set(batches(shared)) == {1.0}
+
+
+def test_a_batch_of_a_fixed_size_is_filled_up_everywhere(evaluate: Evaluate) -> None:
+    serial = evaluate("serial", "FixedPolicy", runner="serial")
+    assert {record.error for record in serial.records} == {None}
+    shared = evaluate("shared", "FixedPolicy", workers=3, batch_wait_ms=50.0)
+    assert results(shared) == results(serial)
+    assert max(batches(shared)) > 1.0
+
+
+@pytest.mark.parametrize(
+    ("policy", "args", "error"),
+    [
+        ("SpoiltPolicy", {"way": "raise"}, "RuntimeError: no idea what to do"),
+        ("SpoiltPolicy", {"way": "exit"}, "SystemExit: 3"),
+        ("SpoiltPolicy", {"way": "nan"}, "nan in row 1, column 2"),
+        ("ResetPolicy", {}, "RuntimeError: not this one"),
+    ],
+)
+def test_one_bad_session_does_not_spoil_the_others(
+    policy: str, args: dict[str, str], error: str, evaluate: Evaluate
+) -> None:
+    shared = evaluate("shared", policy, policy_args=args, workers=3, batch_wait_ms=50.0)
+    assert results(shared) == results(evaluate("serial", policy, policy_args=args, runner="serial"))
+    bad = [record for record in shared.records if record.factors["goal"] < 0.4]
+    assert 0 < len(bad) < EPISODES
+    for record in shared.records:
+        if record in bad:
+            assert record.status == "policy_error"
+            assert error in str(record.error)
+        else:
+            assert record.error is None
+    assert shared.attempts == []
+
+
+def test_a_killed_actor_is_started_again(evaluate: Evaluate, tmp_path: Path) -> None:
+    (tmp_path / "claims").mkdir()
+    args = {"folder": str(tmp_path / "claims"), "deaths": 2}
+    run = evaluate("run", "MortalPolicy", policy_args=args, workers=2)
+    assert (run.missing, run.valid) == ([], True)
+    assert len(run.attempts) >= 2
+    assert all("process was lost" in attempt.error for attempt in run.attempts)
+    assert actions(run) == actions(evaluate("plain", "BatchedPolicy", runner="serial"))
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+def test_a_lost_server_costs_attempts_and_no_results(
+    stateful: bool, evaluate: Evaluate, tmp_path: Path
+) -> None:
+    (tmp_path / "claims").mkdir()
+    args = {"folder": str(tmp_path / "claims"), "losses": 2, "stateful": stateful}
+    run = evaluate("run", "DisconnectedPolicy", policy_args=args, workers=2)
+    assert (run.missing, run.valid) == ([], True)
+    assert len(run.attempts) >= 2
+    assert {record.error for record in run.records} == {None}
+    assert actions(run) == actions(evaluate("plain", "BatchedPolicy", runner="serial"))
+
+
+def test_a_policy_that_declares_something_else_where_it_runs_is_refused(
+    evaluate: Evaluate, tmp_path: Path
+) -> None:
+    with pytest.raises(ContractError, match=r"control_hz is .* in the plan and .*; run again"):
+        evaluate("run", "FicklePolicy", policy_args={"folder": str(tmp_path)}, workers=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"runner": "serial", "inference_actors": 1}, "--inference-actors is for workers"),
+        ({"runner": "serial", "gpus": 0.5}, "--gpus is for workers"),
+        ({"runner": "serial", "render_device": "cpu"}, "--render-device is for workers"),
+        ({"inference_actors": -1}, "-1; give 0 or more"),
+        ({"gpus": -0.5}, "-0.5 GPUs"),
+        ({"gpus": float("inf")}, "inf GPUs"),
+        ({"gpus": 1.5}, "1.5 GPUs"),
+        ({"batch_wait_ms": -1.0}, "--batch-wait-ms is -1.0"),
+        ({"render_device": "gpu"}, "--render-device is 'gpu'"),
+        ({"latency": -1.0}, "-1.0 ms is no time"),
+        ({"inference_actors": 1, "gpus": 64}, "too few for --inference-actors 1 with --gpus 64"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: dict[str, Any], text: str, evaluate: Evaluate) -> None:
+    with pytest.raises(UsageError) as caught:
+        evaluate("run", "BatchedPolicy", limit=1, **options)
+    assert text in str(caught.value)
+
+
+def test_packages_of_its_own_need_an_actor(evaluate: Evaluate) -> None:
+    with pytest.raises(UsageError, match=r"packages of its own \(/no/such/.*--runner ray"):
+        evaluate("run", "HopelessPolicy", runner="serial")
+    with pytest.raises(UsageError, match=r"packages of its own .*leave out --inference-actors 0"):
+        evaluate("run", "HopelessPolicy", inference_actors=0)
+    with pytest.raises(UsageError, match="packages of its own"):
+        evaluate("run", "blind:inference_fakes:HopelessPolicy", runner="serial")
+
+
+@pytest.mark.slow
+def test_an_environment_that_cannot_be_built_is_told_in_pips_words(evaluate: Evaluate) -> None:
+    with pytest.raises(UsageError) as caught:
+        evaluate("run", "HopelessPolicy", workers=1)
+    said = str(caught.value)
+    assert "cannot be built: " in said
+    assert "No such file or directory" in said
+    assert "'/no/such/folder/a-package-1.0-py3-none-any.whl'" in said
+    assert "\n" not in said
+
+
+@pytest.mark.slow
+def test_a_policy_runs_under_packages_of_its_own(evaluate: Evaluate, tmp_path: Path) -> None:
+    import numpy as np
+
+    note = tmp_path / "where.txt"
+    with pytest.raises(UsageError, match="cowsay"):
+        vlabench.runner.job.make_policy("inference_fakes:HomelessPolicy", {"where": str(note)})
+    run = evaluate("run", "HomelessPolicy", policy_args={"where": str(note)}, workers=2, limit=4)
+    assert note.read_text() == "2.0.2 cowsay"
+    assert np.__version__ != "2.0.2"
+    assert run.valid
+    assert results(run) == results(evaluate("here", "BatchedPolicy", runner="serial", limit=4))

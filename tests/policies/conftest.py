@@ -1,0 +1,37 @@
+"""Makes the fake servers importable here and in every process that is started from here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = str(Path(__file__).parent)
+sys.path.insert(0, HERE)
+
+TINY = """
+name: tiny
+version: 1
+description: One short episode of the real world.
+seed: 0
+episodes: 1
+tasks: [press-button]
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _workers_find_the_fakes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", HERE, prepend=os.pathsep)
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A suite of one nominal episode."""
+    path = tmp_path_factory.mktemp("suite") / "tiny.yaml"
+    path.write_text(TINY)
+    return str(path)

@@ -1,0 +1,494 @@
+"""openpi's websocket protocol, byte by byte, against a server that speaks it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import closing
+from dataclasses import replace
+from importlib.resources import files
+
+import numpy as np
+import pytest
+import yaml
+from fake_openpi import HANG_UP, FakeOpenPi, pack
+from recorded import recorded
+
+import vlabench
+from vlabench.contract.negotiate import negotiate
+from vlabench.contract.wire import policy_spec_to_wire
+from vlabench.errors import ContractError, InfrastructureError, PolicyError, UsageError
+from vlabench.policies import websocket
+from vlabench.policies.card import find_card, packaged_cards
+from vlabench.policies.openpi import OpenPi
+from vlabench.testing import EXAMPLE_ENV, check_policy, example_observation
+from vlabench.types import EpisodeStart, Observation
+
+IMAGE = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+CARDS = files("vlabench.policies") / "cards"
+NOBODY = "ws://127.0.0.1:1"
+STATE = np.array([0.5, -0.25, 1.0, 3.0, 0.125, -0.0625, 0.03125, -0.03125])
+PIXELS = bytes(range(12))
+
+
+def array(data: bytes, dtype: bytes, shape: bytes) -> bytes:
+    """An array of at most 255 bytes as msgpack_numpy writes it: keys are bytes, in this order."""
+    return (
+        b"\x84"
+        + (b"\xc4\x0b__ndarray__" + b"\xc3")
+        + (b"\xc4\x04data" + b"\xc4" + bytes([len(data)]) + data)
+        + (b"\xc4\x05dtype" + bytes([0xA0 + len(dtype)]) + dtype)
+        + (b"\xc4\x05shape" + shape)
+    )
+
+
+GOLDEN_REQUEST = (
+    b"\x84"
+    + (b"\xb1observation/image" + array(PIXELS, b"|u1", b"\x93\x02\x02\x03"))
+    + (b"\xb7observation/wrist_image" + array(PIXELS[::-1], b"|u1", b"\x93\x02\x02\x03"))
+    + b"\xb1observation/state"
+    + array(
+        bytes.fromhex(
+            "000000000000e03f 000000000000d0bf 000000000000f03f 0000000000000840"
+            "000000000000c03f 000000000000b0bf 000000000000a03f 000000000000a0bf"
+        ),
+        b"<f8",
+        b"\x91\x08",
+    )
+    + (b"\xa6prompt" + b"\xb4open the top drawer!")
+)
+GOLDEN_ANSWER = (
+    b"\x83"
+    + b"\xa7actions"
+    + (b"\x84" + b"\xc4\x0b__ndarray__\xc3" + b"\xc4\x04data\xc5\x01\x18")
+    + b"\x00\x00\x00\x3f" * 70
+    + (b"\xc4\x05dtype\xa3<f4" + b"\xc4\x05shape\x92\x0a\x07")
+    + (b"\xadpolicy_timing\x81\xa8infer_ms\xcb" + bytes.fromhex("4045000000000000"))
+    + (b"\xadserver_timing\x81\xa8infer_ms\xcb" + bytes.fromhex("4046800000000000"))
+)
+"""Ten rows of seven 0.5; the model took 42 ms of the server's 45."""
+
+
+def zeros(observation, call):
+    return {"actions": np.zeros((10, 7), dtype=np.float32)}
+
+
+def see(episode_id="e"):
+    images = {"exterior/0": IMAGE, "wrist/0": IMAGE.reshape(-1)[::-1].reshape(2, 2, 3)}
+    return Observation(episode_id, 0, 0.0, "open the top drawer!", images, {}, state=STATE)
+
+
+def begin(policy, *ids):
+    policy.reset([EpisodeStart(name, 0, "Open it.", EXAMPLE_ENV) for name in ids])
+    return policy
+
+
+@pytest.fixture
+def policy_of():
+    """Makes policies that are closed in the end."""
+    made = []
+
+    def make(server, **arguments):
+        made.append(OpenPi(getattr(server, "url", server), **{"timeout_s": 20, **arguments}))
+        return begin(made[-1], "e")
+
+    yield make
+    for policy in made:
+        policy.close()
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(websocket, "PAUSE_S", 0.001)
+
+
+# --- the frames ---------------------------------------------------------------------------------
+
+
+def test_the_request_and_the_answer_match_the_golden_bytes(policy_of):
+    with FakeOpenPi(lambda observation, call: GOLDEN_ANSWER) as server:
+        (chunk,) = policy_of(server).act([see()])
+        assert server.frames == [GOLDEN_REQUEST]
+    np.testing.assert_array_equal(chunk.actions, np.full((10, 7), 0.5))
+    assert chunk.infer_ms == 42.0
+
+
+def test_the_fakes_own_codec_writes_the_golden_bytes():
+    request = {
+        "observation/image": IMAGE,
+        "observation/wrist_image": IMAGE.reshape(-1)[::-1].reshape(2, 2, 3),
+        "observation/state": STATE,
+        "prompt": "open the top drawer!",
+    }
+    assert pack(request) == GOLDEN_REQUEST
+    timing = {"policy_timing": {"infer_ms": 42.0}, "server_timing": {"infer_ms": 45.0}}
+    answer = {"actions": np.full((10, 7), 0.5, np.float32), **timing}
+    assert pack(answer) == GOLDEN_ANSWER
+
+
+def test_the_servers_time_is_taken_where_the_model_tells_none(policy_of):
+    with FakeOpenPi(zeros) as server:
+        (chunk,) = policy_of(server).act([see()])
+    assert chunk.infer_ms is not None
+    assert 0 <= chunk.infer_ms < 1000
+
+
+def test_droids_state_is_cut_into_its_two_keys(policy_of):
+    def answer(observation, call):
+        return {"actions": np.zeros((15, 8))}
+
+    with FakeOpenPi(answer) as server:
+        policy_of(server, checkpoint="pi05_droid").act([see()])
+        (request,) = server.requests
+    assert list(request) == [
+        "observation/exterior_image_1_left",
+        "observation/wrist_image_left",
+        "observation/joint_position",
+        "observation/gripper_position",
+        "prompt",
+    ]
+    np.testing.assert_array_equal(request["observation/joint_position"], STATE[:7])
+    np.testing.assert_array_equal(request["observation/gripper_position"], STATE[7:])
+
+
+def test_each_session_has_a_connection_of_its_own(policy_of):
+    calls = []
+
+    def answer(observation, call):
+        calls.append(call)
+        return zeros(observation, call)
+
+    with FakeOpenPi(answer) as server:
+        policy = begin(policy_of(server), "other")
+        policy.act([see(), see("other")])
+        policy.act([see()])
+        assert server.connections == 2
+        policy.end(["e"])
+        begin(policy, "e").act([see()])
+        assert server.connections == 3
+    assert calls == [0, 0, 1, 0]
+
+
+def test_an_api_key_travels_in_the_header_alone(policy_of, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "s3cret")
+    with FakeOpenPi(zeros) as server:
+        server.api_key = "s3cret"
+        policy = policy_of(server, **{"token_env": "MY_KEY"})
+        policy.act([see()])
+        assert server.headers[0]["authorization"] == "Api-Key s3cret"
+        assert b"s3cret" not in server.frames[0]
+        assert "s3cret" not in repr(policy.spec())
+        with pytest.raises(UsageError, match="token_env"):
+            OpenPi(server.url).spec()
+        with pytest.raises(InfrastructureError, match="token_env"):
+            policy_of(server)
+
+
+def test_a_server_that_compiles_for_long_is_waited_for(policy_of):
+    ready = threading.Event()
+
+    def answer(observation, call):
+        ready.wait(5)
+        return zeros(observation, call)
+
+    with FakeOpenPi(answer) as server:
+        threading.Timer(0.5, ready.set).start()
+        policy_of(server, connect_timeout_s=0.3).act([see()])
+
+
+# --- the declaration ----------------------------------------------------------------------------
+
+
+def test_the_policy_conforms():
+    with FakeOpenPi(zeros) as server, closing(OpenPi(server.url)) as policy:
+        pipeline = check_policy(policy)
+        assert {camera.role for camera in pipeline.cameras} == {"exterior/0", "wrist/0"}
+
+
+def test_the_server_is_sent_what_the_pipeline_prepared(policy_of):
+    with FakeOpenPi(zeros) as server:
+        policy = policy_of(server)
+        pipeline = negotiate(policy.spec(), EXAMPLE_ENV)
+        seen = pipeline.to_policy(example_observation(pipeline, "e", 0))
+        policy.act([seen])
+        (request,) = server.requests
+    assert request["observation/image"].shape == (224, 224, 3)
+    assert request["observation/image"].dtype == np.uint8
+    np.testing.assert_array_equal(request["observation/wrist_image"], seen.images["wrist/0"])
+    np.testing.assert_array_equal(request["observation/state"], seen.state)
+    assert request["prompt"] == "put the red mug on the white plate"
+
+
+def test_the_cards_say_what_the_projects_files_say():
+    chunks = {card.name: card.chunk_length for card in packaged_cards() if card.adapter == "openpi"}
+    assert chunks == {
+        "pi0-libero": 50,
+        "pi0-fast-libero": 10,
+        "pi05-libero": 10,
+        "pi0-droid": 10,
+        "pi0-fast-droid": 10,
+        "pi05-droid": 15,
+    }
+    for name in chunks:
+        spec = find_card("openpi", card=name).spec()
+        libero = name.endswith("libero")
+        assert spec.executed == (5 if libero else 8)
+        assert spec.control_hz == (20.0 if libero else 15.0)
+        assert {camera.resized for camera in spec.cameras} == {(224, 224)}
+        assert {camera.mirrored for camera in spec.cameras} == {libero}
+        assert spec.deterministic == ("fast" in name)
+        gripper = spec.action.gripper_open, spec.action.gripper_close
+        assert gripper == ((-1, 1) if libero else (0, 1))
+
+
+def test_a_checkpoint_picks_its_card():
+    for checkpoint in ("pi0_fast_droid", "gs://openpi-assets/checkpoints/pi0_fast_droid"):
+        assert OpenPi(NOBODY, checkpoint=checkpoint).spec().name == "pi0-fast-droid"
+    with pytest.raises(UsageError, match="did you mean 'pi05_libero'"):
+        OpenPi(NOBODY, checkpoint="pi05libero")
+
+
+def test_a_server_that_declares_what_the_card_does_is_welcome(policy_of):
+    spec = replace(find_card("openpi").spec(), name="another name", max_batch=16)
+    with FakeOpenPi(zeros, {"policy_spec": policy_spec_to_wire(spec)}) as server:
+        policy = policy_of(server)
+        assert policy.spec() == find_card("openpi").spec()
+        policy.act([see()])
+
+
+def turned_round(spec):
+    return replace(spec, action=replace(spec.action, gripper_open=1.0, gripper_close=-1.0))
+
+
+def upside_down(spec):
+    return replace(spec, cameras=(replace(spec.cameras[0], rotated=True), spec.cameras[1]))
+
+
+@pytest.mark.parametrize(
+    ("changed", "parts"),
+    [
+        (turned_round, ("action.gripper_open", "-1.0", "1.0")),
+        (upside_down, ("camera 'exterior/0'.rotated", "False", "True")),
+        (lambda spec: replace(spec, executed=10), ("executed", "5", "10")),
+        (lambda spec: replace(spec, control_hz=10.0), ("control_hz", "20.0", "10.0")),
+        (lambda spec: replace(spec, cameras=spec.cameras[:1]), ("cameras", "'wrist/0'")),
+    ],
+)
+def test_a_server_that_declares_something_else_is_refused(policy_of, changed, parts):
+    spec = changed(find_card("openpi").spec())
+    with FakeOpenPi(zeros, {"policy_spec": policy_spec_to_wire(spec)}) as server:
+        with pytest.raises(ContractError) as caught:
+            OpenPi(server.url).spec()
+        for part in (*parts, "the card 'pi05-libero'", "the server's metadata", server.url):
+            assert part in str(caught.value)
+        with pytest.raises(InfrastructureError, match="not what was declared"):
+            policy_of(server)
+        assert not server.frames
+
+
+def test_a_server_with_half_a_declaration_is_a_stranger(policy_of):
+    with (
+        FakeOpenPi(zeros, {"policy_spec": {"name": "half"}}) as server,
+        pytest.raises(InfrastructureError, match="wrong declaration"),
+    ):
+        policy_of(server)
+
+
+def test_a_revision_is_declared():
+    spec = OpenPi(NOBODY, revision="step 29999").spec()
+    assert replace(spec, revision="") == OpenPi(NOBODY).spec()
+
+
+@pytest.fixture
+def card_with(tmp_path):
+    def make(**changes):
+        options = yaml.safe_load((CARDS / "pi05-libero.yaml").read_text("utf-8"))
+        path = tmp_path / "mine.yaml"
+        path.write_text(yaml.safe_dump({**options, "name": "mine", "checkpoints": [], **changes}))
+        return str(path)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"state": {"observation/state": 7}, "prompt": "prompt"}, "room for 7"),
+        ({"state": {"observation/state": 0}, "prompt": "prompt"}, "options.state"),
+        ({"state": {"observation/state": 8}}, "options.prompt"),
+        ({"state": {"observation/state": 8}, "prompt": "prompt", "sate": 1}, "options.sate"),
+    ],
+)
+def test_wrong_options_of_a_card_are_a_usage_error(card_with, options, part):
+    with pytest.raises(UsageError) as caught:
+        OpenPi(NOBODY, card=card_with(options=options))
+    assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ({}, "serve_policy.py"),
+        ({"url": None}, "ws://127.0.0.1:8000"),
+        ({"url": "http://127.0.0.1:8000"}, "no address of a websocket"),
+        ({"url": "127.0.0.1:8000"}, "no address of a websocket"),
+        ({"url": NOBODY, "timeout_s": "soon"}, "timeout_s=soon"),
+        ({"url": NOBODY, "connect_timeout_s": 0}, "connect_timeout_s=0"),
+        ({"url": NOBODY, "attempts": "0"}, "attempts=0"),
+        ({"url": NOBODY, "token_env": "NO_SUCH_KEY"}, "NO_SUCH_KEY"),
+        ({"url": NOBODY, "card": "nowhere.yaml"}, "nowhere.yaml"),
+        ({"url": NOBODY, "card": "openvla"}, "openvla"),
+    ],
+)
+def test_a_wrong_argument_is_a_usage_error(arguments, part):
+    with pytest.raises(UsageError) as caught:
+        OpenPi(**arguments)
+    assert part in str(caught.value)
+
+
+# --- what goes wrong ----------------------------------------------------------------------------
+
+
+def broken(observation, call):
+    raise KeyError("observation/state")
+
+
+def with_one(value):
+    actions = np.zeros((10, 7))
+    actions[3, 2] = value
+    return lambda observation, call: {"actions": actions}
+
+
+@pytest.mark.parametrize(
+    ("answer", "part"),
+    [
+        (broken, "KeyError: 'observation/state'"),
+        (lambda observation, call: "Traceback:\nOutOfMemory: no GPU", "OutOfMemory: no GPU"),
+        (lambda observation, call: {"action": np.zeros((10, 7))}, "no actions but the keys action"),
+        (lambda observation, call: {"actions": [[0.0] * 7] * 10}, "no actions"),
+        (lambda observation, call: pack([1, 2]), "a list"),
+        (lambda observation, call: {"actions": np.zeros((50, 7))}, "float64 (50, 7)"),
+        (lambda observation, call: {"actions": np.zeros((10, 32))}, "float64 (10, 32)"),
+        (lambda observation, call: {"actions": np.zeros(7)}, "float64 (7,)"),
+        (lambda observation, call: {"actions": np.zeros((10, 7), dtype=int)}, "int64 (10, 7)"),
+        (with_one(np.nan), "nan as number 2 of action 3"),
+        (with_one(-np.inf), "-inf as number 2 of action 3"),
+        (with_one(57.3), "57.3 as number 2 of action 3"),
+    ],
+)
+def test_a_wrong_answer_is_the_policys_error(policy_of, answer, part):
+    with FakeOpenPi(answer) as server:
+        with pytest.raises(PolicyError) as caught:
+            policy_of(server).act([see()])
+        assert part in str(caught.value)
+        assert server.url in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert len(server.frames) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "part"),
+    [
+        (lambda observation, call: HANG_UP, "closed the connection"),
+        (lambda observation, call: b"\xc1", "cannot be read"),
+        (lambda observation, call: b"{}", "cannot be read"),
+        (
+            lambda observation, call: pack({"actions": np.zeros((10, 7))}).replace(b"<f8", b"|O8"),
+            "cannot be read",
+        ),
+    ],
+)
+def test_a_sick_server_is_an_infrastructure_error(policy_of, answer, part):
+    with FakeOpenPi(answer) as server:
+        policy = policy_of(server)
+        with pytest.raises(InfrastructureError) as caught:
+            policy.act([see()])
+        assert part in str(caught.value)
+        assert server.url in str(caught.value)
+        assert len(server.frames) == 1
+
+
+@pytest.mark.parametrize("metadata", ["Traceback", pack([1]), b"\xc1"])
+def test_a_stranger_is_an_infrastructure_error(policy_of, metadata):
+    with (
+        FakeOpenPi(zeros, metadata) as server,
+        pytest.raises(InfrastructureError, match=r"serve_policy\.py"),
+    ):
+        policy_of(server)
+
+
+def test_a_dead_server_is_an_infrastructure_error(policy_of):
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(InfrastructureError, match=f"127.0.0.1:{port}.*attempts: 2"):
+        policy_of(f"ws://127.0.0.1:{port}", attempts="2")
+
+
+def test_a_server_that_hangs_is_an_infrastructure_error(policy_of):
+    release = threading.Event()
+    with FakeOpenPi(lambda observation, call: release.wait(20) and zeros(None, 0)) as server:
+        policy = policy_of(server, timeout_s="0.3")
+        with pytest.raises(InfrastructureError, match=r"has not answered for 0\.3 s"):
+            policy.act([see()])
+        release.set()
+
+
+def test_a_session_that_lost_its_server_is_not_continued_but_begun_again(policy_of):
+    answers = iter([HANG_UP, zeros(None, 0)])
+    with FakeOpenPi(lambda observation, call: next(answers)) as server:
+        policy = policy_of(server)
+        for _ in range(2):
+            with pytest.raises(InfrastructureError):
+                policy.act([see()])
+        assert len(server.frames) == 1
+        begin(policy, "e").act([see()])
+        assert server.connections == 2
+
+
+def test_after_its_own_error_the_server_can_be_left_and_asked_again(policy_of):
+    def once(observation, call, calls=[]):  # noqa: B006  (remembers across connections)
+        calls.append(call)
+        return broken(observation, call) if len(calls) == 1 else zeros(observation, call)
+
+    with FakeOpenPi(once) as server:
+        policy = policy_of(server)
+        with pytest.raises(PolicyError):
+            policy.act([see()])
+        policy.end(["e"])
+        begin(policy, "e").act([see()])
+
+
+# --- the real world -----------------------------------------------------------------------------
+
+
+def records(run):
+    return {record.episode_id: record.stable() for record in run.records}
+
+
+def played_back(rows, columns):
+    def answer(observation, call):
+        return {"actions": recorded(observation["prompt"], call, rows, columns)}
+
+    return answer
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("checkpoint", "rows", "columns"), [("pi05_libero", 10, 7), ("pi05_droid", 15, 8)]
+)
+def test_recorded_actions_make_the_records_of_the_run_in_process(
+    tmp_path, tiny, checkpoint, rows, columns
+):
+    common = {"suite": tiny, "runner": "serial"}
+    twin = {"adapter": "openpi", "checkpoint": checkpoint}
+    here = vlabench.evaluate("recorded:Recorded", policy_args=twin, out=tmp_path / "here", **common)
+    with FakeOpenPi(played_back(rows, columns)) as server:
+        there = vlabench.evaluate(
+            "openpi",
+            policy_args={"url": server.url, "checkpoint": checkpoint},
+            out=tmp_path / "there",
+            **common,
+        )
+        assert server.frames
+    assert {record.status for record in here.records} <= {"success", "failure"}
+    assert records(there) == records(here)

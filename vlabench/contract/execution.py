@@ -1,0 +1,198 @@
+"""Converters of the one row that is executed now: what needs to know how the robot stands.
+
+They are pure, too: what one remembers of a session comes in as its memory and goes out anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeAlias
+
+import numpy as np
+
+from vlabench.contract.actions import DECIMALS
+from vlabench.contract.convert import Converter
+from vlabench.contract.rotations import (
+    Quaternion,
+    Vector,
+    from_quaternion,
+    inverse,
+    multiply,
+    rotate,
+    to_quaternion,
+)
+from vlabench.types import Floats
+
+Memory: TypeAlias = tuple[float, ...]
+"""What a converter remembers of a session; empty at its beginning."""
+
+Proprio: TypeAlias = Mapping[str, Floats]
+
+
+class StepConverter(Converter, Protocol):
+    """Turns the row of this control step into another.
+
+    Attributes:
+        reads: The fields of proprioception that it needs.
+    """
+
+    reads: ClassVar[tuple[str, ...]]
+
+    def __call__(self, action: Floats, proprio: Proprio, memory: Memory) -> tuple[Floats, Memory]:
+        """A new ``(n,)`` row, and the memory for the next one.
+
+        Raises:
+            ValueError: If the numbers cannot be meant.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HandToBase:
+    """A change of pose along and about the axes of the hand becomes one along the base's."""
+
+    reads: ClassVar[tuple[str, ...]] = ("ee_quaternion",)
+
+    def __call__(self, action: Floats, proprio: Proprio, memory: Memory) -> tuple[Floats, Memory]:
+        """The row in the base's frame; its rotation is an axis-angle."""
+        hand = _hand(proprio)
+        moved = rotate(hand, _vector(action[:3]))
+        turned = rotate(hand, _vector(action[3:6]))
+        return np.array([*moved, *turned, *action[6:].tolist()]), memory
+
+    def describe(self) -> str:
+        """What it does, in a few words."""
+        return "from the hand's frame to the base's"
+
+
+@dataclass(frozen=True, slots=True)
+class PoseToDelta:
+    """A pose to go to (metres, quaternion xyzw) becomes the change from where the hand is."""
+
+    reads: ClassVar[tuple[str, ...]] = ("ee_position", "ee_quaternion")
+
+    def __call__(self, action: Floats, proprio: Proprio, memory: Memory) -> tuple[Floats, Memory]:
+        """The change: metres and axis-angle in the base's frame, the short way round."""
+        with np.errstate(over="ignore"):
+            moved = action[:3] - proprio["ee_position"]
+        target = to_quaternion(action[3:7].tolist(), "quaternion_xyzw")
+        turned = from_quaternion(multiply(target, inverse(_hand(proprio))), "axis_angle")
+        rounded = [round(number, DECIMALS) for number in turned]
+        return np.array([*moved.tolist(), *rounded, *action[7:].tolist()]), memory
+
+    def describe(self) -> str:
+        """What it does, in a few words."""
+        return "from a pose to the change from where the hand is"
+
+
+@dataclass(frozen=True, slots=True)
+class JointsToDelta:
+    """Joint positions to go to become the change from where the joints are, in radians."""
+
+    reads: ClassVar[tuple[str, ...]] = ("joint_positions",)
+
+    def __call__(self, action: Floats, proprio: Proprio, memory: Memory) -> tuple[Floats, Memory]:
+        """The change."""
+        changed = action.copy()
+        with np.errstate(over="ignore"):
+            changed[:-1] = action[:-1] - proprio["joint_positions"]
+        return changed, memory
+
+    def describe(self) -> str:
+        """What it does, in a few words."""
+        return "from joint positions to the change from where the joints are"
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeGripper:
+    """A change of the gripper becomes what the gripper is told from then on.
+
+    A number that lies beyond `threshold`, as far from the middle between `policy_open` and
+    `policy_close` as that is, opens or closes; every other leaves the gripper as it was told
+    before. Until the first change it is told the middle of the environment's range.
+
+    Attributes:
+        policy_open: The policy's number that opens.
+        policy_close: The policy's number that closes.
+        env_open: The environment's number that opens.
+        env_close: The environment's number that closes.
+        threshold: None for the middle itself, which leaves it; every other number moves it then.
+    """
+
+    policy_open: float
+    policy_close: float
+    env_open: float
+    env_close: float
+    threshold: float | None = None
+
+    reads: ClassVar[tuple[str, ...]] = ()
+
+    def __call__(self, action: Floats, proprio: Proprio, memory: Memory) -> tuple[Floats, Memory]:
+        """The row with what the gripper is told; the memory holds that."""
+        del proprio
+        (told,) = memory or ((self.env_open + self.env_close) / 2,)
+        middle = (self.policy_open + self.policy_close) / 2
+        least = 0.0 if self.threshold is None else abs(self.threshold - middle)
+        opening = (float(action[-1]) - middle) * math.copysign(
+            1.0, self.policy_open - self.policy_close
+        )
+        if opening > least:
+            told = self.env_open
+        elif opening < -least:
+            told = self.env_close
+        return np.array([*action[:-1].tolist(), told]), (told,)
+
+    def describe(self) -> str:
+        """What it does, in a few words."""
+        past = "" if self.threshold is None else f" past {self.threshold:g}"
+        return (
+            f"gripper by changes towards {self.policy_open:g} open, {self.policy_close:g} closed"
+            f"{past} -> {self.env_open:g} open, {self.env_close:g} closed"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StickyGripper:
+    """A change between opening and closing is held for at least `steps` control steps.
+
+    Attributes:
+        steps: How long; what is asked for meanwhile is not done.
+        env_open: The environment's number that opens.
+        env_close: The environment's number that closes.
+    """
+
+    steps: int
+    env_open: float
+    env_close: float
+
+    reads: ClassVar[tuple[str, ...]] = ()
+
+    def __call__(self, action: Floats, proprio: Proprio, memory: Memory) -> tuple[Floats, Memory]:
+        """The row with the gripper that is held; the memory: that, and how long it still is."""
+        del proprio
+        asked = float(action[-1])
+        held, left = memory or (asked, 0.0)
+        if left > 0 and self._closes(asked) != self._closes(held):
+            asked = held
+        elif self._closes(asked) != self._closes(held):
+            left = float(self.steps)
+        return np.array([*action[:-1].tolist(), asked]), (asked, max(left - 1, 0.0))
+
+    def _closes(self, told: float) -> bool:
+        middle = (self.env_open + self.env_close) / 2
+        return (told - middle) * (self.env_close - self.env_open) > 0
+
+    def describe(self) -> str:
+        """What it does, in a few words."""
+        return f"a change of the gripper is held for {self.steps} control steps"
+
+
+def _hand(proprio: Proprio) -> Quaternion:
+    return to_quaternion(proprio["ee_quaternion"].tolist(), "quaternion_xyzw")
+
+
+def _vector(numbers: Floats) -> Vector:
+    x, y, z = numbers.tolist()
+    return x, y, z

@@ -1,0 +1,91 @@
+"""The form that openpi's websocket protocol gives to values: msgpack with arrays in it.
+
+The same bytes as ``packages/openpi-client/src/openpi_client/msgpack_numpy.py`` of
+github.com/Physical-Intelligence/openpi: an array is the map ``{b"__ndarray__": True, b"data",
+b"dtype", b"shape"}`` and a scalar of numpy ``{b"__npgeneric__": True, b"data", b"dtype"}``, whose
+keys are bytes. That file refuses the kinds V, O and c; so does this one, and it also refuses an
+array whose bytes are not as many as its shape says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgpack
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.contract.wire import MAX_BYTES, Plain, WireError
+
+KINDS = "biufSU"
+"""Booleans, whole numbers, floats, bytes and text."""
+
+
+def pack(value: Plain) -> bytes:
+    """The bytes of one frame, as ``msgpack_numpy.packb`` writes them.
+
+    Raises:
+        WireError: If something in `value` cannot travel.
+    """
+    try:
+        data: bytes = msgpack.packb(value, default=_packed)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise WireError(f"A value cannot travel over openpi's protocol ({error}).") from error
+    return data
+
+
+def unpack(data: bytes, max_bytes: int = MAX_BYTES) -> Plain:
+    """What `pack` made a frame of; arrays own their numbers.
+
+    Raises:
+        WireError: If `data` is no such frame, or longer than `max_bytes`.
+    """
+    if len(data) > max_bytes:
+        raise WireError(f"A frame has {len(data)} bytes; the limit is {max_bytes}.")
+    try:
+        return msgpack.unpackb(data, object_hook=_unpacked, strict_map_key=False)
+    except WireError:
+        raise
+    except Exception as error:  # foreign bytes: msgpack and numpy raise what they like
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise WireError(f"A frame is not of openpi's protocol ({reason}).") from error
+
+
+def _packed(value: Any) -> dict[bytes, Plain]:
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "VOc":
+        raise ValueError(f"Unsupported dtype: {value.dtype}")
+    if isinstance(value, np.ndarray):
+        return {
+            b"__ndarray__": True,
+            b"data": value.tobytes(),
+            b"dtype": value.dtype.str,
+            b"shape": value.shape,
+        }
+    if isinstance(value, np.generic):
+        return {b"__npgeneric__": True, b"data": value.item(), b"dtype": value.dtype.str}
+    raise TypeError(f"a {type(value).__name__} has no form in it")
+
+
+def _unpacked(found: dict[Any, Plain]) -> Plain:
+    if b"__ndarray__" in found:
+        return _array(found)
+    if b"__npgeneric__" in found:
+        return _dtype(found).type(found[b"data"])
+    return found
+
+
+def _array(found: Mapping[Any, Plain]) -> npt.NDArray[Any]:
+    dtype, shape, data = _dtype(found), found[b"shape"], found[b"data"]
+    due = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or len(data) != due:
+        raise WireError(f"An array {dtype} {shape} has {len(data)} bytes, where {due} are due.")
+    return np.ndarray(tuple(shape), dtype, buffer=data).copy()
+
+
+def _dtype(found: Mapping[Any, Plain]) -> np.dtype[Any]:
+    dtype = np.dtype(str(found[b"dtype"]))
+    if dtype.kind not in KINDS:
+        raise WireError(f"An array has the type {found[b'dtype']!r}; send numbers.")
+    return dtype

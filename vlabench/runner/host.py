@@ -1,0 +1,240 @@
+"""Where a policy lives that serves the sessions of many workers: what runs inside a Ray actor.
+
+The actor may run under other packages than everybody else, another numpy among them, so nothing
+crosses its border but text and the bytes of `vlabench.contract.wire`, and this module and what it
+imports need numpy and msgpack alone. Ray is not imported here: an actor is any class with
+coroutines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from vlabench.contract.batching import answers_of
+from vlabench.contract.policy import Policy
+from vlabench.contract.specs import PolicySpec
+from vlabench.contract.wire import (
+    Plain,
+    WireError,
+    chunk_to_wire,
+    decode,
+    encode,
+    observation_from_wire,
+    policy_spec_to_wire,
+    start_from_wire,
+)
+from vlabench.errors import InfrastructureError, PolicyError, UsageError, in_one_line
+from vlabench.registry import search_in
+from vlabench.runner.batches import Answer, Batches
+from vlabench.runner.job import make_policy
+from vlabench.types import ActionChunk, EpisodeStart, Observation
+
+KINDS: dict[str, type[Exception]] = {
+    "policy": PolicyError,
+    "infrastructure": InfrastructureError,
+    "usage": UsageError,
+}
+"""What errors are called on their way back."""
+
+T = TypeVar("T")
+
+
+class PolicyHost:
+    """Answers the questions of `vlabench.runner.inference.HostedPolicy`.
+
+    The policy is made, asked and closed in one thread of its own, so that the event loop can fill
+    the next batch meanwhile, and a policy finds itself in the same thread each time.
+
+    Args:
+        policy: A registered name or ``module:attribute``, wrappers before it.
+        args: Its keyword arguments as JSON.
+        folder: Where the user's own modules are searched too.
+        wait_ms: Milliseconds that an observation waits for others, at most.
+    """
+
+    def __init__(self, policy: str, args: str, folder: str, wait_ms: float) -> None:
+        search_in(folder)
+        self._resident = Resident(lambda: make_policy(policy, json.loads(args)))
+        self._thread = ThreadPoolExecutor(1, "policy")
+        self._wait_s = wait_ms / 1000
+        self._live: set[str] = set()
+        self._batches: Batches | None = None
+
+    async def ask(self, what: str, data: bytes) -> bytes:
+        """Answers one question: ``{"answer": ...}``, or ``{"error": kind, "text": ...}``.
+
+        Args:
+            what: ``spec``, ``reset``, ``act``, ``end`` or ``close``.
+            data: One frame; what it holds depends on `what`.
+        """
+        questions = {
+            "spec": self._spec,
+            "reset": self._reset,
+            "act": self._act,
+            "end": self._end,
+            "close": self._close,
+        }
+        try:
+            return encode({"answer": await questions[what](decode(data))})
+        except tuple(KINDS.values()) as error:
+            kind = next(kind for kind, raised in KINDS.items() if isinstance(error, raised))
+            return encode({"error": kind, "text": str(error)})
+
+    async def _spec(self, _: Plain) -> Plain:
+        return policy_spec_to_wire(await self._do(self._resident.spec))
+
+    async def _reset(self, data: Plain) -> Plain:
+        start = start_from_wire(data)
+        self._live.add(start.episode_id)
+        await self._do(lambda: self._resident.reset(start))
+
+    async def _act(self, data: Plain) -> Plain:
+        if self._batches is None:
+            spec = await self._do(self._resident.spec)
+            self._batches = self._batches or Batches(
+                self._together, spec.max_batch, self._wait_s, lambda: len(self._live)
+            )
+        chunk = await self._batches.answer(observation_from_wire(data))
+        try:
+            return decode(encode(chunk_to_wire(chunk)))
+        except (AttributeError, TypeError, WireError) as error:
+            raise PolicyError(f"The policy's answer is no chunk of actions ({error}).") from error
+
+    async def _end(self, episode_id: Plain) -> Plain:
+        self._live.discard(episode_id)
+        if self._batches is not None:
+            self._batches.forget(episode_id)
+        await self._do(lambda: self._resident.end(episode_id))
+
+    async def _close(self, _: Plain) -> Plain:
+        await self._do(self._resident.close)
+
+    async def _together(self, seen: Sequence[Observation]) -> Sequence[Answer]:
+        return await self._do(lambda: self._resident.act(seen))
+
+    async def _do(self, task: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, task)
+
+
+@dataclass
+class Resident:
+    """The policy and the sessions that it knows; everything here happens in one thread.
+
+    A policy whose server was lost is closed, and made anew for whoever asks next. If it remembers
+    nothing between two questions, the sessions that it knew go on; if it does, they are lost.
+    """
+
+    make: Callable[[], Policy]
+    _policy: Policy | None = field(default=None, init=False)
+    _declared: PolicySpec | None = field(default=None, init=False)
+    _starts: dict[str, EpisodeStart] = field(default_factory=dict, init=False)
+
+    def spec(self) -> PolicySpec:
+        """What the policy declares; makes it if there is none yet."""
+        return self._there().spec() if self._declared is None else self._declared
+
+    def reset(self, start: EpisodeStart) -> None:
+        """Begins a session, anew if it is there already."""
+        if start.episode_id in self._starts:
+            self.end(start.episode_id)
+        policy = self._there()
+        self._starts[start.episode_id] = start
+        self._guarded(lambda: policy.reset([start]))
+
+    def act(self, seen: Sequence[Observation]) -> Sequence[Answer]:
+        """One answer a session; one that spoils the batch for others is asked alone."""
+        try:
+            policy = self._there()
+        except (InfrastructureError, UsageError) as error:
+            return [error] * len(seen)
+        known = [one.episode_id in self._starts for one in seen]
+        answers = iter(self._asked(policy, [one for one, k in zip(seen, known, strict=True) if k]))
+        return [next(answers) if k else _gone() for k in known]
+
+    def end(self, episode_id: str) -> None:
+        """Forgets a session; one that is not known has been forgotten already."""
+        policy = self._policy
+        if self._starts.pop(episode_id, None) is not None and policy is not None:
+            self._guarded(lambda: policy.end([episode_id]))
+
+    def close(self) -> None:
+        """Frees the policy."""
+        policy, self._policy = self._policy, None
+        if policy is not None:
+            policy.close()
+
+    def _there(self) -> Policy:
+        if self._policy is not None:
+            return self._policy
+        policy = self.make()
+        spec = policy.spec()
+        if self._declared is not None and spec != self._declared:
+            policy.close()
+            raise UsageError(
+                f"The policy {spec.name!r} declares something else since its server was lost; "
+                "run the same command again."
+            )
+        self._policy, self._declared = policy, spec
+        if self._starts:
+            self._guarded(lambda: policy.reset(list(self._starts.values())))
+        return policy
+
+    def _asked(self, policy: Policy, seen: Sequence[Observation]) -> Sequence[Answer]:
+        """The answers of `policy`, in the order of `seen`."""
+        try:
+            return self._guarded(lambda: self._batch(policy, seen)) if seen else []
+        except InfrastructureError as error:
+            return [error] * len(seen)
+        except PolicyError as error:
+            if len(seen) == 1:
+                return [error]
+        alone: list[Answer] = []
+        for one in seen:
+            alone += self._asked(policy, [one]) if self._policy is policy else [_gone()]
+        return alone
+
+    def _batch(self, policy: Policy, seen: Sequence[Observation]) -> list[ActionChunk]:
+        began = time.perf_counter()
+        chunks = answers_of(policy, self.spec(), seen)
+        infer_ms = 1000 * (time.perf_counter() - began)
+        return [_told(chunk, len(seen), infer_ms) for chunk in chunks]
+
+    def _guarded(self, ask: Callable[[], T]) -> T:
+        """What `ask` returns; whatever the policy raises in it is the policy's error."""
+        try:
+            return ask()
+        except PolicyError:
+            raise
+        except InfrastructureError:
+            self._lost()
+            raise
+        except (Exception, SystemExit) as error:  # a policy is foreign code and may raise anything
+            raise PolicyError(in_one_line(error)) from error
+
+    def _lost(self) -> None:
+        """Its server is gone: the next question makes the policy anew."""
+        with suppress(Exception):
+            self.close()
+        if self.spec().stateful:
+            self._starts.clear()
+
+
+def _told(chunk: Any, sessions: int, infer_ms: float) -> Any:
+    """`chunk` with how many were answered together, and how long it took, unless it says so."""
+    if not isinstance(chunk, ActionChunk):
+        return chunk
+    took = infer_ms if chunk.infer_ms is None else chunk.infer_ms
+    return replace(chunk, batch_size=max(sessions, chunk.batch_size), infer_ms=took)
+
+
+def _gone() -> InfrastructureError:
+    return InfrastructureError(
+        "The policy was started anew in the middle of this episode; it runs again."
+    )

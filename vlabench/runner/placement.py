@@ -1,0 +1,121 @@
+"""Where the policy of a run lives: in every worker, or in inference actors of its own.
+
+It lives in actors if it needs packages that this environment lacks, or if it looks and answers
+several sessions at once: then one copy of the model serves all workers in batches.
+``--inference-actors`` decides otherwise. Results do not depend on it, but for a policy whose
+answers depend on who else is in a batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from ctypes.util import find_library
+
+from vlabench.errors import UsageError
+from vlabench.runner.job import Job, RunnerOptions
+
+MESA = "/usr/share/glvnd/egl_vendor.d/50_mesa.json"
+"""Where the software renderer's EGL says that it is there."""
+
+
+def actors_of(job: Job, options: RunnerOptions) -> int:
+    """In how many inference actors the policy of `job` lives; 0 if it lives in the workers."""
+    if options.inference_actors is not None:
+        return options.inference_actors
+    spec = job.declared
+    batched = spec is not None and (spec.fixed_batch or (spec.max_batch > 1 and spec.cameras))
+    return int(bool(job.requires or batched))
+
+
+def check_options(job: Job, runner: str, options: RunnerOptions) -> None:
+    """Refuses what cannot be before anything starts.
+
+    Raises:
+        UsageError: If a value has no meaning, or this runner cannot do what is asked.
+    """
+    if options.workers is not None and options.workers < 1:
+        raise UsageError(f"The number of workers is {options.workers}; give 1 or more.")
+    if options.inference_actors is not None and options.inference_actors < 0:
+        raise UsageError(
+            f"The number of inference actors is {options.inference_actors}; give 0 or more."
+        )
+    if options.gpus is not None and not _can_be_given(options.gpus):
+        raise UsageError(
+            f"An inference actor cannot have {options.gpus} GPUs; give a fraction of one, or a "
+            "whole number."
+        )
+    if not 0 <= options.batch_wait_ms < math.inf:
+        raise UsageError(f"--batch-wait-ms is {options.batch_wait_ms}; give 0 or more.")
+    if options.render_device is not None:
+        render_environment(options.render_device)
+    if job.requires and options.inference_actors == 0:
+        raise UsageError(
+            f"The policy {job.policy!r} needs packages of its own ({', '.join(job.requires)}), "
+            "which only an inference actor can have; leave out --inference-actors 0."
+        )
+    if runner == "serial":
+        _check_serial(job, options)
+
+
+def describe_place(job: Job, runner: str, options: RunnerOptions) -> list[str]:
+    """Lines that say where the policy would live, for ``--dry-run``."""
+    actors = actors_of(job, options)
+    if runner == "serial":
+        return ["the policy lives in this process"]
+    if not actors:
+        return ["the policy lives in every worker"]
+    size = 1 if job.declared is None else job.declared.max_batch
+    gpus = "what GPUs there are" if options.gpus is None else f"{options.gpus:g} GPU each"
+    lines = [
+        f"the policy lives in {actors} inference actor{'s' * (actors > 1)} with {gpus}: batches "
+        f"of up to {size}, which wait for {options.batch_wait_ms:g} ms at most"
+    ]
+    if job.requires:
+        lines.append(f"in an environment of its own with {', '.join(job.requires)}")
+    return lines
+
+
+def render_environment(device: str) -> Mapping[str, str]:
+    """The environment variables with which a process renders on `device`.
+
+    On ``"cpu"`` it renders by OSMesa if that is installed, else by Mesa's EGL, which sees no
+    graphics card then. A number is that of MuJoCo's EGL device.
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    if device == "cpu":
+        if find_library("OSMesa"):
+            return {"MUJOCO_GL": "osmesa"}
+        software = {"LIBGL_ALWAYS_SOFTWARE": "1", "__EGL_VENDOR_LIBRARY_FILENAMES": MESA}
+        return {"MUJOCO_GL": "egl", **software}
+    if not (device.isascii() and device.isdecimal()):
+        raise UsageError(
+            f"--render-device is {device!r}; give 'cpu', or the number of an EGL device."
+        )
+    return {"MUJOCO_GL": "egl", "MUJOCO_EGL_DEVICE_ID": str(int(device))}
+
+
+def _can_be_given(gpus: float) -> bool:
+    return 0 <= gpus <= 1 or (math.isfinite(gpus) and gpus > 1 and gpus == int(gpus))
+
+
+def _check_serial(job: Job, options: RunnerOptions) -> None:
+    """The serial runner stays in the process that it finds itself in."""
+    asked = {
+        "--inference-actors": options.inference_actors,
+        "--gpus": options.gpus,
+        "--render-device": options.render_device,
+    }
+    for option, value in asked.items():
+        if value:
+            raise UsageError(
+                f"{option} is for workers and actors, and --runner serial has none; leave it out, "
+                "or use --runner ray."
+            )
+    if job.requires:
+        raise UsageError(
+            f"The policy {job.policy!r} needs packages of its own ({', '.join(job.requires)}), "
+            "which only an inference actor can have; use --runner ray."
+        )
