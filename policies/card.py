@@ -140,6 +140,7 @@ class StateCard(_Strict):
     scale: FiniteFloat | None = None
     offset: tuple[FiniteFloat, FiniteFloat, FiniteFloat] | None = None
     turned: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] | None = None
+    towards: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] | None = None
 
 
 class PromptCard(_Strict):

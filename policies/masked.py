@@ -13,13 +13,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from vlabench.contract.images import Shown
 from vlabench.contract.policy import Policy
 from vlabench.contract.specs import PolicySpec
 from vlabench.errors import UsageError
 from vlabench.types import ActionChunk, EpisodeStart, Observation
 
 GREY = 127
-"""Every value of every pixel of an image that is hidden."""
+"""Every value of every pixel of an image that is hidden; of 255, where images are floats."""
 
 
 class _Masked(ABC):
@@ -112,3 +113,9 @@ class Deaf(_Masked):
     def hide(observation: Observation) -> Observation:
         """The same without an instruction."""
         return replace(observation, instruction="")
+
+
+def _grey(image: Shown) -> Shown:
+    """An image of the same shape and type, all of it mid-grey."""
+    floats = np.issubdtype(image.dtype, np.floating)
+    return np.full_like(image, GREY / 255 if floats else GREY)

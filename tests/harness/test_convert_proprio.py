@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlabench.contract import prompt, proprio
+from vlabench.contract.mismatch import find_mismatches
 from vlabench.contract.prompt import worded
 from vlabench.contract.proprio import natural_size, state_vector, ways
-from vlabench.contract.specs import PROPRIO_FIELDS, PromptSpec, StateField
+from vlabench.contract.specs import PROPRIO_FIELDS, PolicySpec, PromptSpec, StateField
 from vlabench.testing import EXAMPLE_ENV, example_observation
 
 HALF = math.sqrt(0.5)
+Side: TypeAlias = tuple[float, float, float, float]
 PROPRIO = {
     "ee_position": np.array([0.1, 0.2, 0.3]),
     "ee_quaternion": np.array([1.0, 0.0, 0.0, 0.0]),
@@ -104,3 +107,42 @@ def test_an_instruction_is_worded_as_the_policy_knows_it(spec, told):
 def test_the_usual_prompt_says_what_is_said(instruction):
     assert worded(instruction, PromptSpec()) == instruction
     assert worded(instruction, PromptSpec("<{instruction}>")) == f"<{instruction}>"
+
+
+def axis_angle_of(quaternion: tuple[float, ...], towards: Side | None = None) -> np.ndarray:
+    field = StateField("ee_quaternion", "axis_angle", towards=towards)
+    return state_vector([field], {**PROPRIO, "ee_quaternion": np.array(quaternion)})
+
+
+@given(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.floats(-0.2, 0.2))
+def test_towards_a_side_an_axis_angle_goes_on_beyond_a_half_turn(
+    y: float, z: float, w: float
+) -> None:
+    """As LIBERO's own formula has it, of robosuite's quaternion, whose x is positive then."""
+    length = math.sqrt(1 + y * y + z * z + w * w)
+    raw = (1 / length, y / length, z / length, w / length)
+    angle = 2 * math.acos(raw[3])
+    expected = np.array(raw[:3]) * angle / math.sqrt(1 - raw[3] ** 2)
+    shown = raw if w >= 0 else tuple(-number for number in raw)
+    found = axis_angle_of(shown, towards=(1.0, 0.0, 0.0, 0.0))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert found[0] > 0
+    short = axis_angle_of(shown)
+    assert np.linalg.norm(short) <= math.pi + 1e-12
+    if w < -1e-3:
+        assert np.linalg.norm(found) > math.pi
+        assert short[0] < 0
+
+
+def test_towards_is_checked() -> None:
+    def said(field: StateField) -> list[str]:
+        return [m.text for m in find_mismatches(PolicySpec("mine", state=(field,)), EXAMPLE_ENV)]
+
+    side = (1.0, 0.0, 0.0, 0.0)
+    assert said(StateField("ee_quaternion", "axis_angle", towards=side)) == []
+    assert said(StateField("ee_quaternion", "rot6d", towards=side)) == [
+        "state[0] (ee_quaternion) has a side to turn towards, which 'rot6d' has not"
+    ]
+    assert said(StateField("ee_quaternion", "axis_angle", towards=(0.0, 0.0, 0.0, 0.0))) == [
+        "state[0] (ee_quaternion) turns towards (0.0, 0.0, 0.0, 0.0), which is no direction"
+    ]

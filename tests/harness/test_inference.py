@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import vlabench
 from vlabench.errors import ContractError, UsageError
+from vlabench.runner.job import RunnerOptions, make_policy
 from vlabench.store import Run
 
 WORLD = "harness_fakes:FakeWorld"
 EPISODES = 28
 
 Evaluate = Callable[..., Run]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_cluster(_workers_find_the_fakes: None) -> Iterator[None]:
+    """All of these tests share one, which saves its start."""
+    with importlib.import_module("vlabench.runner.ray").cluster(RunnerOptions(workers=3)):
+        yield
 
 
 def results(run: Run) -> dict[str, dict[str, Any]]:
@@ -29,8 +39,9 @@ def actions(run: Run) -> dict[str, str]:
 @pytest.fixture
 def evaluate(suite_file: Path, tmp_path: Path) -> Evaluate:
     def do(folder: str, policy: str, **options: Any) -> Run:
+        wrapper, _, name = policy.rpartition(":")
         return vlabench.evaluate(
-            f"inference_fakes:{policy}",
+            f"{wrapper}:inference_fakes:{name}".removeprefix(":"),
             str(suite_file),
             world=WORLD,
             out=tmp_path / folder,
@@ -163,7 +174,7 @@ def test_packages_of_its_own_need_an_actor(evaluate: Evaluate) -> None:
     with pytest.raises(UsageError, match=r"packages of its own .*leave out --inference-actors 0"):
         evaluate("run", "HopelessPolicy", inference_actors=0)
     with pytest.raises(UsageError, match="packages of its own"):
-        evaluate("run", "blind:inference_fakes:HopelessPolicy", runner="serial")
+        evaluate("run", "blind:HopelessPolicy", runner="serial")
 
 
 @pytest.mark.slow
@@ -179,11 +190,9 @@ def test_an_environment_that_cannot_be_built_is_told_in_pips_words(evaluate: Eva
 
 @pytest.mark.slow
 def test_a_policy_runs_under_packages_of_its_own(evaluate: Evaluate, tmp_path: Path) -> None:
-    import numpy as np
-
     note = tmp_path / "where.txt"
     with pytest.raises(UsageError, match="cowsay"):
-        vlabench.runner.job.make_policy("inference_fakes:HomelessPolicy", {"where": str(note)})
+        make_policy("inference_fakes:HomelessPolicy", {"where": str(note)})
     run = evaluate("run", "HomelessPolicy", policy_args={"where": str(note)}, workers=2, limit=4)
     assert note.read_text() == "2.0.2 cowsay"
     assert np.__version__ != "2.0.2"

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as nps
 
 from vlabench import types
 from vlabench.contract import specs, wire
+from vlabench.contract.fields import reader_of
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.specs import (
     ActionSpec,
@@ -162,9 +163,9 @@ def test_every_declaration_has_a_form_on_the_wire():
         (types, ("Observation", "ActionChunk", "EpisodeStart", "PrivilegedState")),
     ):
         for name in names:
-            assert callable(wire._reader(getattr(module, name)))
+            assert callable(reader_of(getattr(module, name)))
     with pytest.raises(TypeError, match="no form"):
-        wire._reader(typing.Callable)
+        reader_of(typing.Callable)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,15 @@ import pytest
 
 import vlabench
 from vlabench import report
-from vlabench.contract.specs import PolicySpec
+from vlabench.contract.negotiate import negotiate
+from vlabench.contract.specs import CameraSpec, PolicySpec
 from vlabench.errors import UnknownNameError, UsageError
 from vlabench.evaluation import first_look, plan
 from vlabench.leaderboard import leaderboard_row
+from vlabench.policies.masked import Blind
 from vlabench.runner.job import make_policy, policy_code_hash, seen_by
 from vlabench.store import Run
-from vlabench.testing import EXAMPLE_ENV, check_policy
+from vlabench.testing import EXAMPLE_ENV, check_policy, example_observation
 
 SEER = """
 import numpy as np
@@ -94,6 +96,16 @@ def test_a_blind_policy_sees_grey_and_is_told_all(evaluate: Callable[..., Run]) 
     np.testing.assert_allclose(brightness, 127 / 255, rtol=1e-6)
     assert at_start.min() > 0
     assert now.min() > 0
+
+
+@pytest.mark.parametrize(("dtype", "grey"), [("uint8", 127), ("float32", 127 / 255)])
+def test_grey_is_grey_in_every_type_layout_and_history(dtype: str, grey: float) -> None:
+    camera = CameraSpec("wrist/0", 4, 6, history=2, layout="chw", dtype=dtype)
+    pipeline = negotiate(PolicySpec("probe", cameras=(camera,)), EXAMPLE_ENV)
+    seen = pipeline.to_policy(example_observation(pipeline, "e", 0))
+    hidden = Blind.hide(seen).images["wrist/0"]
+    assert (hidden.shape, hidden.dtype) == ((2, 3, 4, 6), np.dtype(dtype))
+    np.testing.assert_allclose(hidden, np.full((2, 3, 4, 6), grey), rtol=1e-6)
 
 
 def test_a_deaf_policy_is_told_nothing_and_sees_all(evaluate: Callable[..., Run]) -> None:

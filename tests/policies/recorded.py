@@ -1,11 +1,15 @@
-"""A policy whose actions were recorded, in process and behind any protocol."""
+"""A policy whose actions were recorded, in process and behind any protocol, on the real world."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+import vlabench
+from vlabench.cli import main
 from vlabench.hashing import content_hash
 from vlabench.policies.card import find_card
+from vlabench.store import Run
 from vlabench.types import ActionChunk
 
 
@@ -52,3 +56,26 @@ class Recorded:
         self._calls[seen.episode_id] += 1
         shape = self._spec.chunk_length, self._spec.action.dimension
         return ActionChunk(recorded(seen.instruction, call, *shape))
+
+
+def through_the_command(suite, out, policy, runner, **arguments):
+    """The run that ``vlabench eval`` makes of `policy` and its `arguments`."""
+    given = [f"--policy-arg={name}={value}" for name, value in arguments.items()]
+    place = ["--suite", suite, "--out", str(out), "--runner", runner, "--quiet"]
+    with pytest.raises(SystemExit) as caught:
+        main(["eval", "--policy", policy, *place, *given])
+    assert not caught.value.code
+    return Run.open(out)
+
+
+def in_process(suite, out, adapter, checkpoint=""):
+    """The same by `Recorded`, in this process."""
+    card = {"adapter": adapter, "checkpoint": checkpoint}
+    return vlabench.evaluate("recorded:Recorded", suite, policy_args=card, runner="serial", out=out)
+
+
+def runs(run):
+    """What must be equal: every record, without what may differ between two equal runs."""
+    assert run.records
+    assert {record.status for record in run.records} <= {"success", "failure"}
+    return {record.episode_id: record.stable() for record in run.records}

@@ -21,12 +21,12 @@ cells:
 """
 
 
-def through_the_command(folder, policy, *words, **arguments):
+def through_the_command(folder, policy, *words, runner="serial", **arguments):
     """What ``vlabench eval`` makes of `policy` and its `arguments`."""
     given = [f"--policy-arg={name}={value}" for name, value in arguments.items()]
     place = ["--suite", _suite(folder), "--out", str(folder / "remote")]
     with pytest.raises(SystemExit) as caught:
-        main(["eval", "--policy", policy, *place, "--runner", "serial", "--quiet", *given, *words])
+        main(["eval", "--policy", policy, *place, "--runner", runner, "--quiet", *given, *words])
     assert not caught.value.code
     return Run.open(folder / "remote")
 

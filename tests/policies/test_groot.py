@@ -423,20 +423,35 @@ def test_without_pyzmq_it_says_what_to_install(monkeypatch):
         Groot("tcp://127.0.0.1:5555")
 
 
+def recalled(observation, session, old):
+    """What is recalled of one session of a request."""
+    at = (0,) if old else (session, 0)
+    images = [observation[key][at] for key in KEYS[:2]]
+    state = np.concatenate([observation[key][at] for key in KEYS[2:9]])
+    return recall(observation[KEYS[9]][session], images, state, 16, 7, np.float32)
+
+
+def recalling_alone(observation):
+    return split(recalled(observation, 0, old=True))
+
+
+def recalling(observation, options):
+    sessions = range(len(observation[KEYS[9]]))
+    return [split(np.stack([recalled(observation, i, old=False) for i in sessions])), {}]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("card", [N15, N16])
-def test_a_run_through_the_server_is_the_run_in_process(tmp_path, card):
-    old = card == N15
+def test_a_run_through_n1_5_is_the_run_in_process(tmp_path):
+    with FakeGroot("n1.5", recalling_alone) as server:
+        remote = through_the_command(tmp_path, "groot-zmq", url=server.url, card=N15)
+    assert runs(remote) == runs(in_process(tmp_path, N15, dtype="f4"))
 
-    def get_action(observation, options=None):
-        instruction = observation[KEYS[-1]][0]
-        images = [observation[key][(0,) if old else (0, 0)] for key in KEYS[:2]]
-        state = np.concatenate([observation[key][(0,) if old else (0, 0)] for key in KEYS[2:9]])
-        actions = recall(instruction, images, state, 16, 7, np.float32)
-        return split(actions) if old else [split(actions[np.newaxis]), {}]
 
-    with FakeGroot("n1.5" if old else "n1.6", get_action) as server:
-        words = ("--inference-actors", "0")
-        remote = through_the_command(tmp_path, "groot-zmq", *words, url=server.url, card=card)
-    local = in_process(tmp_path, card, state_dtype="f8" if old else "f4", dtype="f4")
-    assert runs(remote) == runs(local)
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["serial", "ray"])
+def test_a_run_through_n1_6_is_the_run_in_process(tmp_path, runner):
+    with FakeGroot("n1.6", recalling) as server:
+        remote = through_the_command(
+            tmp_path, "groot-zmq", "--workers", "2", runner=runner, url=server.url, card=N16
+        )
+    assert runs(remote) == runs(in_process(tmp_path, N16, state_dtype="f4", dtype="f4"))

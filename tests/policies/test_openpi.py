@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import yaml
 from fake_openpi import HANG_UP, FakeOpenPi, pack
-from recorded import recorded
+from recorded import in_process, recorded, runs, through_the_command
 
-import vlabench
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.wire import policy_spec_to_wire
 from vlabench.errors import ContractError, InfrastructureError, PolicyError, UsageError
@@ -461,10 +460,6 @@ def test_after_its_own_error_the_server_can_be_left_and_asked_again(policy_of):
 # --- the real world -----------------------------------------------------------------------------
 
 
-def records(run):
-    return {record.episode_id: record.stable() for record in run.records}
-
-
 def played_back(rows, columns):
     def answer(observation, call):
         return {"actions": recorded(observation["prompt"], call, rows, columns)}
@@ -472,23 +467,27 @@ def played_back(rows, columns):
     return answer
 
 
+@pytest.fixture(scope="module")
+def libero_in_process(tiny, tmp_path_factory):
+    return runs(in_process(tiny, tmp_path_factory.mktemp("here") / "run", "openpi", "pi05_libero"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("checkpoint", "rows", "columns"), [("pi05_libero", 10, 7), ("pi05_droid", 15, 8)]
-)
-def test_recorded_actions_make_the_records_of_the_run_in_process(
-    tmp_path, tiny, checkpoint, rows, columns
+@pytest.mark.parametrize("runner", ["serial", "ray"])
+def test_recorded_libero_actions_make_the_records_of_the_run_in_process(
+    tiny, tmp_path, libero_in_process, runner
 ):
-    common = {"suite": tiny, "runner": "serial"}
-    twin = {"adapter": "openpi", "checkpoint": checkpoint}
-    here = vlabench.evaluate("recorded:Recorded", policy_args=twin, out=tmp_path / "here", **common)
-    with FakeOpenPi(played_back(rows, columns)) as server:
-        there = vlabench.evaluate(
-            "openpi",
-            policy_args={"url": server.url, "checkpoint": checkpoint},
-            out=tmp_path / "there",
-            **common,
-        )
-        assert server.frames
-    assert {record.status for record in here.records} <= {"success", "failure"}
-    assert records(there) == records(here)
+    with FakeOpenPi(played_back(10, 7)) as server:
+        there = through_the_command(tiny, tmp_path / "run", "openpi", runner, url=server.url)
+        assert len(server.frames) == 20
+    assert runs(there) == libero_in_process
+
+
+@pytest.mark.slow
+def test_recorded_droid_actions_make_the_records_of_the_run_in_process(tiny, tmp_path):
+    here = in_process(tiny, tmp_path / "here", "openpi", "pi05_droid")
+    with FakeOpenPi(played_back(15, 8)) as server:
+        droid = {"url": server.url, "checkpoint": "pi05_droid"}
+        there = through_the_command(tiny, tmp_path / "there", "openpi", "serial", **droid)
+        assert len(server.frames) == 10
+    assert runs(there) == runs(here)

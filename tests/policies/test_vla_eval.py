@@ -26,9 +26,8 @@ from fake_vla_eval import (
     pack,
 )
 from PIL import Image
-from recorded import recorded
+from recorded import in_process, recorded, runs, through_the_command
 
-import vlabench
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.wire import WireError
 from vlabench.errors import ContractError, InfrastructureError, PolicyError, UsageError
@@ -470,26 +469,22 @@ def test_a_session_that_lost_its_server_is_not_continued_but_begun_again(policy_
 # --- the real world -----------------------------------------------------------------------------
 
 
-def records(run):
-    return {record.episode_id: record.stable() for record in run.records}
-
-
 def played_back(observation, step):
     (actions,) = recorded(observation["task_description"], step, 1, 7)
     return {"actions": actions}
 
 
+@pytest.fixture(scope="module")
+def here(tiny, tmp_path_factory):
+    return runs(in_process(tiny, tmp_path_factory.mktemp("here") / "run", "vla-eval"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("runner", ["serial", "ray"])
-def test_recorded_actions_make_the_records_of_the_run_in_process(tmp_path, tiny, runner):
-    twin = {"adapter": "vla-eval"}
-    here = vlabench.evaluate(
-        "recorded:Recorded", tiny, policy_args=twin, out=tmp_path / "here", runner="serial"
-    )
+def test_recorded_actions_make_the_records_of_the_run_in_process(tiny, tmp_path, here, runner):
     with FakeVlaEval(played_back) as server:
-        there = vlabench.evaluate(
-            "vla-eval", tiny, policy_args={"url": server.url}, out=tmp_path / "there", runner=runner
-        )
-        assert any(message["type"] == "observation" for message in server.messages)
-    assert {record.status for record in here.records} <= {"success", "failure"}
-    assert records(there) == records(here)
+        there = through_the_command(tiny, tmp_path / "run", "vla-eval", runner, url=server.url)
+        kinds = [message["type"] for message in server.messages]
+    assert kinds.count("observation") == 100
+    assert kinds[-1] == "episode_end"
+    assert runs(there) == here

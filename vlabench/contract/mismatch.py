@@ -139,6 +139,10 @@ def _state_values(field: StateField, env: EnvSpec) -> Iterator[str]:
         yield "is turned, which only 'ee_quaternion' can be"
     if field.turned is not None and not abs(math.hypot(*field.turned) - 1) < 1e-6:
         yield f"is turned by {field.turned}, which is no unit quaternion"
+    if field.towards is not None and field.as_ not in proprio.SIGNED:
+        yield f"has a side to turn towards, which {field.as_!r} has not"
+    if field.towards is not None and not _positive(math.hypot(*field.towards)):
+        yield f"turns towards {field.towards}, which is no direction"
 
 
 def _prompt(policy: PolicySpec, env: EnvSpec) -> Found:

@@ -7,7 +7,14 @@ from typing import cast
 
 import numpy as np
 
-from vlabench.contract.rotations import Quaternion, from_quaternion, multiply, to_quaternion
+from vlabench.contract.rotations import (
+    Quaternion,
+    as_it_is,
+    from_quaternion,
+    multiply,
+    to_quaternion,
+    towards,
+)
 from vlabench.contract.specs import ROTATION_SIZES, Rotation, StateField
 from vlabench.types import Floats
 
@@ -19,6 +26,9 @@ SAME = "same"
 ROTATIONS = tuple(name for name in ROTATION_SIZES if name != "none")
 GRIPPERS: Mapping[str, int] = {"opening": 1, "closing": 1, "width": 1, "fingers": 2}
 """Ways to write a gripper's opening, and how many numbers each takes."""
+
+SIGNED = ("axis_angle", "quaternion_xyzw", "quaternion_wxyz")
+"""Ways to write a rotation that tell a quaternion from its negative."""
 
 METRES = ("width", "fingers")
 """Those that must know how wide the open gripper is."""
@@ -71,6 +81,8 @@ def describe(field: StateField) -> str:
         said += " + ({:g}, {:g}, {:g}) m".format(*field.offset)
     if field.turned is not None:
         said += " turned by ({:g}, {:g}, {:g}, {:g}) xyzw".format(*field.turned)
+    if field.towards is not None:
+        said += " towards ({:g}, {:g}, {:g}, {:g}) xyzw".format(*field.towards)
     return said if field.size is None else f"{said} in {field.size} numbers"
 
 
@@ -93,7 +105,10 @@ def _rotation(field: StateField, quaternion: Floats) -> tuple[float, ...]:
     rotation: Quaternion = to_quaternion(quaternion.tolist(), "quaternion_xyzw")
     if field.turned is not None:
         rotation = multiply(rotation, to_quaternion(field.turned, "quaternion_xyzw"))
-    return from_quaternion(rotation, cast(Rotation, field.as_))
+    kind = cast(Rotation, field.as_)
+    if field.towards is None:
+        return from_quaternion(rotation, kind)
+    return as_it_is(towards(rotation, field.towards), kind)
 
 
 def _gripper(field: StateField, opening: float) -> list[float]:

@@ -67,7 +67,12 @@ def to_quaternion(numbers: Sequence[float], kind: Rotation) -> Quaternion:
 
 def from_quaternion(rotation: Quaternion, kind: Rotation) -> tuple[float, ...]:
     """`rotation`, written as `kind`; the same numbers for a quaternion and its negative."""
-    x, y, z, w = canonical(rotation)
+    return as_it_is(canonical(rotation), kind)
+
+
+def as_it_is(rotation: Quaternion, kind: Rotation) -> tuple[float, ...]:
+    """`rotation`, written as `kind`; of a quaternion with ``w < 0`` the angle is beyond pi."""
+    x, y, z, w = rotation
     match kind:
         case "axis_angle":
             return _axis_angle(x, y, z, w)
@@ -98,6 +103,14 @@ def canonical(rotation: Quaternion) -> Quaternion:
             x, y, z, w = rotation
             return rotation if number > 0 else (-x, -y, -z, -w)
     return rotation
+
+
+def towards(rotation: Quaternion, direction: Quaternion) -> Quaternion:
+    """Of a quaternion and its negative, the one whose product with `direction` is not negative."""
+    x, y, z, w = rotation
+    ax, ay, az, aw = direction
+    along = x * ax + y * ay + z * az + w * aw
+    return rotation if along >= 0 else (-x, -y, -z, -w)
 
 
 def multiply(left: Quaternion, right: Quaternion) -> Quaternion:
@@ -153,7 +166,7 @@ def _from_axis_angle(turn: Vector) -> Quaternion:
 
 
 def _axis_angle(x: float, y: float, z: float, w: float) -> Vector:
-    """The short way round: the angle is at most pi, because w is not negative."""
+    """The short way round where w is not negative; the angle is between 0 and a whole turn."""
     sine = math.hypot(x, y, z)
     # the arc tangent stays exact where the usual arc cosine does not: near 0
     share = 2 * math.atan2(sine, w) / sine if sine > _NOTHING else 2.0

@@ -120,6 +120,11 @@ class StateField:
         offset: Metres added to ``ee_position``: where the policy's origin sees the robot's base.
         turned: Unit quaternion xyzw by which ``ee_quaternion`` is multiplied from the right: from
             the policy's hand frame to the grip site.
+        towards: Of ``ee_quaternion`` as an axis-angle or a quaternion: of the two quaternions of a
+            rotation, the one whose scalar product with this one, xyzw, is positive. None means
+            ``w >= 0``, the short way round. robosuite hands out MuJoCo's quaternion as it is,
+            whose x is positive for a hand that points down, so that a LIBERO policy's axis-angle
+            goes on beyond pi where the short way jumps to the other side.
     """
 
     source: str
@@ -128,6 +133,7 @@ class StateField:
     scale: float | None = None
     offset: tuple[float, float, float] | None = None
     turned: tuple[float, float, float, float] | None = None
+    towards: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

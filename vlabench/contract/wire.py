@@ -11,31 +11,20 @@ one or one of another type is an error that names it.
 
 from __future__ import annotations
 
-import difflib
 import math
-import types
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from functools import cache
-from typing import (
-    Any,
-    Literal,
-    TypeAlias,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import is_dataclass
+from typing import Any, TypeVar, cast
 
 import msgpack
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.contract.fields import Plain as Plain
+from vlabench.contract.fields import Reader, WrongFieldError, names_of, reader_of
 from vlabench.contract.specs import EnvSpec, PolicySpec
 from vlabench.errors import VlabenchError
-from vlabench.types import ActionChunk, EpisodeStart, Json, Observation
+from vlabench.types import ActionChunk, EpisodeStart, Observation
 
 MAX_BYTES = 256 * 2**20
 """The longest frame, unless told otherwise."""
@@ -51,9 +40,6 @@ DTYPES = (
     *("<i8", "<u8", "<f2", "<f4", "<f8"),
 )
 """Every type of number an array can have."""
-
-Plain: TypeAlias = Any
-"""None, a boolean, a number, text, bytes, an array, or lists and text-keyed maps of these."""
 
 T = TypeVar("T")
 
@@ -232,7 +218,7 @@ def env_spec_from_wire(data: Plain) -> EnvSpec:
 
 def to_wire(noun: object) -> dict[str, Plain]:
     """A frozen dataclass of plain values as a map of its fields, and so on inside it."""
-    return {name: _written(getattr(noun, name)) for name in _names(cast(Hashable, type(noun)))}
+    return {name: _written(getattr(noun, name)) for name in names_of(cast(Hashable, type(noun)))}
 
 
 def from_wire(kind: type[T], data: Plain) -> T:
@@ -241,10 +227,10 @@ def from_wire(kind: type[T], data: Plain) -> T:
     Raises:
         WireError: If a field is unknown, missing, or of another type than `kind` declares.
     """
-    read: _Reader = _reader(cast(Hashable, kind))
+    read: Reader = reader_of(cast(Hashable, kind))
     try:
         noun: T = read(data)
-    except _WrongError as wrong:
+    except WrongFieldError as wrong:
         raise WireError(f"{'.'.join((kind.__name__, *wrong.path))} {wrong.what}.") from None
     return noun
 
@@ -259,156 +245,3 @@ def _written(value: Any) -> Plain:
     if isinstance(value, list | tuple):
         return [_written(item) for item in value]
     return value
-
-
-@cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
-
-
-# --- readers: one for each type that a field can have -------------------------------------------
-
-_Reader: TypeAlias = Callable[[Plain], Any]
-
-
-class _WrongError(Exception):
-    """A value that is not what it should be: where, from the outside in, and what is wrong."""
-
-    def __init__(self, what: str, path: tuple[str, ...] = ()) -> None:
-        self.what, self.path = what, path
-        super().__init__(what)
-
-    def within(self, name: str) -> _WrongError:
-        return _WrongError(self.what, (name, *self.path))
-
-
-@cache
-def _reader(hint: Any) -> _Reader:
-    origin, arguments = get_origin(hint), get_args(hint)
-    if hint is Any:
-        return lambda value: value
-    if hint in _PLAIN:
-        return _plain_reader(hint)
-    if is_dataclass(hint):
-        return _noun_reader(hint)
-    if origin is Literal:
-        return _choice_reader(arguments)
-    if origin in (Union, types.UnionType) and len(arguments) == 2 and type(None) in arguments:
-        return _optional_reader(_reader(next(a for a in arguments if a is not type(None))))
-    if origin is tuple:
-        return _tuple_reader(arguments)
-    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        return _map_reader(_reader(arguments[1]))
-    if origin is np.ndarray:
-        return _array_reader(arguments[1])
-    raise TypeError(f"A field of type {hint} has no form on the wire; give it one here.")
-
-
-_PLAIN: Mapping[Any, tuple[str, tuple[type, ...]]] = {
-    bool: ("true or false", (bool,)),
-    int: ("a whole number", (int,)),
-    float: ("a number", (float, int)),
-    str: ("text", (str,)),
-}
-
-
-def _plain_reader(kind: Any) -> _Reader:
-    due, allowed = _PLAIN[kind]
-
-    def read(value: Plain) -> Any:
-        if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
-            raise _WrongError(f"is {_shown(value)}, where {due} is due")
-        return value
-
-    return read
-
-
-def _noun_reader(kind: Any) -> _Reader:
-    hints = get_type_hints(kind, localns={"EnvSpec": EnvSpec})
-    readers = {name: _reader(hints[name]) for name in _names(kind)}
-
-    def read(value: Plain) -> Any:
-        found = _text_keys(value)
-        for name in found:
-            if name not in readers:
-                raise _WrongError(_unknown(name, readers))
-        for name in readers:
-            if name not in found:
-                raise _WrongError(f"has no field {name!r}; send every field")
-        return kind(**{name: _within(name, readers[name], item) for name, item in found.items()})
-
-    return read
-
-
-def _choice_reader(choices: tuple[Any, ...]) -> _Reader:
-    def read(value: Plain) -> Any:
-        if not isinstance(value, str) or value not in choices:
-            raise _WrongError(f"is {_shown(value)}, where one of {', '.join(choices)} is due")
-        return value
-
-    return read
-
-
-def _optional_reader(read_it: _Reader) -> _Reader:
-    return lambda value: None if value is None else read_it(value)
-
-
-def _tuple_reader(arguments: tuple[Any, ...]) -> _Reader:
-    repeated = len(arguments) == 2 and arguments[1] is Ellipsis
-    readers = [_reader(hint) for hint in (arguments[:1] if repeated else arguments)]
-
-    def read(value: Plain) -> Any:
-        if not isinstance(value, list | tuple):
-            raise _WrongError(f"is {_shown(value)}, where a list is due")
-        if not repeated and len(value) != len(readers):
-            raise _WrongError(f"has {len(value)} entries, where {len(readers)} are due")
-        each = readers * len(value) if repeated else readers
-        pairs = zip(each, value, strict=True)
-        return tuple(_within(str(i), reader, item) for i, (reader, item) in enumerate(pairs))
-
-    return read
-
-
-def _map_reader(read_item: _Reader) -> _Reader:
-    def read(value: Plain) -> Any:
-        found = _text_keys(value)
-        return {name: _within(name, read_item, item) for name, item in found.items()}
-
-    return read
-
-
-def _array_reader(dtype: Any) -> _Reader:
-    exact = np.float64 in get_args(dtype)
-
-    def read(value: Plain) -> Any:
-        if not isinstance(value, np.ndarray):
-            raise _WrongError(f"is {_shown(value)}, where an array is due")
-        if exact and value.dtype != np.float64:
-            raise _WrongError(f"is an array of {value.dtype}, where float64 is due")
-        return value
-
-    return read
-
-
-def _within(name: str, reader: _Reader, value: Plain) -> Any:
-    try:
-        return reader(value)
-    except _WrongError as wrong:
-        raise wrong.within(name) from None
-
-
-def _text_keys(value: Plain) -> Mapping[str, Plain]:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise _WrongError(f"is {_shown(value)}, where a map of named values is due")
-    return value
-
-
-def _unknown(name: str, known: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"do you mean {nearest[0]!r}" if nearest else f"its fields are {', '.join(known)}"
-    return f"has the unknown field {name!r}; {hint}"
-
-
-def _shown(value: Json) -> str:
-    text = repr(value) if isinstance(value, str | int | float | None) else type(value).__name__
-    return text if len(text) <= 60 else f"{text[:60]}..."

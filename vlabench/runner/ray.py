@@ -72,7 +72,7 @@ def run(job: Job, episodes: Sequence[EpisodeSpec], options: RunnerOptions) -> Ev
     """
     if not episodes:
         return
-    with _cluster(options) as workers, _hosts(job, options, actors_of(job, options)) as hosts:
+    with cluster(options) as workers, _hosts(job, options, actors_of(job, options)) as hosts:
         pool = _Pool(job, min(workers, len(episodes)), hosts, options)
         try:
             yield from pool.run(episodes)
@@ -87,7 +87,7 @@ def declaration(job: Job, options: RunnerOptions) -> PolicySpec:
         UsageError: If its environment cannot be built, or the policy cannot be made in it.
         InfrastructureError: If a server that it needs is not there.
     """
-    with _cluster(options), _hosts(job, options, 1) as hosts:
+    with cluster(options), _hosts(job, options, 1) as hosts:
         return HostedPolicy([_link(hosts[0])]).spec()
 
 
@@ -286,7 +286,7 @@ def _gpus_each(wanted: float | None, actors: int) -> float:
 
 
 @contextmanager
-def _cluster(options: RunnerOptions) -> Iterator[int]:
+def cluster(options: RunnerOptions) -> Iterator[int]:
     """A running Ray, one of its own unless there is one; yields the number of workers."""
     if ray.is_initialized():
         yield _fitting(options.workers)
