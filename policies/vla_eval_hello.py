@@ -108,6 +108,12 @@ def _state(
     if wanted and not spec.state:
         yield f"state is nothing in {name} and wanted by the server's hello"
         return
+    raw = wishes.get("quat_no_antipodal") is True
+    if raw and any(f.source == "ee_quaternion" and f.towards is None for f in spec.state):
+        yield (
+            f"state has its rotation the short way round in {name}, and robosuite's quaternion as "
+            "it comes (quat_no_antipodal) in the server's hello"
+        )
     form = _format(told, "state")
     if not form or not spec.state:
         return

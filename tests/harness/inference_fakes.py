@@ -86,15 +86,26 @@ class SpoiltPolicy(BatchedPolicy):
         super().__init__()
         self.way = way
 
+    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
+        chunks = list(super().act(observations))
+        if self.way == "few" and any(self.is_bad(seen) for seen in observations):
+            return chunks[1:]
+        if self.way == "text":
+            return ["go left" if self.is_bad(seen) else chunks[0] for seen in observations]
+        return chunks
+
+    def is_bad(self, observation: Observation) -> bool:
+        return observation.step > 0 and float(observation.instruction.split()[-1]) < 0.4
+
     def actions(self, observation: Observation) -> np.ndarray:
         actions = super().actions(observation)
-        if observation.step == 0 or float(observation.instruction.split()[-1]) >= 0.4:
+        if not self.is_bad(observation):
             return actions
         if self.way == "raise":
             raise RuntimeError("no idea what\nto do")
         if self.way == "exit":
             raise SystemExit(3)
-        actions[1, 2] = np.nan
+        actions[1, 2] = np.nan if self.way == "nan" else 0.0
         return actions
 
 

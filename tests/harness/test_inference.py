@@ -1,4 +1,4 @@
-"""One policy for many workers: batches fill, results stay, and what is lost runs again."""
+"""Inference actors in Ray: processes of their own, with packages of their own; see test_host."""
 
 from __future__ import annotations
 
@@ -63,57 +63,9 @@ def test_batches_fill_from_several_workers_and_change_nothing(evaluate: Evaluate
     assert set(batches(serial)) == {1.0}
     shared = evaluate("shared", "BatchedPolicy", workers=3, batch_wait_ms=50.0)
     assert results(shared) == results(serial)
-    sizes = batches(shared)
-    assert sum(sizes) / len(sizes) > 1.5
-    assert max(sizes) <= 3
-    apart = evaluate("apart", "BatchedPolicy", workers=2, inference_actors=0)
-    assert results(apart) == results(serial)
+    assert 1.0 < max(batches(shared)) <= 3.0
+    apart = evaluate("apart", "BatchedPolicy", workers=1, inference_actors=0, limit=2)
     assert set(batches(apart)) == {1.0}
-
-
-def test_a_session_stays_with_its_actor(evaluate: Evaluate) -> None:
-    serial = evaluate("serial", "BatchedPolicy", runner="serial", limit=4)
-    spread = evaluate("spread", "BatchedPolicy", workers=2, inference_actors=2, limit=4)
-    assert results(spread) == results(serial)
-
-
-def test_one_request_servers_go_the_same_way(evaluate: Evaluate) -> None:
-    shared = evaluate("shared", "LonelyPolicy", workers=2, inference_actors=1)
-    assert results(shared) == results(evaluate("serial", "LonelyPolicy", runner="serial"))
-    assert set(batches(shared)) == {1.0}
-
-
-def test_a_batch_of_a_fixed_size_is_filled_up_everywhere(evaluate: Evaluate) -> None:
-    serial = evaluate("serial", "FixedPolicy", runner="serial")
-    assert {record.error for record in serial.records} == {None}
-    shared = evaluate("shared", "FixedPolicy", workers=3, batch_wait_ms=50.0)
-    assert results(shared) == results(serial)
-    assert max(batches(shared)) > 1.0
-
-
-@pytest.mark.parametrize(
-    ("policy", "args", "error"),
-    [
-        ("SpoiltPolicy", {"way": "raise"}, "RuntimeError: no idea what to do"),
-        ("SpoiltPolicy", {"way": "exit"}, "SystemExit: 3"),
-        ("SpoiltPolicy", {"way": "nan"}, "nan in row 1, column 2"),
-        ("ResetPolicy", {}, "RuntimeError: not this one"),
-    ],
-)
-def test_one_bad_session_does_not_spoil_the_others(
-    policy: str, args: dict[str, str], error: str, evaluate: Evaluate
-) -> None:
-    shared = evaluate("shared", policy, policy_args=args, workers=3, batch_wait_ms=50.0)
-    assert results(shared) == results(evaluate("serial", policy, policy_args=args, runner="serial"))
-    bad = [record for record in shared.records if record.factors["goal"] < 0.4]
-    assert 0 < len(bad) < EPISODES
-    for record in shared.records:
-        if record in bad:
-            assert record.status == "policy_error"
-            assert error in str(record.error)
-        else:
-            assert record.error is None
-    assert shared.attempts == []
 
 
 def test_a_killed_actor_is_started_again(evaluate: Evaluate, tmp_path: Path) -> None:
@@ -123,19 +75,6 @@ def test_a_killed_actor_is_started_again(evaluate: Evaluate, tmp_path: Path) -> 
     assert (run.missing, run.valid) == ([], True)
     assert len(run.attempts) >= 2
     assert all("process was lost" in attempt.error for attempt in run.attempts)
-    assert actions(run) == actions(evaluate("plain", "BatchedPolicy", runner="serial"))
-
-
-@pytest.mark.parametrize("stateful", [False, True])
-def test_a_lost_server_costs_attempts_and_no_results(
-    stateful: bool, evaluate: Evaluate, tmp_path: Path
-) -> None:
-    (tmp_path / "claims").mkdir()
-    args = {"folder": str(tmp_path / "claims"), "losses": 2, "stateful": stateful}
-    run = evaluate("run", "DisconnectedPolicy", policy_args=args, workers=2)
-    assert (run.missing, run.valid) == ([], True)
-    assert len(run.attempts) >= 2
-    assert {record.error for record in run.records} == {None}
     assert actions(run) == actions(evaluate("plain", "BatchedPolicy", runner="serial"))
 
 

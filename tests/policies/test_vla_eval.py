@@ -8,6 +8,7 @@ import struct
 import threading
 import zlib
 from contextlib import closing
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -327,6 +328,16 @@ def test_the_states_form_is_compared(state, parts):
     assert len(found) == bool(parts)
     for part in parts:
         assert part in found[0]
+
+
+def test_a_server_may_ask_for_robosuites_own_quaternion():
+    spec = find_card("vla-eval", "pi05_libero").spec()
+    hello = said(PI0, observation_params={"quat_no_antipodal": True})
+    assert not differences(hello, spec, "the card")
+    short = replace(spec, state=tuple(replace(field, towards=None) for field in spec.state))
+    (found,) = differences(hello, short, "the card")
+    assert "the short way round in the card" in found
+    assert "quat_no_antipodal" in found
 
 
 @pytest.mark.parametrize("hello", [OPENVLA, {}, {"action_spec": {}, "observation_params": None}])
