@@ -23,8 +23,9 @@ from vlabench.types import Floats
 WALLED, WALLED_BUT_FOR_A_DOOR = 0.9, 0.5
 """Share of the directions in which there is a wall around what is in something."""
 
-_TOUCHED, _FAR = 0.0003, 0.001
-"""MuJoCo 3.9 says of two boxes 6 mm apart that they touch, if it is to look 10 mm far."""
+_TOUCHED = 0.0003
+"""No distance is asked for beyond this: MuJoCo 3.9 says 0 of some pairs of boxes that are less far
+apart than it is to look."""
 
 _FOOT, _OVER_THE_FOOT = 0.002, 0.006
 _AROUND = 16
@@ -98,12 +99,12 @@ class Sight:
         model, at, thing = self._model, self._data.geom_xpos, self._scene.objects[name]
         touched: set[int] = set()
         for geom in thing.geoms:
-            reach = self._reach + model.geom_rbound[geom] + _FAR
+            reach = self._reach + model.geom_rbound[geom] + _TOUCHED
             for k in np.flatnonzero(np.linalg.norm(at[self._solid] - at[geom], axis=1) < reach):
                 other = int(self._solid[k])
                 if other in touched or model.geom_bodyid[other] == thing.body:
                     continue
-                apart = mujoco.mj_geomDistance(model, self._data, geom, other, _FAR, None)
+                apart = mujoco.mj_geomDistance(model, self._data, geom, other, _TOUCHED, None)
                 if apart < _TOUCHED:
                     touched.add(other)
         return touched

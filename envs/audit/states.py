@@ -202,7 +202,7 @@ class StateMaker:
         if goal is None:
             progress = self._on_the_way(stage)
             self._make_true(goals, rng)
-            self._watch(goals, progress, truth=True)
+            self._watch(goals, progress)
             return progress.success
         if kind in {FOR_A_MOMENT, OUT_OF_ORDER}:
             return self._at_the_wrong_time(kind, stage, goals, rng)
@@ -220,7 +220,9 @@ class StateMaker:
         progress = self._on_the_way(stage)
         if mutation.way == "still":
             self._make_true(goals, rng, goal, mutation)
-            self._watch(goals, progress, truth=False)
+            before = _poses(self.bench)
+            self.bench.watch(progress)
+            self._check_that_nothing_fell(before)
             return progress.success
         lifted = goal.predicate == "lifted"
         if not lifted:  # it is held only while something holds it
@@ -337,20 +339,30 @@ class StateMaker:
         level = float(place_of(self.bench, place).origin[2]) - (2 * SUNK if deep else SUNK)
         return self.bench.lowest(name) < level or self.bench.depth(name) > SUNK
 
-    def _watch(self, goals: Sequence[Goal], progress: Progress, *, truth: bool) -> None:
-        """Watches a state; one made true must stay as it is to the end.
+    def _watch(self, goals: Sequence[Goal], progress: Progress) -> None:
+        """Watches a state that has been made true, which must stay as it is to the end.
 
         Raises:
             _ThrownAwayError: If something has moved, or come out of the hand.
         """
         rested = self.bench.watch(progress)
         held = [goal.arguments[0] for goal in goals if goal.predicate == "lifted"]
-        if not truth:
-            return
         if not all(self.bench.squeezed(name) for name in held):
             raise _ThrownAwayError("came out of the hand", made=True)
         if not held and not rested:
-            raise _ThrownAwayError("moved while it was watched", made=True)
+            raise _ThrownAwayError(MOVED, made=True)
+
+    def _check_that_nothing_fell(self, before: Mapping[str, tuple[Floats, Floats]]) -> None:
+        """Makes sure that things are still where they were when they had come to rest.
+
+        What rolls off the roof of an oven, say, may end inside.
+
+        Raises:
+            _ThrownAwayError: If something is elsewhere.
+        """
+        now = _poses(self.bench)
+        if any(np.linalg.norm(now[name][0] - it[0]) > TOLERANCE for name, it in before.items()):
+            raise _ThrownAwayError(MOVED, made=True)
 
     # --- stages -------------------------------------------------------------------------------
 
@@ -418,6 +430,7 @@ class _ThrownAwayError(Exception):
 
 
 NO_ROOM, NO_WAY = "no room for what is to be true", "no room or no way for what is to be false"
+MOVED = "moved while it was watched"
 TOO_DEEP = "more contacts than MuJoCo can take"
 """Boxes that are deep in each other may have them."""
 

@@ -191,6 +191,13 @@ class FicklePolicy(BatchedPolicy):
         return replace(super().spec(), control_hz=10.0 * (1 + self.number % 2))
 
 
+class HurriedPolicy(BatchedPolicy):
+    """Was trained at another rate than the fake world's."""
+
+    def spec(self) -> PolicySpec:
+        return replace(super().spec(), name="hurried", control_hz=7.0)
+
+
 def claimed(folder: Path, times: int) -> bool:
     """True for the first so many callers, in whatever process."""
     for number in range(times):

@@ -55,6 +55,46 @@ def test_a_dry_run_shows_and_sends_nothing(
     assert evaluate(suite_file, folder) == 0
 
 
+@pytest.mark.parametrize(
+    ("policy", "words", "told"),
+    [
+        ("harness_fakes:FakePolicy", [], "the policy lives in every worker"),
+        ("harness_fakes:FakePolicy", ["--runner", "serial"], "the policy lives in this process"),
+        (
+            "inference_fakes:BatchedPolicy",
+            ["--latency", "100"],
+            "the policy lives in 1 inference actor with what GPUs there are: batches of up to 8, "
+            "which wait for 5 ms at most",
+        ),
+        (
+            "inference_fakes:BatchedPolicy",
+            ["--inference-actors", "2", "--gpus", "0.5", "--batch-wait-ms", "20"],
+            "the policy lives in 2 inference actors with 0.5 GPU each: batches of up to 8, which "
+            "wait for 20 ms at most",
+        ),
+        ("inference_fakes:BatchedPolicy", ["--inference-actors", "0"], "lives in every worker"),
+        (
+            "inference_fakes:HopelessPolicy",
+            ["--render-device", "cpu"],
+            "in an environment of its own with /no/such/folder/a-package-1.0-py3-none-any.whl",
+        ),
+    ],
+)
+def test_a_dry_run_says_where_the_policy_would_live(
+    policy: str,
+    words: list[str],
+    told: str,
+    suite_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    place = ["--suite", str(suite_file), "--out", str(tmp_path), "--dry-run", *FAKE[:2]]
+    assert call("eval", "--policy", policy, *place, *words) == 0
+    printed = capsys.readouterr().out
+    assert told in printed
+    assert ("latency in simulated time: 100.0 ms" in printed) == ("--latency" in words)
+
+
 def test_an_invalid_run_exits_with_5(
     suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,6 +112,10 @@ def test_an_invalid_run_exits_with_5(
         (["--tasks", "stak"], "did you mean 'stack'"),
         (["--policy-arg", "scale"], "not of the form KEY=VALUE"),
         (["--limit", "0"], "limit is 0 pairs"),
+        (["--latency", "soon"], "--latency is 'soon'; give milliseconds, or 'measured'"),
+        (["--latency", "-1"], "-1.0 ms is no time"),
+        (["--gpus", "1"], "--gpus is for workers and actors"),
+        (["--dry-run", "--inference-actors", "3"], "--runner serial has none"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_2(

@@ -280,3 +280,67 @@ def test_the_first_look_is_what_the_policy_would_see(suite_file: Path) -> None:
     seen = first_look(planned)
     assert seen.images["exterior/0"].shape == (4, 6, 3)
     assert seen.instruction == planned.manifest.episodes[0].instruction
+
+
+HURRIED = "inference_fakes:HurriedPolicy"
+
+
+def test_another_latency_is_another_run(suite_file: Path, tmp_path: Path) -> None:
+    usual, slow = make_plan(suite_file), make_plan(suite_file, latency=250.0)
+    measured = make_plan(suite_file, latency="measured")
+    settings = [usual.info.conditions, slow.info.conditions, measured.info.conditions]
+    assert [one.latency_ms for one in settings] == [None, 250.0, "measured"]
+    assert len({usual.folder, slow.folder, measured.folder}) == 3
+    assert "--latency 250.0" in slow.info.command
+    assert usual.info.difference(slow.info) == "the latency is 250.0 now and was null"
+    assert RunInfo.from_json(measured.info.to_json()) == measured.info
+    with pytest.raises(UsageError, match=r"-5 ms is no time"):
+        make_plan(suite_file, latency=-5)
+
+
+def test_latency_reaches_the_records(suite_file: Path, tmp_path: Path) -> None:
+    plain = run(suite_file, tmp_path, limit=2)
+    slow = vlabench.evaluate(
+        FakePolicy,
+        str(suite_file),
+        world=WORLD,
+        out=tmp_path / "slow",
+        runner="serial",
+        limit=2,
+        latency=250.0,
+    )
+    assert {record.latency_setting_ms for record in plain.records} == {None}
+    assert {record.latency_setting_ms for record in slow.records} == {250.0}
+    steps = [sum(record.steps for record in ran.records) for ran in (plain, slow)]
+    assert steps[0] < steps[1]
+
+
+def test_a_run_without_conditions_has_the_name_it_always_had(suite_file: Path) -> None:
+    info = make_plan(suite_file).info
+    data = info.to_json()
+    del data["conditions"]
+    assert RunInfo.from_json(data) == info
+    name = run_name(info.policy, "small", "manifest", "env", info.conditions)
+    assert name == run_name(info.policy, "small", "manifest", "env")
+
+
+def test_an_allowed_mismatch_is_another_run_and_is_told(suite_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"7 Hz .*--allow-mismatch"):
+        make_plan(suite_file, HURRIED)
+    allowed = make_plan(suite_file, HURRIED, allow_mismatch=True)
+    (mismatch,) = allowed.info.conditions.mismatches
+    assert "7 Hz" in mismatch
+    assert allowed.info.command.endswith("--allow-mismatch")
+    assert RunInfo.from_json(allowed.info.to_json()) == allowed.info
+    ran = vlabench.evaluate(
+        HURRIED,
+        str(suite_file),
+        world=WORLD,
+        out=tmp_path / "run",
+        runner="serial",
+        limit=1,
+        allow_mismatch=True,
+    )
+    assert {record.allow_mismatch for record in ran.records} == {(mismatch,)}
+    agreed = make_plan(suite_file, allow_mismatch=True)
+    assert agreed.folder == make_plan(suite_file).folder

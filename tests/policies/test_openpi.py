@@ -484,6 +484,23 @@ def test_recorded_libero_actions_make_the_records_of_the_run_in_process(
 
 
 @pytest.mark.slow
+def test_an_episode_that_lost_its_server_is_run_again(tiny, tmp_path, libero_in_process):
+    lost = []
+
+    def answer(observation, call):
+        if call == 2 and not lost:
+            lost.append(call)
+            return HANG_UP
+        return played_back(10, 7)(observation, call)
+
+    with FakeOpenPi(answer) as server:
+        there = through_the_command(tiny, tmp_path / "run", "openpi", "serial", url=server.url)
+        assert len(server.frames) == 3 + 20
+    assert [record.attempt for record in there.records] == [1]
+    assert runs(there) == libero_in_process
+
+
+@pytest.mark.slow
 def test_recorded_droid_actions_make_the_records_of_the_run_in_process(tiny, tmp_path):
     here = in_process(tiny, tmp_path / "here", "openpi", "pi05_droid")
     with FakeOpenPi(played_back(15, 8)) as server:
