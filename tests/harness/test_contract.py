@@ -87,9 +87,9 @@ def test_gripper_polarity_and_range(spec, opens, closes, between, expected):
 
 
 def test_a_policy_trained_with_another_largest_step_is_rescaled():
-    spec = ActionSpec(max_translation_m=0.025, max_rotation_rad=1.0)
+    spec = ActionSpec(max_translation_m=0.025, max_rotation_rad=0.1)
     converted = to_env(np.full((1, 7), 0.4), action=spec)
-    np.testing.assert_allclose(converted[0], [0.2] * 3 + [0.8] * 3 + [0.4], atol=1e-7)
+    np.testing.assert_allclose(converted[0], [0.2] * 3 + [0.08] * 3 + [0.4], atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -298,6 +298,10 @@ def test_image_preprocessing_runs_in_the_declared_order_and_is_not_asked_of_the_
         ({"ensembling": Ensembling(every=2)}, ["every 2 steps", "executed is 1"]),
         ({"ensembling": Ensembling(decay=-0.1)}, ["decay -0.1"]),
         ({"control_hz": 10.0}, ["10 Hz", "20 Hz", "--allow-mismatch"]),
+        (
+            {"action": ActionSpec(max_rotation_rad=1.0)},
+            ["max_rotation_rad is 1 and the environment's 0.5", "cut off", "--allow-mismatch"],
+        ),
         ({"control_hz": 0.0}, ["control_hz is 0.0"]),
         ({"chunk_length": 2, "executed": 3}, ["executes 3", "only 2"]),
         ({"executed": 0}, ["executed is 0"]),

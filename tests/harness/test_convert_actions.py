@@ -40,7 +40,8 @@ JOINTS = ActionSpec(control="joint_delta", frame="joints", rotation="none", dime
 def one(row, proprio=None, env=EXAMPLE_ENV, **action):
     """The environment's action for one row of a policy's."""
     spec = PolicySpec("probe", action=ActionSpec(**{"dimension": len(row), **action}))
-    (converted,) = negotiate(spec, env).to_env(np.array([row], dtype=float), proprio)
+    pipeline = negotiate(spec, env, allow_mismatch=True)
+    (converted,) = pipeline.to_env(np.array([row], dtype=float), proprio)
     return converted
 
 

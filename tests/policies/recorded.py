@@ -58,9 +58,9 @@ class Recorded:
         return ActionChunk(recorded(seen.instruction, call, *shape))
 
 
-def through_the_command(suite, out, policy, runner, **arguments):
+def through_the_command(suite, out, policy, runner, *options, **arguments):
     """The run that ``vlabench eval`` makes of `policy` and its `arguments`."""
-    given = [f"--policy-arg={name}={value}" for name, value in arguments.items()]
+    given = [*options, *(f"--policy-arg={name}={value}" for name, value in arguments.items())]
     place = ["--suite", suite, "--out", str(out), "--runner", runner, "--quiet"]
     with pytest.raises(SystemExit) as caught:
         main(["eval", "--policy", policy, *place, *given])
@@ -68,10 +68,12 @@ def through_the_command(suite, out, policy, runner, **arguments):
     return Run.open(out)
 
 
-def in_process(suite, out, adapter, checkpoint=""):
+def in_process(suite, out, adapter, checkpoint="", **options):
     """The same by `Recorded`, in this process."""
     card = {"adapter": adapter, "checkpoint": checkpoint}
-    return vlabench.evaluate("recorded:Recorded", suite, policy_args=card, runner="serial", out=out)
+    return vlabench.evaluate(
+        "recorded:Recorded", suite, policy_args=card, runner="serial", out=out, **options
+    )
 
 
 def runs(run):

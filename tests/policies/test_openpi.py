@@ -14,6 +14,7 @@ import yaml
 from fake_openpi import HANG_UP, FakeOpenPi, pack
 from recorded import in_process, recorded, runs, through_the_command
 
+from vlabench.cli import main
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.wire import policy_spec_to_wire
 from vlabench.errors import ContractError, InfrastructureError, PolicyError, UsageError
@@ -501,10 +502,27 @@ def test_an_episode_that_lost_its_server_is_run_again(tiny, tmp_path, libero_in_
 
 
 @pytest.mark.slow
-def test_recorded_droid_actions_make_the_records_of_the_run_in_process(tiny, tmp_path):
-    here = in_process(tiny, tmp_path / "here", "openpi", "pi05_droid")
+def test_recorded_droid_actions_make_the_records_of_the_run_in_process(tiny, tmp_path, capsys):
+    here = in_process(tiny, tmp_path / "here", "openpi", "pi05_droid", allow_mismatch=True)
     with FakeOpenPi(played_back(15, 8)) as server:
         droid = {"url": server.url, "checkpoint": "pi05_droid"}
-        there = through_the_command(tiny, tmp_path / "there", "openpi", "serial", **droid)
+        with pytest.raises(SystemExit):
+            main(
+                [
+                    "eval",
+                    "--policy",
+                    "openpi",
+                    "--suite",
+                    tiny,
+                    f"--policy-arg=url={server.url}",
+                    "--policy-arg=checkpoint=pi05_droid",
+                    "--dry-run",
+                ]
+            )
+        assert "max_joint is 3 and the environment's 0.5" in capsys.readouterr().err
+        passed = "--allow-mismatch"
+        there = through_the_command(tiny, tmp_path / "there", "openpi", "serial", passed, **droid)
         assert len(server.frames) == 10
     assert runs(there) == runs(here)
+    (mismatch,) = there.records[0].allow_mismatch
+    assert "cut off" in mismatch

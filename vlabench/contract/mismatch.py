@@ -253,8 +253,23 @@ def _units(policy: PolicySpec, env: EnvSpec) -> Found:
     for name, value in (theirs | ours).items():
         if value is not None and not _positive(value):
             yield f"{name} is {value}, not a positive number"
+    yield from _beyond_reach(policy, env, used)
     if action.bound is not None and not _positive(action.bound):
         yield f"the policy's bound is {action.bound}, not a positive number"
+
+
+def _beyond_reach(policy: PolicySpec, env: EnvSpec, units: Iterable[str]) -> Found:
+    """Where the policy's 1 is more than the environment does in a control step."""
+    if policy.action.scale != "normalized":
+        return
+    for name in units:
+        theirs, ours = getattr(policy.action, name), getattr(env, name)
+        if theirs is not None and ours is not None and theirs > ours > 0:
+            yield Mismatch(
+                f"the policy's {name} is {theirs:g} and the environment's {ours:g}, so that "
+                "everything beyond that is cut off",
+                passable=True,
+            )
 
 
 def _gripper(policy: PolicySpec, env: EnvSpec) -> Found:
