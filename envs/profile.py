@@ -78,4 +78,11 @@ def env_spec(control: str = OSC_POSE) -> EnvSpec:
         fingerprint=content_hash(profile),
         max_joint=_LARGEST_OF_A_JOINT.get(control),
         controller=control,
+        same_arms=_same_arms(),
     )
+
+
+def _same_arms() -> tuple[str, ...]:
+    """The embodiments with as many joints as the nominal robot."""
+    joints = len(embodiment(EMBODIMENT).joints)
+    return tuple(name for name, kind in EMBODIMENTS.items() if len(kind.joints) == joints)

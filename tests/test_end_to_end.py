@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import vlabench
+from vlabench.errors import UsageError
+from vlabench.evaluation import plan
 from vlabench.types import EpisodeRecord
 
 TASKS = ("place-on", "open-drawer")
@@ -69,3 +71,38 @@ def test_a_pair_differs_in_its_light_alone(serial: vlabench.Run):
         differing = {k for k in twin.factors if twin.factors[k] != changed.factors[k]}
         assert differing == {"lighting"}
         assert twin.init_state_hash == changed.init_state_hash
+
+
+JOINT_READER = """
+import numpy as np
+
+from vlabench.contract.specs import PolicySpec, StateField
+from vlabench.types import ActionChunk
+
+
+class Reader:
+    def spec(self):
+        return PolicySpec("reader", state=(StateField("joint_positions"),))
+
+    def reset(self, starts):
+        pass
+
+    def act(self, observations):
+        return [ActionChunk(np.zeros((1, 7))) for _ in observations]
+
+    def end(self, episode_ids):
+        pass
+
+    def close(self):
+        pass
+"""
+
+
+def test_who_counts_joints_is_refused_where_an_arm_has_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "joint_reader.py").write_text(JOINT_READER)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"the joints of 'panda'.*ur5e-panda"):
+        plan("joint_reader:Reader", "embodiment", tasks=["lift"])
+    assert plan("joint_reader:Reader", "lighting", tasks=["lift"]).manifest.episodes

@@ -198,6 +198,7 @@ def plan(
     thinking = _latency(latency)
     unlimited, certified = _manifest(whole, chosen, the_world, offer.fingerprint)
     manifest = unlimited if limit is None else unlimited.limit(limit)
+    _refuse_other_arms(pipeline, manifest)
     complete = manifest.hash == unlimited.hash and arrange(chosen) == arrange(whole)
     code_hash = policy_code_hash(name, args)
     policy_info = PolicyInfo(name, args, spec.to_json(), spec.privileged, code_hash)
@@ -337,6 +338,22 @@ def _manifest(whole: Suite, chosen: Suite, world: World, here: str) -> tuple[Man
         if manifest is not None:
             return replace(manifest, env_fingerprint=here), here == manifest.env_fingerprint
     return replace(build_manifest(chosen, world), env_fingerprint=here), False
+
+
+def _refuse_other_arms(pipeline: Pipeline, manifest: Manifest) -> None:
+    """Raises `UsageError` if the policy counts joints that an arm of the manifest has not."""
+    arms = pipeline.env.same_arms
+    if not arms or not pipeline.counts_joints:
+        return
+    others = sorted({e.embodiment for e in manifest.episodes} - set(arms))
+    if others:
+        count = sum(episode.embodiment in others for episode in manifest.episodes)
+        raise UsageError(
+            f"The policy {pipeline.policy.name!r} moves or reads the joints of "
+            f"{pipeline.env.embodiment!r}, and {count} episodes of {manifest.suite!r} have "
+            f"{' and '.join(others)}, whose arms have another number of them; choose a suite "
+            "without the axis 'embodiment'."
+        )
 
 
 def _write(events: Iterable[Event], writer: RunWriter, progress: Progress) -> None:

@@ -69,6 +69,12 @@ class Pipeline:
         """Fields of proprioception that every single action is made with."""
         return tuple(sorted({field for step in self.execution for field in step.reads}))
 
+    @property
+    def counts_joints(self) -> bool:
+        """Whether it fits only arms with as many joints as the nominal one has."""
+        sources = {field.source for field in self.policy.state}
+        return self.env.action.frame == "joints" or bool(sources & proprio.OF_JOINTS)
+
     # --- from the environment to the policy ---------------------------------------------------
 
     def instruction(self, told: str) -> str:

@@ -30,6 +30,9 @@ GRIPPERS: Mapping[str, int] = {"opening": 1, "closing": 1, "width": 1, "fingers"
 SIGNED = ("axis_angle", "quaternion_xyzw", "quaternion_wxyz")
 """Ways to write a rotation that tell a quaternion from its negative."""
 
+OF_JOINTS = frozenset({"joint_positions", "joint_velocities"})
+"""Fields with a number for each joint of the arm."""
+
 METRES = ("width", "fingers")
 """Those that must know how wide the open gripper is."""
 

@@ -241,6 +241,7 @@ class EnvSpec:
             where the end effector is controlled.
         needs: What it can deliver beside images and proprioception.
         controller: What `World.make` calls the controller that executes `action`.
+        same_arms: The embodiments with as many joints as `embodiment` has; empty if all have.
     """
 
     embodiment: str
@@ -255,6 +256,7 @@ class EnvSpec:
     max_joint: float | None = None
     needs: tuple[Need, ...] = ("last_action",)
     controller: str = ""
+    same_arms: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         """Plain values, for a file or a hash."""
