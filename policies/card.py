@@ -270,9 +270,12 @@ class FromCard:
 
     Attributes:
         adapter: What the cards of this policy call it.
+        shared: That all who ask it ask the same server, so that one process should ask for all
+            workers; see `vlabench.runner.placement`.
     """
 
     adapter: ClassVar[str]
+    shared: ClassVar[bool] = True
 
     @classmethod
     def requires(cls, args: Mapping[str, Json]) -> tuple[str, ...]:

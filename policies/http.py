@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import threading
 import time
-from collections.abc import Mapping
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
-from vlabench.errors import InfrastructureError, UsageError
+from vlabench.contract.wire import MAX_BYTES
+from vlabench.errors import InfrastructureError
+from vlabench.policies.addresses import check_address
 from vlabench.types import Json
 
 PAUSE_S = 0.2
@@ -26,11 +30,12 @@ class JsonServer:
         url: Of the server, ``http`` or ``https``.
         path: What is posted to, below the url; a url that ends in it already stays as it is.
         connect_timeout_s: Seconds to wait for a connection.
-        timeout_s: Seconds to wait for each part of an answer.
+        timeout_s: Seconds from the connection to the last byte of the answer.
         attempts: How often a connection is tried.
+        max_bytes: The longest answer that is received.
 
     Raises:
-        UsageError: If the url is no http or https address.
+        UsageError: If the url is no http or https address, or more than that.
     """
 
     def __init__(
@@ -42,22 +47,23 @@ class JsonServer:
         connect_timeout_s: float,
         timeout_s: float,
         attempts: int,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
-        self._policy, self._host, self._port = policy, *_address(policy, url)
-        parts = urlsplit(url)
+        parts = check_address(policy, url, ("http", "https"), "http or https address")
+        self._policy, self._host, self._port = policy, parts.hostname or "", parts.port
         self._secure = parts.scheme == "https"
         base = parts.path.rstrip("/")
         self._path = base if base.endswith(path) else base + path
         self._connect_timeout_s, self._timeout_s = connect_timeout_s, timeout_s
-        self._attempts = attempts
+        self._attempts, self._max_bytes = attempts, max_bytes
         self.url = f"{parts.scheme}://{parts.netloc}{self._path}"
 
     def post(self, payload: Mapping[str, Json]) -> Json:
         """The JSON value that the server answers `payload` with.
 
         Raises:
-            InfrastructureError: If there is no connection, no answer in time, a status other than
-                200, or no JSON.
+            InfrastructureError: If there is no connection, no whole answer in time, one that is too
+                long, a status other than 200, or no JSON.
         """
         status, body = self._exchange(json.dumps(payload).encode())
         if status != 200:
@@ -74,8 +80,7 @@ class JsonServer:
                 time.sleep(PAUSE_S * 2 ** (attempt - 1))
             connection = self._connection()
             try:
-                response = self._send(connection, payload)
-                return response.status, response.read()
+                return self._answered(connection, payload)
             except _NotAnswered as error:
                 reason = _text(error)
             except (OSError, http.client.HTTPException) as error:
@@ -86,15 +91,27 @@ class JsonServer:
                 connection.close()
         raise self._failure(f"cannot be reached ({reason}; attempts: {self._attempts})")
 
-    def _send(
+    def _answered(
         self, connection: http.client.HTTPConnection, payload: bytes
-    ) -> http.client.HTTPResponse:
-        """The head of the answer; raises `_NotAnswered` while nothing of it has come."""
+    ) -> tuple[int, bytes]:
+        """Status and body; raises `_NotAnswered` while nothing of the answer has come."""
         try:
             connection.connect()
         except OSError as error:
             raise _NotAnswered(_text(error)) from error
-        connection.sock.settimeout(self._timeout_s)
+        connection.sock.settimeout(None)
+        with _cut_off(connection.sock, self._timeout_s):
+            response = self._head(connection, payload)
+            body = response.read(self._max_bytes + 1)
+        if len(body) > self._max_bytes:
+            raise self._failure(f"answered with more than {self._max_bytes} bytes")
+        if response.length:
+            raise http.client.IncompleteRead(body, response.length)
+        return response.status, body
+
+    def _head(
+        self, connection: http.client.HTTPConnection, payload: bytes
+    ) -> http.client.HTTPResponse:
         try:
             connection.request("POST", self._path, payload, {"Content-Type": "application/json"})
             return connection.getresponse()
@@ -116,20 +133,36 @@ class _NotAnswered(Exception):  # noqa: N818  (never leaves this module)
     """The connection failed before any of the answer came: asking again is safe."""
 
 
-def _address(policy: str, url: str) -> tuple[str, int | None]:
-    wrong = UsageError(
-        f"Policy {policy!r} got url={url}, which is no http or https address; "
-        "write it like http://127.0.0.1:8000."
-    )
+@contextmanager
+def _cut_off(line: socket.socket, timeout_s: float) -> Iterator[None]:
+    """Shuts `line` after so many seconds, however often something came until then.
+
+    A socket's own timeout begins anew with every byte, so that who sends them slowly enough would
+    never be given up.
+
+    Raises:
+        TimeoutError: If it had to be shut.
+    """
+    over = threading.Event()
+
+    def shut() -> None:
+        over.set()
+        with suppress(OSError):
+            socket.socket.shutdown(line, socket.SHUT_RDWR)  # below TLS, which another thread reads
+
+    clock = threading.Timer(timeout_s, shut)
+    clock.daemon = True
+    clock.start()
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise wrong from None
-    unwanted = parts.query or parts.fragment or parts.username or any(map(str.isspace, url))
-    if parts.scheme not in ("http", "https") or not host or unwanted:
-        raise wrong
-    return host, port
+        yield
+    except (OSError, http.client.HTTPException, _NotAnswered) as error:
+        if over.is_set():
+            raise TimeoutError(f"over {timeout_s:g} s") from error
+        raise
+    finally:
+        clock.cancel()
+    if over.is_set():
+        raise TimeoutError(f"over {timeout_s:g} s")
 
 
 def _start(body: bytes) -> str:

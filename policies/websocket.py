@@ -15,13 +15,13 @@ import socket
 import struct
 import time
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from vlabench.contract.wire import MAX_BYTES
 from vlabench.errors import InfrastructureError, UsageError
+from vlabench.policies.addresses import check_address
 
 PAUSE_S = 0.2
 """Seconds before the second attempt to connect; each further pause is twice as long."""
@@ -47,7 +47,7 @@ class Connection:
         max_bytes: The longest frame that is received.
 
     Raises:
-        UsageError: If the url is no address of a websocket.
+        UsageError: If the url is no address of a websocket, or more than that.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        _check_address(policy, url)
+        check_address(policy, url, ("ws", "wss"), "address of a websocket")
         self.url = url
         self._policy = policy
         self._connect_timeout_s, self._timeout_s = connect_timeout_s, timeout_s
@@ -206,18 +206,3 @@ def authorization(policy: str, variable: str) -> dict[str, str]:
             f"{variable} holds no API key; set it to the server's, without blanks."
         )
     return {"Authorization": f"Api-Key {token}"}
-
-
-def _check_address(policy: str, url: str) -> None:
-    wrong = UsageError(
-        f"Policy {policy!r} got url={url}, which is no address of a websocket; "
-        "write it like ws://127.0.0.1:8000."
-    )
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise wrong from None
-    unwanted = parts.fragment or parts.username or any(map(str.isspace, url))
-    if parts.scheme not in ("ws", "wss") or not host or unwanted:
-        raise wrong

@@ -51,6 +51,13 @@ class ContractError(UsageError):
     """A policy and an environment that do not agree; the text names both sides."""
 
 
+class PlacementError(UsageError):
+    """The policy's host cannot serve this run any more: the run stops, and no episode is charged.
+
+    It is the one `UsageError` of a policy's `reset` or `act` that is not the policy's own mistake.
+    """
+
+
 class InvalidRunError(VlabenchError):
     """A run with too many missing episodes to be published."""
 

@@ -38,6 +38,7 @@ from vlabench.runner.job import (
     RunnerOptions,
     argument_text,
     declaration_of,
+    is_shared,
     make_policy,
     make_world,
     policy_code_hash,
@@ -251,6 +252,7 @@ def plan(
         context,
         declared=spec,
         requires=requires,
+        shared=is_shared(name),
         latency=thinking,
         allow_mismatch=allow_mismatch,
     )

@@ -1,11 +1,12 @@
 """Runs as rows of one CSV file that is kept in git.
 
-Two rows stand in one ranking only where they met the same episodes in the same world: equal
-suite, version, manifest hash and environment fingerprint. A rank needs the episodes themselves,
-so it is worked out among the runs that are given; a row of the same ranking whose run was not
-given loses its rank, because what it stood for has changed, and keeps all else. A cell without
-data is empty, never 0. Diagnostic episodes are in the columns of compliance alone; a suite that
-changes nothing else has no overall success rate, and so no rank.
+Two rows stand in one ranking only where they met the same episodes in the same world under the
+same conditions: equal suite, version, manifest hash, environment fingerprint and simulated
+latency. A measured latency, or a mismatch that was allowed, is the run's own, so it has no rank.
+A rank needs the episodes themselves, so it is worked out among the runs that are given; a row of
+the same ranking whose run was not given loses its rank, because what it stood for has changed, and
+keeps all else. A cell without data is empty, never 0. Diagnostic episodes are in the columns of
+compliance alone; a suite that changes nothing else has no overall success rate, and so no rank.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from vlabench import stats
 from vlabench.errors import InvalidRunError, UsageError
 from vlabench.registry import AXES, load_attribute
 from vlabench.report import Row, Summary, summarize
+from vlabench.runinfo import Conditions
 from vlabench.store import Run
 from vlabench.types import EpisodeRecord
 
@@ -37,6 +39,9 @@ IDENTITY: Mapping[str, str] = {
     "suite_version": "its version",
     "complete": "whether these are all the suite's own episodes; if not, there is no overall",
     "certified": "whether each of the episodes is known to be solvable in this world",
+    "latency_setting_ms": "simulated milliseconds of every answer; 'measured' for what each took, "
+    "which no other machine repeats; empty where the world waited",
+    "allow_mismatch": "in what policy and environment did not agree and were let run; no rank then",
     "manifest_hash": "of the episodes",
     "env_fingerprint": "of the world",
     "contract_fingerprint": "of the policy's own pipeline; no part of the ranking",
@@ -68,7 +73,8 @@ REST: Mapping[str, str] = {
     "avg_chain_length": "stages finished in a row, mean over the tasks that have several",
     "progress": "mean over tasks of the share of stages finished, of the episodes of success_rate",
     "latency_ms_p95": "median over episodes of the 95th percentile of an answer's latency",
-    "inference_s_per_episode": "mean seconds the policy took for an episode",
+    "inference_s_per_episode": "mean seconds that the model took for an episode, as whoever ran it "
+    "says; where nobody does, those that the worker waited for it, queue and network included",
     "collision_rate": "share of episodes in which the robot collided with something",
     "max_force_p95_n": "95th percentile over episodes of the largest contact force, in newtons, "
     "sampled at 20 Hz",
@@ -78,7 +84,11 @@ REST: Mapping[str, str] = {
     "run_id": "name of the run; one row each",
 }
 
-RANKING = ("suite", "suite_version", "manifest_hash", "env_fingerprint")
+MET = ("suite", "suite_version", "manifest_hash", "env_fingerprint")
+"""Which episodes a row is of; every leaderboard has these columns."""
+
+RANKING = (*MET, "latency_setting_ms", "allow_mismatch")
+"""What the rows of one ranking share; the last two are empty in files that are older than they."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,7 @@ def leaderboard_row(run: Run) -> dict[str, Cell]:
         "suite_version": info.suite_version,
         "complete": info.complete,
         "certified": info.certified,
+        **_conditions(info.conditions),
         "manifest_hash": info.manifest_hash,
         "env_fingerprint": info.env_fingerprint,
         "contract_fingerprint": info.contract_fingerprint,
@@ -137,7 +148,7 @@ def leaderboard_row(run: Run) -> dict[str, Cell]:
     return row | {
         "worst_axis": worst.axis if worst is not None and summary.overall is not None else None,
         "latency_ms_p95": _latency(run.records),
-        "inference_s_per_episode": _mean([record.inference_s for record in run.records]),
+        "inference_s_per_episode": _mean([_thought_s(record) for record in run.records]),
         "collision_rate": None if rough is None else rough.collision_rate,
         "max_force_p95_n": None if rough is None else rough.max_force_p95_n,
         "n_missing": summary.missing,
@@ -198,7 +209,7 @@ def read_leaderboard(path: Path) -> Leaderboard:
     except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"Cannot read {path} ({error}); give another --out.") from error
     columns = tuple(reader.fieldnames or ())
-    absent = [name for name in ("run_id", *RANKING) if name not in columns]
+    absent = [name for name in ("run_id", *MET) if name not in columns]
     if absent or any(None in row for row in rows):
         what = f"it has no column {absent[0]!r}" if absent else "a row has too many cells"
         raise UsageError(f"{path} is no leaderboard ({what}); mend it, or give another --out.")
@@ -210,15 +221,16 @@ def ranks(runs: Sequence[Run]) -> list[int | None]:
 
     Each scene counts once: the policy that wins more of its episodes wins it. So a scene that is
     used under several axes is not counted as several, and where each is used once this is
-    McNemar's test. A run without an overall success rate has no rank.
+    McNemar's test. A run without an overall success rate, or under conditions of its own, has no
+    rank.
     """
     rankings: dict[tuple[Cell, ...], list[int]] = defaultdict(list)
     for number, run in enumerate(runs):
         overall = summarize(run).overall
-        if overall is not None and overall.rate is not None:
-            info = run.info
-            key = info.suite, info.suite_version, info.manifest_hash, info.env_fingerprint
-            rankings[key].append(number)
+        info = run.info
+        if overall is not None and overall.rate is not None and info.conditions.comparable:
+            met = info.suite, info.suite_version, info.manifest_hash, info.env_fingerprint
+            rankings[*met, info.conditions.latency_ms].append(number)
     found: list[int | None] = [None] * len(runs)
     for members in rankings.values():
         wins = {
@@ -254,6 +266,13 @@ def _overall(summary: Summary, records: Sequence[EpisodeRecord]) -> dict[str, Ce
     }
 
 
+def _conditions(conditions: Conditions) -> dict[str, Cell]:
+    return {
+        "latency_setting_ms": conditions.latency_ms,
+        "allow_mismatch": "; ".join(conditions.mismatches) or None,
+    }
+
+
 def _axis(axis: Row) -> dict[str, Cell]:
     scores: dict[str, Cell] = {
         "success_rate": None if axis.rate is None else axis.rate.value,
@@ -266,6 +285,10 @@ def _axis(axis: Row) -> dict[str, Cell]:
 def _latency(records: Sequence[EpisodeRecord]) -> float | None:
     values = [r.latency_ms_p95 for r in records if r.latency_ms_p95 is not None]
     return median(values) if values else None
+
+
+def _thought_s(record: EpisodeRecord) -> float:
+    return record.inference_s if record.infer_s is None else record.infer_s
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -294,7 +317,7 @@ def _scenes_won(first: Run, second: Run) -> tuple[int, int]:
 
 
 def _ranking(row: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(row[name] for name in RANKING)
+    return tuple(row.get(name, "") for name in RANKING)
 
 
 # --- the file ---------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ not.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TypeVar
 
@@ -20,12 +22,13 @@ import numpy.typing as npt
 
 from vlabench.contract.batching import answers_of
 from vlabench.contract.environment import Environment
+from vlabench.contract.extras import Heard
 from vlabench.contract.history import History, looking
 from vlabench.contract.latency import Latency
 from vlabench.contract.pipeline import Pipeline, rendered
 from vlabench.contract.playback import steps_of
 from vlabench.contract.policy import Policy
-from vlabench.errors import InfrastructureError, PolicyError, in_one_line
+from vlabench.errors import InfrastructureError, PlacementError, PolicyError, in_one_line
 from vlabench.hashing import content_hash
 from vlabench.seeding import seed_of
 from vlabench.trace import Trace
@@ -74,6 +77,7 @@ def run_episode(
 
     Raises:
         InfrastructureError: If the simulator or a policy's server was lost; try again.
+        PlacementError: If the policy's host cannot serve this run any more.
     """
     began = time.perf_counter()
     environment.start(episode)
@@ -97,7 +101,9 @@ class _Session:
     actions: list[npt.NDArray[np.float32]] = field(default_factory=list)
     checksums: list[int] = field(default_factory=list)
     latencies_ms: list[float] = field(default_factory=list)
+    infer_ms: list[float | None] = field(default_factory=list)
     batch_sizes: list[int] = field(default_factory=list)
+    heard: Heard = field(default_factory=Heard)
 
     def __post_init__(self) -> None:
         self.episode_id = self.episode.episode_id
@@ -110,7 +116,7 @@ class _Session:
     def run(self) -> str | None:
         """Runs to the end; the policy's error, if it made one."""
         error = _error_of(self._drive)
-        ending = _error_of(lambda: _guarded(lambda: self.policy.end([self.episode_id])))
+        ending = _error_of(self._end)
         return error or ending
 
     def trace(self) -> Trace:
@@ -133,6 +139,11 @@ class _Session:
                 if not self._playback.is_due:
                     self._look_for_later()
 
+    def _end(self) -> None:
+        """Ends the session; the episode is over, so a loss is left for the next one to meet."""
+        with suppress(InfrastructureError, PlacementError):
+            _guarded(lambda: self.policy.end([self.episode_id]))
+
     def _start(self) -> EpisodeStart:
         return EpisodeStart(
             episode_id=self.episode_id,
@@ -151,6 +162,8 @@ class _Session:
         self.latencies_ms.append(1000 * (time.perf_counter() - began))
         rows = self.pipeline.check(_guarded(lambda: chunk.actions))
         self.batch_sizes.append(_guarded(lambda: _batch_size(chunk)))
+        self.infer_ms.append(_guarded(lambda: _infer_ms(chunk)))
+        _guarded(lambda: self.heard.add(shown.step, chunk.extras))
         return rows
 
     def _wait(self) -> None:
@@ -168,6 +181,7 @@ class _Session:
         """Executes a row of the policy's; stands still for one control step if there is none."""
         if row is None:
             action = self.pipeline.hold(self.actions[-1] if self.actions else None)
+            self._execute.wait()
         else:
             action = self._execute(row, self._stance())
             self._last_action = row
@@ -212,11 +226,21 @@ def _batch_size(chunk: ActionChunk) -> int:
     return chunk.batch_size
 
 
+def _infer_ms(chunk: ActionChunk) -> float | None:
+    ms = chunk.infer_ms
+    if ms is not None and not (math.isfinite(ms) and ms >= 0):
+        raise PolicyError(f"The policy says that it thought for {ms} ms.")
+    return None if ms is None else float(ms)
+
+
 def _guarded(ask: Callable[[], Answer]) -> Answer:
-    """What `ask` returns; whatever the policy raises in it is the policy's error."""
+    """What `ask` returns; whatever the policy raises in it is the policy's error.
+
+    A loss is not, and neither is what its host says of itself.
+    """
     try:
         return ask()
-    except (PolicyError, InfrastructureError):
+    except (PolicyError, InfrastructureError, PlacementError):
         raise
     except (Exception, SystemExit) as error:  # a policy is foreign code and may raise anything
         raise PolicyError(in_one_line(error)) from error
@@ -279,12 +303,15 @@ def _record(
         latency_ms_p50=_percentile(latencies, 50),
         latency_ms_p95=_percentile(latencies, 95),
         inference_s=sum(latencies) / 1000,
+        infer_s=_seconds(session.infer_ms),
         wall_s=wall_s,
         init_state_hash=outcome.init_state_hash,
         final_state_hash=outcome.final_state_hash,
         actions_hash=trace.actions_hash,
         allow_mismatch=session.pipeline.mismatches,
         latency_setting_ms=None if session.latency is None else session.latency.setting,
+        said=tuple(session.heard.said),
+        said_left_out=session.heard.left_out,
         error=error,
         attempt=attempt,
     )
@@ -305,6 +332,12 @@ def _status(success: bool, error: str | None) -> Status:
 
 def _percentile(values: list[float], percent: float) -> float | None:
     return float(np.percentile(values, percent)) if values else None
+
+
+def _seconds(values: list[float | None]) -> float | None:
+    """The sum of milliseconds; None unless all are known, or if there are none."""
+    known = [ms for ms in values if ms is not None]
+    return sum(known) / 1000 if known and len(known) == len(values) else None
 
 
 def _mean(values: list[int]) -> float | None:

@@ -63,6 +63,16 @@ class Conditions:
         """Whether there is nothing to say."""
         return self == Conditions()
 
+    @property
+    def reproducible(self) -> bool:
+        """Whether another machine can have them."""
+        return self.latency_ms != "measured"
+
+    @property
+    def comparable(self) -> bool:
+        """Whether runs of several policies under them can stand in one ranking."""
+        return self.reproducible and not self.mismatches
+
     def to_json(self) -> dict[str, Json]:
         """Plain values, for a file or a hash."""
         return {"latency_ms": self.latency_ms, "mismatches": list(self.mismatches)}

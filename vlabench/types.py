@@ -135,7 +135,10 @@ class ActionChunk:
         infer_ms: Milliseconds that the model took for it, as whoever ran it says; None where
             nobody does.
         batch_size: How many sessions were answered together.
-        extras: May carry ``terminate``, ``subtask``, ``waypoints_2d`` or ``plan``.
+        extras: Plain JSON values that the record keeps as `Said`, for example ``terminate``,
+            ``subtask``, ``waypoints_2d`` or ``plan``. They change nothing: an episode whose policy
+            says ``terminate`` goes on until its goal is reached or its time is over. Nothing that
+            differs between two equal runs, such as a time, belongs in them.
     """
 
     actions: npt.NDArray[np.floating[Any]]
@@ -332,6 +335,14 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a policy said beside the actions that it was asked for after `step` steps."""
+
+    step: int
+    extras: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Safety:
     """How roughly the robot went about it.
 
@@ -393,6 +404,7 @@ VOLATILE_FIELDS = frozenset(
         "attempt",
         "wall_s",
         "inference_s",
+        "infer_s",
         "latency_ms_p50",
         "latency_ms_p95",
         "batch_size_mean",
@@ -412,7 +424,12 @@ class EpisodeRecord:
     expert is known to solve the episode in this world; None in records before schema 1.2.
     `allow_mismatch` has what policy and environment did not agree in and somebody allowed; None in
     records before schema 1.3. `latency_setting_ms` is the latency that was simulated,
-    ``"measured"`` where each answer took its own time; None where the world waited.
+    ``"measured"`` where each answer took its own time; None where the world waited. `inference_s`
+    is how long the worker waited for the policy's answers, queue and network included; `infer_s`
+    is how long the model took for them, as whoever ran it says, each in full however many sessions
+    shared it, and None unless every answer says so. `said` has the extras of the policy's answers
+    wherever they changed, the first 16,384 characters of them; `said_left_out` counts the changes
+    that came after those.
     """
 
     run_id: str
@@ -454,12 +471,15 @@ class EpisodeRecord:
     latency_ms_p50: float | None
     latency_ms_p95: float | None
     inference_s: float
+    infer_s: float | None = None
     wall_s: float
     init_state_hash: str
     final_state_hash: str
     actions_hash: str
     allow_mismatch: tuple[str, ...] | None = None
     latency_setting_ms: float | Literal["measured"] | None = None
+    said: tuple[Said, ...] = ()
+    said_left_out: int = 0
     error: str | None = None
     attempt: int = 0
     schema_version: str = SCHEMA_VERSION
@@ -471,6 +491,7 @@ class EpisodeRecord:
             "changes": [asdict(change) for change in self.changes],
             "stages": [asdict(stage) for stage in self.stages],
             "events": [asdict(event) for event in self.events],
+            "said": [asdict(said) for said in self.said],
             "allow_mismatch": None if self.allow_mismatch is None else list(self.allow_mismatch),
         }
 
@@ -483,6 +504,7 @@ class EpisodeRecord:
                 "changes": tuple(Change(**change) for change in data["changes"]),
                 "stages": tuple(StageResult(**stage) for stage in data["stages"]),
                 "events": tuple(Event(**event) for event in data.get("events", ())),
+                "said": tuple(Said(**said) for said in data.get("said", ())),
                 "allow_mismatch": _texts(data.get("allow_mismatch")),
             }
         )

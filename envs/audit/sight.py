@@ -23,16 +23,15 @@ from vlabench.types import Floats
 WALLED, WALLED_BUT_FOR_A_DOOR = 0.9, 0.5
 """Share of the directions in which there is a wall around what is in something."""
 
-_TOUCHED = 0.0003
+_TOUCHED = 0.00005
 """No distance is asked for beyond this: MuJoCo 3.9 says 0 of some pairs of boxes that are less far
 apart than it is to look."""
 
 _FOOT, _OVER_THE_FOOT = 0.002, 0.006
 _AROUND = 16
-_THROUGH = 40
-"""So many surfaces of other things a ray goes through at the most."""
 
-_SEEN = np.array([0, 1, 0, 0, 0, 0], dtype=np.uint8)
+_SEEN_GROUP = 1
+_SEEN = np.array([group == _SEEN_GROUP for group in range(6)], dtype=np.uint8)
 _DOWN = np.array([0.0, 0.0, -1.0])
 
 
@@ -77,22 +76,25 @@ class Sight:
         lowest = float(corners[:, 2].min())
         foot = corners[corners[:, 2] < lowest + _FOOT].mean(axis=0)
         foot[2] = lowest + _OVER_THE_FOOT
-        own, others = self._bodies(place), set(self._things) - self._bodies(place)
-        if self._hit(foot, _DOWN, name, others) not in own:
+        shown = self._shown(place)
+        if not self._meets(foot, _DOWN, shown):
             return False
         turns = np.arange(_AROUND) * 2 * math.pi / _AROUND
         ways = np.stack([np.cos(turns), np.sin(turns), np.zeros(_AROUND)], axis=1)
-        walls = sum(self._hit(foot, way, name, others) in own for way in ways)
+        walls = sum(self._meets(foot, way, shown) for way in ways)
         least = WALLED_BUT_FOR_A_DOOR if self._has_door(place) else WALLED
         return walls >= least * _AROUND
 
-    def _stands(self, name: str) -> bool:
-        """Whether what others are put on or in rests on something, free of the hand."""
-        touched, level = self._touched(name), self._data.xipos[self._scene.objects[name].body][2]
+    def _stands(self, name: str, above: frozenset[str] = frozenset()) -> bool:
+        """Whether what others are put on or in rests on something that does, free of the hand.
+
+        What is `above` carries nothing that it is on itself.
+        """
+        touched, above = self._touched(name), above | {name}
         if touched & self._scene.robot_geoms:
             return False
-        bodies = {int(self._model.geom_bodyid[geom]) for geom in touched}
-        return any(b not in self._things or self._data.xipos[b][2] < level for b in bodies)
+        below = {self._things.get(int(self._model.geom_bodyid[geom])) for geom in touched}
+        return any(it is None or (it not in above and self._stands(it, above)) for it in below)
 
     def _touched(self, name: str) -> set[int]:
         """The solid geoms that are no further from a thing than what rests on it."""
@@ -116,22 +118,30 @@ class Sight:
         corners: Floats = self._hulls[name] @ rotation.T + self._data.xpos[body]
         return corners
 
-    def _hit(self, start: Floats, way: Floats, name: str, through: set[int] | None = None) -> int:
-        """The first body that a ray meets; -1 for none.
-
-        It meets neither the thing itself nor the bodies that it goes `through`.
-        """
+    def _hit(self, start: Floats, way: Floats, name: str) -> int:
+        """The first body that a ray from a thing meets besides the thing itself; -1 for none."""
         own, geom = self._scene.objects[name].body, np.zeros(1, dtype=np.int32)
-        at = start.copy()
-        for _ in range(_THROUGH):
-            far = mujoco.mj_ray(self._model, self._data, at, way, _SEEN, 1, own, geom)
-            if far < 0.0:
-                break
-            body = int(self._model.geom_bodyid[geom[0]])
-            if through is None or body not in through:
-                return body
-            at += (far + 1e-5) * way
-        return -1
+        far = mujoco.mj_ray(self._model, self._data, start, way, _SEEN, 1, own, geom)
+        return int(self._model.geom_bodyid[geom[0]]) if far >= 0.0 else -1
+
+    def _meets(self, start: Floats, way: Floats, shown: list[int]) -> bool:
+        """Whether a ray meets one of these geoms, whatever is before it."""
+        model, data = self._model, self._data
+        for geom in shown:
+            if model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_MESH:
+                far = mujoco.mj_rayMesh(model, data, geom, start, way)
+            else:
+                at, turned = data.geom_xpos[geom], data.geom_xmat[geom]
+                kind = int(model.geom_type[geom])
+                far = mujoco.mju_rayGeom(at, turned, model.geom_size[geom], start, way, kind)
+            if far >= 0.0:
+                return True
+        return False
+
+    def _shown(self, place: str) -> list[int]:
+        """The geoms by which a place is seen."""
+        model, own = self._model, self._bodies(place)
+        return [g for g in range(model.ngeom) if model.geom_bodyid[g] in own and _is_seen(model, g)]
 
     def _bodies(self, place: str) -> set[int]:
         """The bodies that a place is made of: a fixture that is one itself, with all of it."""
@@ -152,6 +162,10 @@ class Sight:
 
 def _same(one: ScenePart, other: ScenePart) -> bool:
     return one.fixture == other.fixture
+
+
+def _is_seen(model: mujoco.MjModel, geom: int) -> bool:
+    return bool(model.geom_group[geom] == _SEEN_GROUP)
 
 
 def _hull(model: mujoco.MjModel, body: int) -> Floats:

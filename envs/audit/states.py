@@ -31,6 +31,10 @@ TIPPED = float(np.cos(np.radians(20.0)))
 SLID = 0.02
 """Share of its travel by which a part may have been moved by what was put into it."""
 
+FALLEN = 0.02
+"""Metres by which a thing that is not between walls may have come down: more than that, and it has
+come off what it was put on."""
+
 SUNK = 0.003
 """Metres below its level at which a thing that was put on something hangs over the edge, and in
 something else at which it is where nothing can be."""
@@ -320,7 +324,7 @@ class StateMaker:
                 place = place_of(self.bench, loose.arguments[-1])
                 if place.distance(now[name][0]) < place.rim + TOLERANCE:
                     raise _ThrownAwayError("too near to its place", made=True)
-            elif moved > TOLERANCE:
+            elif moved > TOLERANCE or middle[2] - now[name][0][2] > FALLEN:
                 raise _ThrownAwayError("moved", made=True)
             elif float(up @ now[name][1]) < TIPPED:
                 raise _ThrownAwayError("tipped over", made=True)

@@ -17,7 +17,7 @@ import numpy as np
 from harness_fakes import FakePolicy
 
 from vlabench.contract.specs import PolicySpec
-from vlabench.errors import InfrastructureError
+from vlabench.errors import InfrastructureError, UsageError
 from vlabench.seeding import stream
 from vlabench.types import ActionChunk, EpisodeStart, Json, Observation
 
@@ -109,6 +109,76 @@ class SpoiltPolicy(BatchedPolicy):
         return actions
 
 
+class CountingPolicy(BatchedPolicy):
+    """Remembers how often each session was asked, which shows; raises as `SpoiltPolicy` does.
+
+    Who is asked twice for one step, or is asked in a batch with one that raises, answers otherwise.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: dict[str, int] = {}
+
+    def spec(self) -> PolicySpec:
+        return replace(super().spec(), name="counting", stateful=True)
+
+    def reset(self, starts: Sequence[EpisodeStart]) -> None:
+        super().reset(starts)
+        self.asked.update({start.episode_id: 0 for start in starts})
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        self.asked[observation.episode_id] += 1
+        if observation.step > 0 and goal_of(observation.instruction) < 0.4:
+            raise RuntimeError("no idea")
+        actions = np.zeros((3, 7))
+        count = self.asked[observation.episode_id]
+        actions[:, 0] = stream(self.seeds[observation.episode_id], count, "noise").random(3)
+        return actions
+
+
+class ReturnedPolicy(BatchedPolicy):
+    """Its server is gone once, in the middle of an episode, and comes back otherwise.
+
+    Args:
+        folder: Where it is kept that this has happened.
+        how: ``"other"``: it serves another checkpoint then; ``"broken"``: the policy cannot be made
+            any more; ``"mute"``: it cannot say what it declares.
+    """
+
+    def __init__(self, folder: str, how: str) -> None:
+        super().__init__()
+        self.folder, self.how = Path(folder), how
+        self.back, self.gone = (self.folder / "claim-0").exists(), False
+        if self.back and how == "broken":
+            raise UsageError("The server asks for another API key; give it.")
+
+    def spec(self) -> PolicySpec:
+        if self.back and self.how == "mute":
+            raise ZeroDivisionError
+        return replace(super().spec(), revision="another" if self.back else "")
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
+        if any(seen.step == 2 for seen in observations) and claimed(self.folder, 1):
+            self.gone = True
+        if self.gone:
+            raise InfrastructureError("the server is gone")
+        return super().act(observations)
+
+
+class SharedPolicy(LonelyPolicy):
+    """Asks a server that everybody shares; keeps in which processes it was asked."""
+
+    shared = True
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self.folder = Path(folder)
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
+        (self.folder / f"asked-{os.getpid()}").touch()
+        return super().act(observations)
+
+
 class ResetPolicy(BatchedPolicy):
     """Does not begin sessions with goals below 0.4."""
 
@@ -196,6 +266,11 @@ class HurriedPolicy(BatchedPolicy):
 
     def spec(self) -> PolicySpec:
         return replace(super().spec(), name="hurried", control_hz=7.0)
+
+
+def goal_of(instruction: str) -> float:
+    """What the fake world's instructions end with."""
+    return float(instruction.split()[-1])
 
 
 def claimed(folder: Path, times: int) -> bool:

@@ -49,7 +49,9 @@ def episodes(
     return tuple(made)
 
 
-def record(spec: EpisodeSpec, status: Status, run_id: str = "run") -> EpisodeRecord:
+def record(
+    spec: EpisodeSpec, status: Status, run_id: str = "run", infer_s: float | None = None
+) -> EpisodeRecord:
     names = STAGES.get(spec.task, ("done",))
     reached = len(names) if status == "success" else spec.index % len(names)
     return EpisodeRecord(
@@ -93,6 +95,7 @@ def record(spec: EpisodeSpec, status: Status, run_id: str = "run") -> EpisodeRec
         latency_ms_p50=10.0,
         latency_ms_p95=20.0,
         inference_s=0.5,
+        infer_s=infer_s,
         wall_s=1.0,
         init_state_hash="a",
         final_state_hash="b",
@@ -106,6 +109,7 @@ def make_run(
     outcome: Outcome,
     *,
     suite: str = "made-up",
+    infer_s: float | None = None,
     **info: object,
 ) -> Run:
     """A run in `folder`, whose name is the run's and the policy's unless `info` says otherwise."""
@@ -139,5 +143,6 @@ def make_run(
     for spec in planned:
         status = outcome(spec)
         if status is not None:
-            append_line(folder / "episodes.jsonl", record(spec, status, folder.name).to_json())
+            told = record(spec, status, folder.name, infer_s)
+            append_line(folder / "episodes.jsonl", told.to_json())
     return Run.open(folder)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from vlabench.cli import COMMANDS, main
 from vlabench.cli.eval import parse_policy_args
+from vlabench.contract.specs import CameraSpec, StateField
 from vlabench.errors import UsageError
 from vlabench.registry import load_attribute
 from vlabench.store import Run
@@ -53,6 +56,55 @@ def test_a_dry_run_shows_and_sends_nothing(
     assert Image.open(frame).size == (6, 4)
     assert not (folder / "run.json").exists()
     assert evaluate(suite_file, folder) == 0
+
+
+@pytest.mark.parametrize("layout", ["hwc", "chw"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("history", [1, 3])
+def test_a_dry_run_saves_pictures_however_the_policy_wants_its_images(
+    layout: Literal["hwc", "chw"],
+    dtype: Literal["uint8", "float32"],
+    history: int,
+    suite_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from harness_fakes import FakePolicy
+    from PIL import Image
+
+    camera = CameraSpec("exterior/0", 4, 6, layout=layout, dtype=dtype, history=history)
+    shown = replace(FakePolicy().spec(), cameras=(camera,), state=(StateField("ee_position"),))
+    monkeypatch.setattr(FakePolicy, "spec", lambda _: replace(shown, proprio=()))
+    assert evaluate(suite_file, tmp_path, "--dry-run") == 0
+    printed = capsys.readouterr().out
+    names = [f"exterior-0-{k}-of-3.png" for k in (1, 2, 3)] if history > 1 else ["exterior-0.png"]
+    assert sorted(path.name for path in (tmp_path / "dry-run").iterdir()) == names
+    for name in names:
+        picture = Image.open(tmp_path / "dry-run" / name)
+        assert (picture.mode, picture.size) == ("RGB", (6, 4))
+        assert f"{tmp_path / 'dry-run' / name}\n" in printed
+    assert ("(1 of 3, oldest first)" in printed) == (history > 1)
+    assert "\n  state: " in printed
+    assert "\n  instruction: '" in printed
+    assert printed.endswith("No observation was sent to the policy.\n")
+
+
+def test_a_dry_run_of_a_policy_that_does_not_look_says_so(
+    suite_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from harness_fakes import FakePolicy
+
+    spec = replace(FakePolicy().spec(), cameras=())
+    monkeypatch.setattr(FakePolicy, "spec", lambda _: spec)
+    assert evaluate(suite_file, tmp_path, "--dry-run") == 0
+    printed = capsys.readouterr().out
+    assert "there is no image to save" in printed
+    assert printed.endswith("No observation was sent to the policy.\n")
+    assert not (tmp_path / "dry-run").exists()
 
 
 @pytest.mark.parametrize(

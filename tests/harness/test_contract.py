@@ -297,6 +297,13 @@ def test_image_preprocessing_runs_in_the_declared_order_and_is_not_asked_of_the_
         ({"while_waiting": "wander"}, ["'wander'", "hold"]),
         ({"ensembling": Ensembling(every=2)}, ["every 2 steps", "executed is 1"]),
         ({"ensembling": Ensembling(decay=-0.1)}, ["decay -0.1"]),
+        (
+            {
+                "ensembling": Ensembling(),
+                "action": ActionSpec(control="ee_pose", scale="metric"),
+            },
+            ["ensembling averages", "'ee_pose' with rotation 'axis_angle'", "'rot6d' or 'matrix'"],
+        ),
         ({"control_hz": 10.0}, ["10 Hz", "20 Hz", "--allow-mismatch"]),
         (
             {"action": ActionSpec(max_rotation_rad=1.0)},

@@ -16,14 +16,16 @@ from vlabench.contract.history import History, looking
 from vlabench.contract.latency import Latency
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.playback import Playback, ensemble, steps_of
+from vlabench.contract.rotations import from_quaternion, to_quaternion
 from vlabench.contract.specs import (
     PADDING,
+    ROTATION_SIZES,
     ActionSpec,
     CameraSpec,
     Ensembling,
     PolicySpec,
 )
-from vlabench.errors import PolicyError, UsageError
+from vlabench.errors import ContractError, PolicyError, UsageError
 from vlabench.testing import EXAMPLE_ENV, EXAMPLE_ENVS, example_observation
 from vlabench.types import ActionChunk
 
@@ -140,6 +142,55 @@ def test_older_answers_weigh_more_and_equal_ones_stay_as_they_are():
     assert ensemble([old, new], 0.0) == 0.5
     assert ensemble([old, new], 1.0) == pytest.approx(math.exp(-1) / (1 + math.exp(-1)))
     np.testing.assert_allclose(ensemble([new] * 7, 0.3), new)
+
+
+def metric(control, rotation):
+    size = 3 + ROTATION_SIZES[rotation] + 1
+    return ActionSpec(control=control, rotation=rotation, scale="metric", dimension=size)
+
+
+@pytest.mark.parametrize(
+    ("control", "rotation"),
+    [
+        ("ee_pose", "axis_angle"),
+        ("ee_pose", "euler_xyz"),
+        ("ee_pose", "quaternion_xyzw"),
+        ("ee_pose", "quaternion_wxyz"),
+        ("ee_delta", "quaternion_xyzw"),
+        ("ee_delta", "quaternion_wxyz"),
+    ],
+)
+def test_rotations_whose_numbers_jump_are_never_averaged(control, rotation):
+    spec = PolicySpec("probe", action=metric(control, rotation), ensembling=Ensembling())
+    with pytest.raises(ContractError, match=f"ensembling averages .*'{control}' .*'{rotation}'"):
+        negotiate(spec, EXAMPLE_ENV, allow_mismatch=True)
+    negotiate(replace(spec, ensembling=None), EXAMPLE_ENV)
+
+
+@pytest.mark.parametrize("control", ["ee_pose", "ee_delta"])
+@pytest.mark.parametrize("rotation", [r for r in ROTATION_SIZES if r != "none"])
+def test_the_mean_of_two_neighbouring_rotations_lies_between_them_where_it_is_allowed(
+    control, rotation
+):
+    spec = PolicySpec("probe", action=metric(control, rotation), ensembling=Ensembling(0.0))
+    try:
+        pipeline = negotiate(spec, EXAMPLE_ENV)
+    except ContractError:
+        return
+    angles = (0.95 * math.pi, 1.05 * math.pi) if control == "ee_pose" else (-0.1, 0.3)
+    turns = [(0.0, 0.0, math.sin(angle / 2), math.cos(angle / 2)) for angle in angles]
+    rows = [np.array(from_quaternion(turn, rotation)) for turn in turns]
+    mean = to_quaternion(ensemble(rows, pipeline.policy.ensembling.decay).tolist(), rotation)
+    half = sum(angles) / 4
+    assert abs(mean[2] * math.sin(half) + mean[3] * math.cos(half)) == pytest.approx(1, abs=1e-4)
+
+
+def test_joints_are_averaged():
+    joints = ActionSpec(
+        control="joint_position", frame="joints", rotation="none", scale="metric", dimension=8
+    )
+    spec = PolicySpec("probe", action=joints, ensembling=Ensembling())
+    assert negotiate(spec, EXAMPLE_ENVS[1]).policy.ensembling == Ensembling()
 
 
 # --- histories ----------------------------------------------------------------------------------

@@ -5,24 +5,34 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
+from inference_fakes import BatchedPolicy
+from serve_fakes import Counting, served
 
 from vlabench.contract.wire import decode, encode
-from vlabench.errors import InfrastructureError, UsageError
+from vlabench.errors import InfrastructureError, PlacementError, PolicyError, UsageError
 from vlabench.evaluation import Plan, plan
 from vlabench.runner import serial
-from vlabench.runner.host import PolicyHost
+from vlabench.runner.host import PolicyHost, Resident
 from vlabench.runner.inference import Ask, HostedPolicy, host_of, question
 from vlabench.runner.job import Finished, Job, LostAttempt, RunnerOptions, Station
-from vlabench.types import EpisodeRecord, EpisodeSpec, Json
+from vlabench.testing import EXAMPLE_ENV
+from vlabench.types import (
+    ActionChunk,
+    EpisodeRecord,
+    EpisodeSpec,
+    EpisodeStart,
+    Json,
+    Observation,
+)
 
 WORLD = "harness_fakes:FakeWorld"
 EPISODES = 28
@@ -189,6 +199,108 @@ def test_one_bad_session_does_not_spoil_the_others(
         assert (error in str(record.error)) == (record in bad)
 
 
+@pytest.mark.parametrize(("workers", "hosts"), [(4, 1), (4, 2)])
+def test_a_policy_that_remembers_is_never_asked_twice(
+    workers: int, hosts: int, planned: Planned
+) -> None:
+    what = planned("CountingPolicy")
+    mine, shared = alone(what), in_threads(what, workers, hosts)
+    assert {record.status for record in mine.records.values()} >= {"success", "policy_error"}
+    assert (shared.lost, shared.stable) == ([], mine.stable)
+    assert set(shared.batches) - {0.0} == {1.0}
+
+
+def test_nor_is_one_behind_a_server_of_its_own(tmp_path: Path) -> None:
+    with served(Counting) as server, event_loop() as loop:
+        host = PolicyHost("remote", json.dumps({"url": server.url}), str(tmp_path), 500.0)
+        policies = [HostedPolicy([link(host, loop)]) for _ in range(2)]
+        for policy, name in zip(policies, ("well", "ill"), strict=True):
+            policy.reset([EpisodeStart(name, 7, "lift", EXAMPLE_ENV)])
+
+        def ask(policy: HostedPolicy, name: str, instruction: str) -> list[float]:
+            seen = Observation(name, 0, 0.0, instruction, {}, {})
+            return [float(policy.act([seen])[0].actions[0, 0]) for _ in range(3)]
+
+        with ThreadPoolExecutor(2) as pool:
+            well = pool.submit(ask, policies[0], "well", "lift")
+            ill = pool.submit(ask, policies[1], "ill", "raise")
+            assert well.result() == [1.0, 2.0, 3.0]
+            with pytest.raises(PolicyError, match="out of ideas"):
+                ill.result()
+        question(link(host, loop), "close")
+
+
+@pytest.mark.parametrize(
+    ("how", "part"),
+    [
+        ("other", "declares something else since its server was lost"),
+        ("broken", "asks for another API key"),
+        ("mute", "cannot answer 'reset' (ZeroDivisionError); mend the policy"),
+    ],
+)
+def test_a_server_that_comes_back_otherwise_stops_the_run(
+    how: str, part: str, planned: Planned, claims: str
+) -> None:
+    """No episode is charged with it; of one worker the run ends at the first session after."""
+    with pytest.raises(PlacementError) as caught:
+        in_threads(planned("ReturnedPolicy", folder=claims, how=how), 1, 1)
+    assert part in str(caught.value)
+
+
+class Scripted(BatchedPolicy):
+    """Begins no session of `refused`; `gone`, it answers nothing, and begins no other either."""
+
+    def __init__(self, refused: str = "", gone: str = "") -> None:
+        super().__init__()
+        self.refused, self.gone, self.closed = refused, gone, False
+
+    def reset(self, starts: Sequence[EpisodeStart]) -> None:
+        super().reset(starts)
+        if self.gone == "reset":
+            raise InfrastructureError("the server is gone")
+        if any(start.episode_id == self.refused for start in starts):
+            raise RuntimeError("not this one")
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
+        if self.gone == "act":
+            raise InfrastructureError("the server is gone")
+        return super().act(observations)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_one_session_that_a_new_policy_refuses_is_lost_alone() -> None:
+    new = Scripted(refused="bad")
+    made = iter([Scripted(gone="act"), new])
+    resident = Resident(lambda: next(made))
+    names = ("good", "bad", "fine")
+    starts = {name: EpisodeStart(name, 7, "lift", EXAMPLE_ENV) for name in names}
+    seen = [Observation(name, 0, 0.0, "lift", {}, {}) for name in names]
+    for start in starts.values():
+        resident.reset(start)
+    assert [type(answer) for answer in resident.act(seen)] == [InfrastructureError] * 3
+    resident.reset(replace(starts["good"], episode_id="another"))
+    good, bad, fine = resident.act(seen)
+    assert isinstance(good, ActionChunk)
+    assert isinstance(fine, ActionChunk)
+    assert isinstance(bad, InfrastructureError)
+    assert sorted(new.seeds) == ["another", "fine", "good"]
+    with pytest.raises(PolicyError, match="not this one"):
+        resident.reset(starts["bad"])
+
+
+def test_a_policy_that_cannot_take_the_sessions_over_is_closed_and_made_anew() -> None:
+    policies = [Scripted(gone="act"), Scripted(gone="reset"), Scripted()]
+    made = iter(policies)
+    resident = Resident(lambda: next(made))
+    resident.reset(EpisodeStart("e", 7, "lift", EXAMPLE_ENV))
+    seen = [Observation("e", 0, 0.0, "lift", {}, {})]
+    answers = [resident.act(seen)[0] for _ in range(3)]
+    assert [type(answer) for answer in answers] == [InfrastructureError] * 2 + [ActionChunk]
+    assert [policy.closed for policy in policies] == [True, True, False]
+
+
 @pytest.mark.parametrize("stateful", [False, True])
 def test_a_lost_server_costs_attempts_and_no_results(
     stateful: bool, planned: Planned, claims: str
@@ -265,8 +377,10 @@ def test_a_session_finds_its_host_by_its_name_alone() -> None:
     assert {host_of(name, 1) for name in names} == {0}
 
 
-def test_a_question_that_nobody_knows_is_a_defect(planned: Planned) -> None:
+def test_an_error_that_nobody_foresaw_comes_back_in_words(planned: Planned) -> None:
     host = host_for(planned("BatchedPolicy").job)
-    with pytest.raises(KeyError):
-        asyncio.run(host.ask("dance", encode(None)))
+    for what, data in (("dance", encode(None)), ("reset", b"\xc1")):
+        answer = decode(asyncio.run(host.ask(what, data)))
+        assert answer["error"] == "usage"
+        assert f"cannot answer {what!r} (" in answer["text"]
     assert decode(asyncio.run(host.ask("end", encode("nobody")))) == {"answer": None}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import vlabench
-from vlabench.errors import ContractError, UsageError
+from vlabench.errors import ContractError, PlacementError, UsageError
 from vlabench.runner.job import RunnerOptions, make_policy
 from vlabench.store import Run
 
@@ -76,6 +76,24 @@ def test_a_killed_actor_is_started_again(evaluate: Evaluate, tmp_path: Path) -> 
     assert len(run.attempts) >= 2
     assert all("process was lost" in attempt.error for attempt in run.attempts)
     assert actions(run) == actions(evaluate("plain", "BatchedPolicy", runner="serial"))
+
+
+def test_a_server_that_everybody_shares_is_asked_by_one_process(
+    evaluate: Evaluate, tmp_path: Path
+) -> None:
+    args = {"folder": str(tmp_path)}
+    run = evaluate("run", "SharedPolicy", policy_args=args, workers=3)
+    assert len(list(tmp_path.glob("asked-*"))) == 1
+    assert actions(run) == actions(evaluate("plain", "BatchedPolicy", runner="serial"))
+
+
+def test_a_server_that_comes_back_otherwise_stops_the_run(
+    evaluate: Evaluate, tmp_path: Path
+) -> None:
+    args = {"folder": str(tmp_path), "how": "other"}
+    with pytest.raises(PlacementError, match="declares something else since its server was lost"):
+        evaluate("run", "ReturnedPolicy", policy_args=args, workers=2)
+    assert {record.error for record in Run.open(tmp_path / "run").records} <= {None}
 
 
 def test_a_policy_that_declares_something_else_where_it_runs_is_refused(

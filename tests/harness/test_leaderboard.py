@@ -18,7 +18,7 @@ from vlabench.cli.leaderboard import leaderboard_command
 from vlabench.errors import InvalidRunError, UsageError
 from vlabench.leaderboard import leaderboard_row, ranks, read_leaderboard, update_leaderboard
 from vlabench.registry import AXES
-from vlabench.runinfo import PolicyInfo
+from vlabench.runinfo import Conditions, PolicyInfo
 from vlabench.store import LOCK, Run
 from vlabench.types import EpisodeSpec, Status
 
@@ -159,6 +159,77 @@ def test_other_worlds_and_manifests_are_other_rankings(tmp_path: Path) -> None:
     there = make_run(tmp_path / "there", PLANNED, bad, env_fingerprint="another")
     fewer = make_run(tmp_path / "fewer", PLANNED[:-4], bad)
     assert ranks([here, there, fewer]) == [1, 1, 1]
+
+
+SLOW, MEASURED = Conditions(80.0), Conditions("measured")
+MISMATCHED = Conditions(mismatches=("it works at 5 Hz and not at 10", "it has no wrist camera"))
+
+
+def test_a_latency_makes_another_ranking(runs: dict[str, Run], tmp_path: Path) -> None:
+    slow = make_run(tmp_path / "slow", PLANNED, bad, conditions=SLOW)
+    slower = make_run(tmp_path / "slower", PLANNED, good, conditions=SLOW)
+    assert ranks([runs["good"], slow, slower, runs["bad"]]) == [1, 2, 1, 2]
+    path = tmp_path / "board.csv"
+    update_leaderboard([runs["good"]], path)
+    assert update_leaderboard([slow, slower], path).unranked == ()
+    found = rows(path)
+    assert {name: row["rank"] for name, row in found.items()} == {
+        "good": "1",
+        "slow": "2",
+        "slower": "1",
+    }
+    assert found["slow"]["latency_setting_ms"] == "80.000000"
+    assert (found["good"]["latency_setting_ms"], found["good"]["allow_mismatch"]) == ("", "")
+
+
+@pytest.mark.parametrize("conditions", [MEASURED, MISMATCHED])
+def test_conditions_of_ones_own_have_no_rank(
+    conditions: Conditions, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    own = make_run(tmp_path / "own", PLANNED, good, conditions=conditions)
+    assert ranks([own, runs["bad"]]) == [None, 1]
+    path = tmp_path / "board.csv"
+    update_leaderboard([runs["bad"]], path)
+    assert update_leaderboard([own], path).unranked == ()
+    row = rows(path)["own"]
+    assert (row["rank"], row["success_rate"]) == ("", "0.950000")
+    assert row["latency_setting_ms"] == str(conditions.latency_ms or "")
+    assert row["allow_mismatch"] == "; ".join(conditions.mismatches)
+
+
+def test_the_command_marks_what_is_not_usual(tmp_path: Path) -> None:
+    out = tmp_path / "board.csv"
+    given = {"slow": SLOW, "measured": MEASURED, "mismatched": MISMATCHED, "usual": Conditions()}
+    made = [
+        make_run(tmp_path / name, PLANNED, good, conditions=conditions)
+        for name, conditions in given.items()
+    ]
+    shown = invoke(*(str(run.path) for run in made), "--out", str(out)).stdout
+    assert "slow (latency 80 ms)  " in shown
+    assert "measured (measured latency)  " in shown
+    assert "mismatched (mismatch allowed)  " in shown
+    assert "usual  " in shown
+
+
+def test_a_file_from_before_the_conditions_is_read(runs: dict[str, Run], tmp_path: Path) -> None:
+    path = tmp_path / "board.csv"
+    update_leaderboard([runs["good"]], path)
+    with path.open(newline="") as file:
+        old = [
+            {k: v for k, v in row.items() if k not in ("latency_setting_ms", "allow_mismatch")}
+            for row in csv.DictReader(file)
+        ]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(old[0]))
+        writer.writeheader()
+        writer.writerows(old)
+    assert update_leaderboard([runs["bad"]], path).unranked == ("good",)
+    assert rows(path)["good"]["latency_setting_ms"] == ""
+
+
+def test_the_models_own_time_goes_before_the_workers(tmp_path: Path) -> None:
+    told = make_run(tmp_path / "told", PLANNED, good, infer_s=0.125)
+    assert leaderboard_row(told)["inference_s_per_episode"] == 0.125
 
 
 def test_a_scene_counts_once_however_many_axes_use_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from vlabench.contract.specs import CameraSpec, PolicySpec
 from vlabench.errors import UsageError
 from vlabench.rollout import RunContext
 from vlabench.runner import placement
-from vlabench.runner.job import Job, RunnerOptions
-from vlabench.runner.placement import actors_of, render_environment
+from vlabench.runner.job import Job, RunnerOptions, is_shared
+from vlabench.runner.placement import actors_of, describe_place, render_environment
 
 CAMERAS = (CameraSpec("exterior/0", 4, 6),)
 
@@ -30,12 +31,33 @@ def job(requires: tuple[str, ...] = (), **declared: Any) -> Job:
         (job(max_batch=8, cameras=CAMERAS), 1),
         (job(max_batch=8, fixed_batch=True), 1),
         (job(("numpy==2.0.2",)), 1),
+        (replace(job(), shared=True), 1),
         (Job("w", "p", {}, RunContext("run", "small", 1, "")), 0),
     ],
 )
 def test_a_policy_that_looks_and_answers_several_has_an_actor(one: Job, actors: int) -> None:
     assert actors_of(one, RunnerOptions()) == actors
     assert actors_of(one, RunnerOptions(inference_actors=3)) == 3
+
+
+@pytest.mark.parametrize("name", ["openvla", "oft-rest", "openpi", "groot-zmq", "vla-eval"])
+def test_a_model_behind_a_server_is_asked_by_one_process(name: str) -> None:
+    assert is_shared(name)
+    assert is_shared(f"blind:{name}")
+
+
+@pytest.mark.parametrize("name", ["random", "expert", "remote", "deaf:callable"])
+def test_any_other_is_asked_where_its_declaration_puts_it(name: str) -> None:
+    assert not is_shared(name)
+
+
+def test_a_dry_run_tells_of_batches_where_there_are_some() -> None:
+    def told(one: Job) -> str:
+        return " ".join(describe_place(one, "ray", RunnerOptions()))
+
+    assert "batches of up to 8" in told(job(max_batch=8, cameras=CAMERAS))
+    assert "one session at a time" in told(job(max_batch=8, cameras=CAMERAS, stateful=True))
+    assert "one session at a time" in told(replace(job(), shared=True))
 
 
 def test_a_device_is_set_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:

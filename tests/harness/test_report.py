@@ -16,7 +16,7 @@ from vlabench import report, stats
 from vlabench.errors import UsageError
 from vlabench.report import Row, Summary, summarize
 from vlabench.report.plots import _figure
-from vlabench.runinfo import PolicyInfo
+from vlabench.runinfo import Conditions, PolicyInfo
 from vlabench.store import Run
 from vlabench.types import EpisodeSpec, Status
 
@@ -287,6 +287,35 @@ def test_privileged_is_marked_everywhere(tmp_path: Path) -> None:
     assert "expert (privileged)" in report.text(summary)
     assert "expert (privileged)" in report.markdown(summary)
     assert set(report.to_frame(summary)["privileged"]) == {True}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "mark", "cells"),
+    [
+        (Conditions(80.0), "LATENCY", (80.0, None)),
+        (Conditions("measured"), "NOT REPRODUCIBLE", ("measured", None)),
+        (
+            Conditions(mismatches=("it works at 5 Hz", "it has *two* hands")),
+            "MISMATCH ALLOWED",
+            (None, "it works at 5 Hz; it has *two* hands"),
+        ),
+    ],
+)
+def test_unusual_conditions_are_marked_everywhere(
+    conditions: Conditions, mark: str, cells: tuple[object, object], tmp_path: Path
+) -> None:
+    planned = episodes(["stack"], [DIM], 2)
+    summary = summarize(make_run(tmp_path / "run", planned, dark_fails, conditions=conditions))
+    for shown in (report.text(summary), report.markdown(summary)):
+        assert mark in shown
+        assert all(text.split()[0] in shown for text in conditions.mismatches)
+    assert max(len(line) for line in report.text(summary).splitlines()) <= 100
+    frame = report.to_frame(summary)
+    found = frame.iloc[0][["latency_setting_ms", "allow_mismatch"]]
+    assert tuple(found.where(found.notna(), None)) == cells
+    assert any(mark in text.get_text() for text in _figure(summary).texts)
+    usual = summarize(make_run(tmp_path / "usual", planned, dark_fails))
+    assert mark not in report.text(usual) + report.markdown(usual)
 
 
 def test_names_cannot_break_out(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from harness_fakes import (
     LostPolicy,
 )
 
+from vlabench.contract.extras import MAX_LEVELS, MOST_SAID
 from vlabench.contract.latency import Latency
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.policy import Policy
@@ -28,7 +30,8 @@ from vlabench.contract.specs import (
     PolicySpec,
     PromptSpec,
 )
-from vlabench.errors import InfrastructureError
+from vlabench.contract.wire import chunk_from_wire, chunk_to_wire, decode, encode
+from vlabench.errors import InfrastructureError, PlacementError, UsageError
 from vlabench.manifest import build_manifest
 from vlabench.rollout import RunContext, run_episode
 from vlabench.seeding import seed_of
@@ -42,6 +45,7 @@ from vlabench.types import (
     EpisodeStart,
     Event,
     Observation,
+    Said,
 )
 
 CONTEXT = RunContext("run", "small", 3, "hash")
@@ -237,6 +241,37 @@ def test_an_error_at_the_end_counts_too() -> None:
     assert record.time_to_success_s is None
 
 
+@pytest.mark.parametrize("loss", [InfrastructureError("gone"), PlacementError("not served")])
+def test_a_loss_at_the_end_leaves_a_finished_episode(loss: Exception) -> None:
+    class LostAtTheEnd(FakePolicy):
+        def end(self, episode_ids: object) -> None:
+            raise loss
+
+    whole, _ = roll(FakePolicy(), episodes()[0])
+    record, _ = roll(LostAtTheEnd(), episodes()[0])
+    assert record.error is None
+    assert record.stable() == whole.stable()
+
+
+@pytest.mark.parametrize("method", ["reset", "act"])
+def test_a_host_that_cannot_serve_stops_the_run_and_any_other_usage_error_does_not(
+    method: str,
+) -> None:
+    def broken(error: Exception) -> FakePolicy:
+        def fail(*_: object) -> None:
+            raise error
+
+        policy = FakePolicy()
+        setattr(policy, method, fail)
+        policy.end = lambda episode_ids: None
+        return policy
+
+    with pytest.raises(PlacementError, match="declares something else"):
+        roll(broken(PlacementError("it declares something else")), episodes()[0])
+    record, _ = roll(broken(UsageError("a mistake of its own")), episodes()[0])
+    assert record.status == "policy_error"
+
+
 def test_a_lost_server_is_no_failure() -> None:
     with pytest.raises(InfrastructureError, match="server is gone"):
         roll(LostPolicy(goal=9.0), episodes()[0])
@@ -268,9 +303,11 @@ def test_a_record_before_schema_1_3_can_be_read() -> None:
     record, _ = roll(FakePolicy(), episodes()[0])
     assert (record.allow_mismatch, record.latency_setting_ms) == ((), None)
     old = record.to_json()
-    del old["allow_mismatch"], old["latency_setting_ms"]
+    for name in ("allow_mismatch", "latency_setting_ms", "said", "said_left_out", "infer_s"):
+        del old[name]
     read = EpisodeRecord.from_json({**old, "schema_version": "1.2"})
     assert (read.allow_mismatch, read.latency_setting_ms) == (None, None)
+    assert (read.said, read.said_left_out, read.infer_s) == ((), 0, None)
 
 
 def test_a_mismatch_that_was_allowed_stands_in_the_record() -> None:
@@ -298,6 +335,79 @@ def test_a_policy_says_how_many_sessions_it_answered_at_once() -> None:
     assert record.status == "policy_error"
     assert record.error is not None
     assert "0 sessions" in record.error
+
+
+class Talking(Watching):
+    """Says what it was given to say, one thing an answer and the last for ever."""
+
+    def __init__(self, *told: object, times: Sequence[object] = (None,)) -> None:
+        super().__init__()
+        self.told, self.times = told, times
+
+    def act(self, observations: Sequence[Observation]) -> list[ActionChunk]:
+        (chunk,) = super().act(observations)
+        number = len(self.shown) - 1
+        told, ms = (said[min(number, len(said) - 1)] for said in (self.told, self.times))
+        return [replace(chunk, extras=told, infer_ms=ms)]
+
+
+def test_what_a_policy_says_stands_in_the_record_where_it_changes() -> None:
+    reach = {"subtask": "reach", "waypoints_2d": ((0.5, 1), [np.float32(0.25), True])}
+    kept = {"subtask": "reach", "waypoints_2d": [[0.5, 1], [0.25, True]]}
+    record, _ = roll(Talking({}, reach, reach, {"terminate": True}, {}), episodes()[0])
+    said = (Said(2, kept), Said(6, {"terminate": True}), Said(8, {}))
+    assert (record.said, record.said_left_out) == (said, 0)
+    assert record.steps == record.horizon
+    assert EpisodeRecord.from_json(record.to_json()) == record
+    one, true = roll(Talking({"a": 1}, {"a": True}), episodes()[0])[0].said
+    assert (one.extras["a"], true.extras["a"]) == (1, True)
+    assert roll(Idle(), episodes()[0])[0].said == ()
+
+
+def test_a_record_keeps_only_so_much_of_what_a_policy_says() -> None:
+    half = MOST_SAID // 2
+    told = [{"plan": letter * (half - 20)} for letter in "abcd"]
+    record, _ = roll(Talking(*told, {"plan": "short"}), episodes()[0])
+    assert [said.extras["plan"][0] for said in record.said] == ["a", "b"]
+    assert record.said_left_out == 3
+
+
+@pytest.mark.parametrize(
+    "extras",
+    [
+        {"plan": object()},
+        {"plan": np.zeros(3)},
+        {"plan": b"bytes"},
+        {"plan": np.nan},
+        {"plan": 2**70},
+        {"plan": "\ud800"},
+        {"plan": {1: "one"}},
+        {"plan": json.loads("[" * MAX_LEVELS + "]" * MAX_LEVELS)},
+        ["a list"],
+        None,
+    ],
+)
+def test_what_no_record_can_hold_is_the_policys_error_wherever_it_lives(extras: object) -> None:
+    class Elsewhere(Talking):
+        def act(self, observations: Sequence[Observation]) -> list[ActionChunk]:
+            (chunk,) = super().act(observations)
+            return [chunk_from_wire(decode(encode(chunk_to_wire(chunk))))]
+
+    for kind in (Talking, Elsewhere):
+        record, _ = roll(kind({}, extras), episodes()[0])
+        assert (record.status, record.policy_calls > 0) == ("policy_error", True)
+
+
+def test_the_models_own_time_is_told_apart_from_the_workers() -> None:
+    record, _ = roll(Talking({}, times=(2.5, np.float32(0.5), 1)), episodes()[0])
+    assert record.policy_calls == 6
+    assert record.infer_s == pytest.approx(0.007)
+    assert record.inference_s != record.infer_s
+    assert roll(Talking({}, times=(2.5, None)), episodes()[0])[0].infer_s is None
+    assert roll(FakePolicy(), episodes()[0])[0].infer_s is None
+    for wrong in (-1.0, np.nan, "1"):
+        record, _ = roll(Talking({}, times=(1.0, wrong)), episodes()[0])
+        assert record.status == "policy_error"
 
 
 def test_a_policy_is_told_in_its_own_words_and_shown_its_last_row() -> None:
@@ -404,6 +514,24 @@ def test_a_policy_may_finish_its_last_answer_while_it_thinks() -> None:
     assert policy.asked == [0, 5, 10]
     moved = [0, 0, 0, 0.0, 0.001, 0.002, 0.003, 0, 0.05, 0.051, 0.052, 0.053]
     np.testing.assert_allclose(trace.actions[:, 1], moved, atol=1e-7)
+
+
+def test_a_sticky_gripper_counts_the_steps_in_which_the_robot_waits() -> None:
+    class Snapping(Watching):
+        def actions(self, observation: Observation) -> np.ndarray:
+            rows = super().actions(observation)
+            rows[:, -1] = [-1.0, 1.0] if observation.step == 0 else [-1.0, -1.0]
+            return rows
+
+    def grips(steps: int) -> list[float]:
+        action = ActionSpec(gripper_sticky_steps=steps)
+        policy = Snapping(action=action, chunk_length=2, executed=2)
+        _, trace = roll(policy, episodes()[0], latency=Latency(300.0))
+        return trace.actions[:, 6].tolist()
+
+    # closed at step 4, and the next answer, which opens, is executed from step 8 on
+    assert grips(4) == [0, 0, 0, -1, 1, 1, 1, 1, -1, -1, -1, -1]
+    assert grips(5) == [0, 0, 0, -1, 1, 1, 1, 1, 1, -1, -1, -1]
 
 
 def test_no_latency_is_as_if_the_world_waited() -> None:

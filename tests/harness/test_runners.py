@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from ray import exceptions
 
 import vlabench
-from vlabench.errors import InvalidRunError, UsageError
+from vlabench.errors import InfrastructureError, InvalidRunError, UsageError
 from vlabench.store import Run
 
 WORLD = "harness_fakes:FakeWorld"
@@ -168,6 +170,30 @@ def test_an_error_that_came_without_its_cause_is_shown(
     with pytest.raises(runner.ray.exceptions.RayTaskError) as caught:
         runner._Pool._receive(None, None, 0)
     assert caught.value is bare
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.OutOfMemoryError("the node has no memory left"),
+        exceptions.ObjectLostError("00", b"", ""),
+        exceptions.ObjectStoreFullError("the store is full"),
+        exceptions.NodeDiedError("the node died"),
+        exceptions.ActorDiedError(),
+        exceptions.RayTaskError("ask", "a traceback", ValueError()),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_ray_raises_is_a_loss(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = importlib.import_module("vlabench.runner.ray")
+
+    def get(future: object) -> None:
+        raise error
+
+    monkeypatch.setattr(runner.ray, "get", get)
+    ask = runner._link(mock.MagicMock())
+    with pytest.raises(InfrastructureError, match="process was lost"):
+        ask("act", b"")
 
 
 def test_an_unknown_cluster_is_told(evaluate: Evaluate) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from vlabench.policies.remote import Remote
 from vlabench.registry import POLICIES, WORLDS
 from vlabench.rollout import RunContext
 from vlabench.runner.job import Finished, Job, LostAttempt, Station
+from vlabench.serving.packages import check_packages
 from vlabench.serving.remote import remote_protocol
 from vlabench.testing import EXAMPLE_ENV, check_policy
 from vlabench.types import ActionChunk, EpisodeStart, Observation
@@ -72,7 +74,8 @@ def test_a_served_policy_keeps_the_promises_of_a_policy(name):
 
 
 def test_answers_say_how_many_sessions_they_had_and_how_long_they_took():
-    with served(lambda: Counting(0.01)) as server, closing(begun(server, "a", "b")) as policy:
+    make = lambda: Counting(0.01, stateful=False)  # noqa: E731
+    with served(make) as server, closing(begun(server, "a", "b")) as policy:
         one, two = policy.act([see("a"), see("b")])
         assert (one.batch_size, two.batch_size) == (2, 2)
         assert 10 <= one.infer_ms < 1000
@@ -81,7 +84,8 @@ def test_answers_say_how_many_sessions_they_had_and_how_long_they_took():
 
 def test_sessions_of_several_connections_are_answered_together():
     counting = []
-    with served(lambda: counting.append(Counting()) or counting[0], wait_ms=2000) as server:
+    make = lambda: counting.append(Counting(stateful=False)) or counting[0]  # noqa: E731
+    with served(make, wait_ms=2000) as server:
         policies = [begun(server, f"e{i}") for i in range(6)]
         with ThreadPoolExecutor(6) as threads:
             asked = [threads.submit(policies[i].act, [see(f"e{i}")]) for i in range(6)]
@@ -94,8 +98,8 @@ def test_sessions_of_several_connections_are_answered_together():
 
 
 def test_a_policy_that_wants_full_batches_gets_them():
-    counting = []
-    make = lambda: counting.append(Counting(fixed_batch=True)) or counting[0]  # noqa: E731
+    counting, declared = [], {"fixed_batch": True, "stateful": False}
+    make = lambda: counting.append(Counting(**declared)) or counting[0]  # noqa: E731
     with served(make) as server, closing(begun(server, "a", "b")) as policy:
         assert not policy.spec().fixed_batch
         assert [chunk.actions[0, 0] for chunk in policy.act([see("a"), see("b")])] == [1, 1]
@@ -106,11 +110,27 @@ def test_more_sessions_than_a_batch_holds_are_answered_in_several():
     counting = []
     names = [f"e{i}" for i in range(9)]
     with (
-        served(lambda: counting.append(Counting()) or counting[0]) as server,
+        served(lambda: counting.append(Counting(stateful=False)) or counting[0]) as server,
         closing(begun(server, *names)) as policy,
     ):
         assert len(policy.act([see(name) for name in names])) == 9
         assert sorted(map(len, counting[0].batches)) == [1, 4, 4]
+
+
+def test_a_policy_that_remembers_is_asked_for_one_session_at_a_time():
+    counting = []
+    make = lambda: counting.append(Counting()) or counting[0]  # noqa: E731
+    with served(make, wait_ms=500) as server:
+        well, ill = begun(server, "well"), begun(server, "ill")
+        with ThreadPoolExecutor(2) as threads:
+            good = threads.submit(well.act, [see("well")])
+            bad = threads.submit(ill.act, [see("ill", "raise")])
+            with pytest.raises(PolicyError, match="out of ideas"):
+                bad.result()
+            assert good.result()[0].actions[0, 0] == 1
+        well.close()
+        ill.close()
+    assert sorted(counting[0].batches) == [["ill"], ["well"]]
 
 
 def test_one_session_that_goes_wrong_leaves_the_others_alone():
@@ -354,6 +374,30 @@ def test_ten_lines_wrap_a_model(tmp_path: Path):
     ):
         assert [camera.height for camera in policy.spec().cameras] == [64]
         check_policy(policy)
+
+
+def test_a_policy_that_lacks_its_packages_names_them(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", "inference_fakes:HomelessPolicy"])
+    assert caught.value.code == 2
+    told = " ".join(capsys.readouterr().err.split())
+    here = version("numpy")
+    assert f"not here: numpy==2.0.2 ({here} is installed), cowsay==6.1 (not installed)" in told
+    assert "run 'pip install numpy==2.0.2 cowsay==6.1'" in told
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        "numpy",
+        "NumPy>=1.20",
+        "numpy @ https://example.org/numpy.whl",
+        "cowsay==6.1; python_version < '3'",
+        "/no/such/folder/a-package-1.0-py3-none-any.whl",
+    ],
+)
+def test_packages_that_are_here_are_not_asked_for(requirement):
+    check_packages("mine", [requirement])
 
 
 @pytest.mark.parametrize(

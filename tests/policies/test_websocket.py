@@ -162,6 +162,22 @@ def test_a_wrong_address_is_a_usage_error(url):
         connection(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://host/?key=secret",
+        "ws://host?secret",
+        "wss://host/path#secret",
+        "ws://me:secret@host",
+        "ws://:secret@host",
+    ],
+)
+def test_what_may_be_a_secret_is_refused_and_not_repeated(url):
+    with pytest.raises(UsageError, match="stand in every record") as caught:
+        connection(url)
+    assert "secret" not in str(caught.value)
+
+
 def test_the_api_key_comes_from_the_environment_alone(monkeypatch):
     assert authorization("mine", "") == {}
     monkeypatch.setenv("VLABENCH_KEY", "sesame")

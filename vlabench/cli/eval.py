@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,8 +12,12 @@ from vlabench.errors import InvalidRunError, UsageError
 from vlabench.types import Json, Observation
 
 if TYPE_CHECKING:
+    from vlabench.contract.specs import CameraSpec
     from vlabench.evaluation import Plan
     from vlabench.store import Run
+
+_UNASKED = "No observation was sent to the policy."
+"""Its server may have been asked what it is, though."""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -186,25 +191,35 @@ def _save_first_frames(planned: Plan) -> None:
     from vlabench.evaluation import first_look
 
     if not planned.pipeline.cameras:
-        typer.echo("The policy does not look: no frame to save, and nothing was sent.")
+        typer.echo(f"The policy does not look: there is no image to save. {_UNASKED}")
         return
     folder = planned.folder / "dry-run"
     try:
-        _save_images(folder, first_look(planned))
+        _save_images(folder, first_look(planned), planned.pipeline.policy.cameras)
     except OSError as error:
         raise UsageError(f"Cannot write to {folder} ({error}); give another --out.") from error
-    typer.echo("Nothing was sent to the policy.")
+    typer.echo(_UNASKED)
 
 
-def _save_images(folder: Path, observation: Observation) -> None:
+def _save_images(folder: Path, seen: Observation, cameras: Sequence[CameraSpec]) -> None:
     from PIL import Image
 
+    from vlabench.contract.images import as_pictures
+
     folder.mkdir(parents=True, exist_ok=True)
-    typer.echo(f"instruction: {observation.instruction}")
-    for role, image in observation.images.items():
-        path = folder / f"{role.replace('/', '-')}.png"
-        Image.fromarray(image).save(path)
-        typer.echo(f"frame 0 of camera {role}: {path}")
+    typer.echo("what the policy would see first:")
+    typer.echo(f"  instruction: {seen.instruction!r}")
+    if seen.state is not None:
+        typer.echo(f"  state: {', '.join(f'{number:.4g}' for number in seen.state.tolist())}")
+    for camera in cameras:
+        pictures = as_pictures(seen.images[camera.role], camera)
+        for number, picture in enumerate(pictures, start=1):
+            several = len(pictures) > 1
+            place = f"-{number}-of-{len(pictures)}" if several else ""
+            path = folder / f"{camera.role.replace('/', '-')}{place}.png"
+            Image.fromarray(picture).save(path)
+            which = f" ({number} of {len(pictures)}, oldest first)" if several else ""
+            typer.echo(f"  camera {camera.role}{which}: {path}")
 
 
 def _report(run: Run) -> None:

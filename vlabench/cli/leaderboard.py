@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +29,7 @@ def leaderboard_command(
             f"{len(board.unranked)} of these lost their rank, because a rank needs the episodes; "
             f"give their runs too: {', '.join(board.unranked)}"
         )
-    typer.echo(f"Ranks count within one suite, manifest and world. Written to {out}")
+    typer.echo(f"Ranks count within one suite, manifest, world and latency. Written to {out}")
 
 
 def table(board: Leaderboard) -> str:
@@ -55,10 +55,9 @@ def _cells(row: Mapping[str, str]) -> tuple[str, ...]:
     interval = NO_DATA
     if row.get("ci_low") and row.get("ci_high"):
         interval = f"{_percent(row['ci_low'])} to {_percent(row['ci_high'])}"
-    mark = " (privileged)" if row.get("privileged") == "true" else ""
     cells = (
         row.get("rank") or NO_DATA,
-        f"{row.get('policy', '')}{mark}",
+        "".join([row.get("policy", ""), *(f" ({mark})" for mark in _marks(row))]),
         f"{row['suite']} v{row['suite_version']}",
         _percent(row.get("success_rate", "")),
         interval,
@@ -67,6 +66,19 @@ def _cells(row: Mapping[str, str]) -> tuple[str, ...]:
         row.get("n") or NO_DATA,
     )
     return tuple(_printable(cell) for cell in cells)
+
+
+def _marks(row: Mapping[str, str]) -> Iterator[str]:
+    """What must be known of a policy's row before it is compared with others."""
+    if row.get("privileged") == "true":
+        yield "privileged"
+    latency = row.get("latency_setting_ms")
+    if latency == "measured":
+        yield "measured latency"
+    elif latency:
+        yield f"latency {_milliseconds(latency)} ms"
+    if row.get("allow_mismatch"):
+        yield "mismatch allowed"
 
 
 def _compliance(row: Mapping[str, str]) -> str:
@@ -83,6 +95,13 @@ def _compliance(row: Mapping[str, str]) -> str:
 
 def _printable(cell: str) -> str:
     return "".join(char if char.isprintable() else " " for char in cell)
+
+
+def _milliseconds(cell: str) -> str:
+    try:
+        return f"{float(cell):g}"
+    except ValueError:
+        return cell
 
 
 def _percent(cell: str) -> str:

@@ -48,12 +48,14 @@ def serve_command(
     What is under way when it stops is answered; a second Ctrl-C stops at once.
     """
     from vlabench.cli.eval import INTERRUPTED, parse_policy_args
-    from vlabench.runner.job import BATCH_WAIT_MS, make_policy
+    from vlabench.runner.job import BATCH_WAIT_MS, make_policy, requirements_of
+    from vlabench.serving.packages import check_packages
     from vlabench.serving.server import Server
 
     args = parse_policy_args(policy_arg or [])
     talk = _protocol(protocol, key or [])
     token = _token(token_env)
+    check_packages(policy, requirements_of(policy, args))
     server = Server(
         lambda: make_policy(policy, args),
         talk,

@@ -48,9 +48,23 @@ class StepConverter(Converter, Protocol):
         """
         ...
 
+    def waited(self, memory: Memory) -> Memory:
+        """The memory after a control step that had no row."""
+        ...
+
+
+class _Timeless:
+    """What it remembers does not depend on how much time goes by."""
+
+    __slots__ = ()
+
+    def waited(self, memory: Memory) -> Memory:
+        """The same memory."""
+        return memory
+
 
 @dataclass(frozen=True, slots=True)
-class HandToBase:
+class HandToBase(_Timeless):
     """A change of pose along and about the axes of the hand becomes one along the base's."""
 
     reads: ClassVar[tuple[str, ...]] = ("ee_quaternion",)
@@ -68,7 +82,7 @@ class HandToBase:
 
 
 @dataclass(frozen=True, slots=True)
-class PoseToDelta:
+class PoseToDelta(_Timeless):
     """A pose to go to (metres, quaternion xyzw) becomes the change from where the hand is."""
 
     reads: ClassVar[tuple[str, ...]] = ("ee_position", "ee_quaternion")
@@ -88,7 +102,7 @@ class PoseToDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class JointsToDelta:
+class JointsToDelta(_Timeless):
     """Joint positions to go to become the change from where the joints are, in radians."""
 
     reads: ClassVar[tuple[str, ...]] = ("joint_positions",)
@@ -106,7 +120,7 @@ class JointsToDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class RelativeGripper:
+class RelativeGripper(_Timeless):
     """A change of the gripper becomes what the gripper is told from then on.
 
     A number that lies beyond `threshold`, as far from the middle between `policy_open` and
@@ -157,6 +171,8 @@ class RelativeGripper:
 class StickyGripper:
     """A change between opening and closing is held for at least `steps` control steps.
 
+    Those in which the robot stands still and waits for an answer count too.
+
     Attributes:
         steps: How long; what is asked for meanwhile is not done.
         env_open: The environment's number that opens.
@@ -179,6 +195,13 @@ class StickyGripper:
         elif self._closes(asked) != self._closes(held):
             left = float(self.steps)
         return np.array([*action[:-1].tolist(), asked]), (asked, max(left - 1, 0.0))
+
+    def waited(self, memory: Memory) -> Memory:
+        """The memory after a control step in which the gripper was told what it was told before."""
+        if not memory:
+            return memory
+        held, left = memory
+        return held, max(left - 1, 0.0)
 
     def _closes(self, told: float) -> bool:
         middle = (self.env_open + self.env_close) / 2

@@ -43,6 +43,12 @@ _ABSOLUTE = ("ee_pose", "joint_position")
 _VECTORS = ("axis_angle", "euler_xyz", "none")
 """Rotations whose numbers grow with the angle, so that they can be scaled."""
 
+_QUATERNIONS = ("quaternion_xyzw", "quaternion_wxyz")
+"""Rotations that two opposite rows of numbers say alike."""
+
+_ANGLES = ("axis_angle", "euler_xyz")
+"""Rotations that jump at half a turn, which no change of one control step comes near."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
@@ -315,6 +321,7 @@ def _chunks(policy: PolicySpec, env: EnvSpec) -> Found:
     yield from _one_of("the policy's while_waiting is", policy.while_waiting, ("hold", "rest"))
     if policy.ensembling is None:
         return
+    yield from _ensembled(policy.action)
     decay, every = policy.ensembling.decay, policy.ensembling.every
     if not (math.isfinite(decay) and decay >= 0):
         yield f"the policy's ensembling has decay {decay}, which must be at least 0"
@@ -322,6 +329,17 @@ def _chunks(policy: PolicySpec, env: EnvSpec) -> Found:
         yield (
             f"the policy's executed is {policy.executed} and its ensembling asks every {every} "
             "steps; they must be equal"
+        )
+
+
+def _ensembled(action: ActionSpec) -> Iterator[str]:
+    """Where the mean of two answers' numbers lies between no two rotations."""
+    jumps = _QUATERNIONS if action.control in _DELTAS else (*_QUATERNIONS, *_ANGLES)
+    if action.control not in _JOINTS and action.rotation in jumps:
+        yield (
+            f"the policy's ensembling averages the numbers of its answers, and control "
+            f"{action.control!r} with rotation {action.rotation!r} writes neighbouring rotations "
+            "in numbers far apart; answer in 'rot6d' or 'matrix', or leave ensembling out"
         )
 
 
@@ -375,7 +393,7 @@ def _joints(env: EnvSpec) -> int:
 
 
 _NOMINAL_JOINTS = 7
-"""Joints of the arm whose fields `PROPRIO_FIELDS` lists."""
+"""Joints of the Panda, the usual arm, where nothing else says how many there are."""
 
 
 def _list(names: Iterable[str]) -> str:

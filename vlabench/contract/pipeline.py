@@ -354,6 +354,11 @@ class Executor:
             ) from error
         return action
 
+    def wait(self) -> None:
+        """A control step goes by without a row: the robot stands still."""
+        steps = zip(self._pipeline.execution, self._memories, strict=True)
+        self._memories = [step.waited(memory) for step, memory in steps]
+
     def _converted(self, rows: Floats, proprio: Mapping[str, Floats]) -> npt.NDArray[np.float32]:
         for whole in self._pipeline.actions:
             rows = whole(rows)

@@ -83,7 +83,10 @@ def steps_of(executed: int, ratio: Fraction) -> int:
 
 
 def ensemble(rows: Sequence[Floats], decay: float) -> Floats:
-    """The weighted mean of `rows`, oldest first; the ``i``-th weighs ``exp(-decay * i)``."""
+    """The weighted mean of `rows`, oldest first; the ``i``-th weighs ``exp(-decay * i)``.
+
+    It is one of numbers; `vlabench.contract.mismatch` refuses those of which it has no meaning.
+    """
     weights = [round(math.exp(-decay * i), DECIMALS) for i in range(len(rows))]
     total = np.zeros_like(rows[0])
     with np.errstate(over="ignore", invalid="ignore"):

@@ -30,6 +30,11 @@ connections may be answered together, up to the `PolicySpec.max_batch` of the po
 batches of one size gets them from its server, whose ``hello`` therefore says
 ``fixed_batch: false``.
 
+A ``failure`` speaks for the whole request: where one of several sessions fails, what the others
+were answered is lost, and the client asks for each of them again, alone. Of a policy that remembers
+(`PolicySpec.stateful`), which would be asked twice then, a client asks for one session a request;
+its server answers it one session at a time.
+
 Where the server wants an API key, the client's opening request bears the header
 ``Authorization: Api-Key KEY``; without it, the answer is HTTP 401. ``GET /healthz`` on the same
 port answers 200.

@@ -22,10 +22,13 @@ PROPRIO_FIELDS = {
     "ee_position": "(3,) metres, of the grip site, in the robot's base frame",
     "ee_quaternion": "(4,) xyzw with w >= 0, of the grip site, in the robot's base frame",
     "gripper_opening": "(1,) 0 closed to 1 open",
-    "joint_positions": "(7,) radians",
-    "joint_velocities": "(7,) radians per second",
+    "joint_positions": "(n,) radians, one for each joint of the arm: 7 of the Panda",
+    "joint_velocities": "(n,) radians per second, one for each joint of the arm",
 }
-"""Every proprioceptive field there is, with its shape, unit and frame."""
+"""Every proprioceptive field there is, with its shape, unit and frame.
+
+Other arms, those of the axis ``embodiment``, may have another number of joints.
+"""
 
 Rotation: TypeAlias = Literal[
     "axis_angle", "euler_xyz", "quaternion_xyzw", "quaternion_wxyz", "rot6d", "matrix", "none"
@@ -209,6 +212,8 @@ class Ensembling:
 
     The weight of the ``i``-th oldest answer is ``exp(-decay * i)``, as in ACT (Zhao et al. 2023,
     arXiv:2304.13705). The policy is then asked at every `every`-th control step.
+    Rotations whose numbers jump from one to its neighbour (all but ``"rot6d"`` and ``"matrix"`` of
+    a pose, and quaternions of a change too) have no mean and are refused.
 
     Attributes:
         decay: ACT's ``m``; 0 for the plain mean.

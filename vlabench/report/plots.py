@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vlabench.report.summary import Gap, Rate, Row, Summary
 from vlabench.report.tables import policy_label, row_label
+from vlabench.runinfo import Conditions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -227,10 +228,20 @@ def _write_titles(figure: Figure, summary: Summary, height: float) -> None:
         facts.append("NOT VALID: too many are missing")
     if not header.complete:
         facts.append("PARTIAL: not all of the suite")
+    facts += _conditions(header.conditions)
     figure.text(left, 1 - 0.64 / height, "  ·  ".join(facts), size=9.5, color=MUTED)
     if summary.axes:
         only = f": {row_label(summary.levels[0])}" if len(summary.levels) == 1 else ""
         _write_key(figure, left, 1 - 0.93 / height, f"changed{only}")
+
+
+def _conditions(conditions: Conditions) -> list[str]:
+    facts = []
+    if not conditions.reproducible:
+        facts.append("NOT REPRODUCIBLE: measured latency")
+    elif conditions.latency_ms is not None:
+        facts.append(f"LATENCY {conditions.latency_ms:g} ms")
+    return [*facts, "MISMATCH ALLOWED"] if conditions.mismatches else facts
 
 
 def _done(summary: Summary) -> str:

@@ -32,6 +32,7 @@ def summarize(run: Run) -> Summary:
         complete=info.complete,
         published_draws=info.published_draws,
         certified=info.certified,
+        conditions=info.conditions,
     )
     return summarize_records(header, run.manifest.episodes, run.records, valid=run.valid)
 

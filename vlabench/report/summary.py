@@ -9,8 +9,10 @@ no success rate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from vlabench.runinfo import Conditions
 
 Kind: TypeAlias = Literal["overall", "nominal", "axis", "level", "compliance"]
 
@@ -31,6 +33,7 @@ class Header:
         complete: Whether all the suite's episodes were planned, and none but those.
         published_draws: Whether the suite is a packaged one, and the run complete.
         certified: Whether every episode is known to be solvable in this world.
+        conditions: Simulated latency, and mismatches that were allowed.
     """
 
     run_id: str
@@ -44,6 +47,7 @@ class Header:
     complete: bool = True
     published_draws: bool = True
     certified: bool = True
+    conditions: Conditions = field(default_factory=Conditions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vlabench.report.summary import Chain, Gap, Header, Rate, Roughness, Row, Summary
+from vlabench.runinfo import Conditions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,8 @@ def text(summary: Summary) -> str:
     """Aligned plain text, at most 100 columns wide where names are of moderate length."""
     table = [(_plain(label), values) for label, values in _table(summary)]
     chains = [(_plain(label), values) for label, values in _chain_table(summary.chains)]
-    blocks = [[_plain(line) for line in _heading(summary)], _aligned(table)]
+    heading = [line for fact in _heading(summary) for line in _wrapped(_plain(fact), 98)]
+    blocks = [heading, _aligned(table)]
     if chains:
         blocks.append(["Long horizon", *_aligned(chains)])
     if summary.compliance:
@@ -118,10 +120,26 @@ def _heading(summary: Summary) -> Iterator[str]:
         yield "Not a published suite: its draws are its author's own."
     if not header.certified:
         yield "UNCERTIFIED: nobody has shown that each of these episodes can be solved."
+    yield from _conditions(header.conditions)
     if not summary.valid:
         yield "NOT VALID: more than 1 % of the episodes are missing, so there is no overall rate."
     if not header.complete:
         yield "PARTIAL: these are not all of the suite's own episodes, so there is no overall rate."
+
+
+def _conditions(conditions: Conditions) -> Iterator[str]:
+    if not conditions.reproducible:
+        yield (
+            "NOT REPRODUCIBLE: the simulation ran on for as long as each answer took on its "
+            "machine, so the run has no rank."
+        )
+    elif conditions.latency_ms is not None:
+        yield (
+            f"LATENCY: the simulation ran on for {conditions.latency_ms:g} ms at every answer; "
+            "compare it with runs of the same latency only."
+        )
+    for mismatch in conditions.mismatches:
+        yield f"MISMATCH ALLOWED, so the run has no rank: {mismatch}."
 
 
 def _table(summary: Summary) -> list[tuple[str, Sequence[str]]]:
@@ -214,6 +232,8 @@ def _record(summary: Summary, row: Row) -> dict[str, str | int | float | bool | 
         "complete": header.complete,
         "published_draws": header.published_draws,
         "certified": header.certified,
+        "latency_setting_ms": header.conditions.latency_ms,
+        "allow_mismatch": "; ".join(header.conditions.mismatches) or None,
         "valid": summary.valid,
         "kind": row.kind,
         "task": row.task,
@@ -291,4 +311,4 @@ def _pipes(table: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
 def _wrapped(paragraph: str, width: int) -> list[str]:
     import textwrap
 
-    return textwrap.wrap(paragraph, width, break_on_hyphens=False)
+    return textwrap.wrap(paragraph, width, break_long_words=False, break_on_hyphens=False)

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from vlabench.contract.specs import PolicySpec
 from vlabench.errors import InfrastructureError
 from vlabench.types import ActionChunk, Observation
 
@@ -21,6 +22,16 @@ Answer: TypeAlias = ActionChunk | Exception
 """What comes back for one session: its chunk, or what went wrong with it."""
 
 AskTogether: TypeAlias = Callable[[Sequence[Observation]], Awaitable[Sequence[Answer]]]
+
+
+def most_together(spec: PolicySpec) -> int:
+    """How many sessions of a policy are answered together, at most.
+
+    A policy that remembers is asked for one session at a time. If a batch of several goes wrong,
+    whose fault it was is found by asking each of them alone; who remembers has been asked twice
+    then, and its answers would depend on who was in the batch, and so on the number of workers.
+    """
+    return 1 if spec.stateful else spec.max_batch
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,7 +32,7 @@ from vlabench.contract.wire import (
 )
 from vlabench.errors import InfrastructureError, PolicyError, UsageError, in_one_line
 from vlabench.registry import search_in
-from vlabench.runner.batches import Answer, Batches
+from vlabench.runner.batches import Answer, Batches, most_together
 from vlabench.runner.job import make_policy
 from vlabench.types import ActionChunk, EpisodeStart, Observation
 
@@ -70,6 +70,8 @@ class PolicyHost:
     async def ask(self, what: str, data: bytes) -> bytes:
         """Answers one question: ``{"answer": ...}``, or ``{"error": kind, "text": ...}``.
 
+        It raises nothing: an exception would cross the border as a pickle.
+
         Args:
             what: ``spec``, ``reset``, ``act``, ``end`` or ``close``.
             data: One frame; what it holds depends on `what`.
@@ -83,9 +85,8 @@ class PolicyHost:
         }
         try:
             return encode({"answer": await questions[what](decode(data))})
-        except tuple(KINDS.values()) as error:
-            kind = next(kind for kind, raised in KINDS.items() if isinstance(error, raised))
-            return encode({"error": kind, "text": str(error)})
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (whoever waits must hear of it)
+            return encode(_in_words(what, error))
 
     async def _spec(self, _: Plain) -> Plain:
         return policy_spec_to_wire(await self._do(self._resident.spec))
@@ -99,7 +100,7 @@ class PolicyHost:
         if self._batches is None:
             spec = await self._do(self._resident.spec)
             self._batches = self._batches or Batches(
-                self._together, spec.max_batch, self._wait_s, lambda: len(self._live)
+                self._together, most_together(spec), self._wait_s, lambda: len(self._live)
             )
         chunk = await self._batches.answer(observation_from_wire(data))
         try:
@@ -128,7 +129,8 @@ class Resident:
     """The policy and the sessions that it knows; everything here happens in one thread.
 
     A policy whose server was lost is closed, and made anew for whoever asks next. If it remembers
-    nothing between two questions, the sessions that it knew go on; if it does, they are lost.
+    nothing between two questions, the sessions that it knew go on; if it does, they are lost. A
+    session that it does not begin anew is lost alone: its episode runs again, and errs by itself.
     """
 
     make: Callable[[], Policy]
@@ -149,7 +151,12 @@ class Resident:
         self._guarded(lambda: policy.reset([start]))
 
     def act(self, seen: Sequence[Observation]) -> Sequence[Answer]:
-        """One answer a session; one that spoils the batch for others is asked alone."""
+        """One answer a session; one that spoils the batch for others is asked alone.
+
+        Args:
+            seen: Of no more sessions than `most_together` says, so that nobody who remembers is
+                asked twice.
+        """
         try:
             policy = self._there()
         except (InfrastructureError, UsageError) as error:
@@ -174,17 +181,34 @@ class Resident:
         if self._policy is not None:
             return self._policy
         policy = self.make()
+        try:
+            self._take_over(policy)
+        except BaseException:
+            with suppress(Exception):
+                policy.close()
+            raise
+        self._policy = policy
+        return policy
+
+    def _take_over(self, policy: Policy) -> None:
+        """Begins with a new `policy` the sessions that the old one left."""
         spec = policy.spec()
         if self._declared is not None and spec != self._declared:
-            policy.close()
             raise UsageError(
                 f"The policy {spec.name!r} declares something else since its server was lost; "
                 "run the same command again."
             )
-        self._policy, self._declared = policy, spec
-        if self._starts:
-            self._guarded(lambda: policy.reset(list(self._starts.values())))
-        return policy
+        self._declared = spec
+        for start in list(self._starts.values()):
+            self._begin_anew(policy, start)
+
+    def _begin_anew(self, policy: Policy, start: EpisodeStart) -> None:
+        try:
+            self._guarded(lambda: policy.reset([start]))
+        except PolicyError:
+            del self._starts[start.episode_id]
+            with suppress(PolicyError):
+                self._guarded(lambda: policy.end([start.episode_id]))
 
     def _asked(self, policy: Policy, seen: Sequence[Observation]) -> Sequence[Answer]:
         """The answers of `policy`, in the order of `seen`."""
@@ -224,6 +248,23 @@ class Resident:
             self.close()
         if self.spec().stateful:
             self._starts.clear()
+
+
+def _in_words(what: str, error: BaseException) -> dict[str, str]:
+    """An error as it travels; one that nobody foresaw is told as what stops the run."""
+    for kind, raised in KINDS.items():
+        if isinstance(error, raised):
+            return {"error": kind, "text": _plain(str(error))}
+    return {
+        "error": "usage",
+        "text": f"The process of the policy cannot answer {what!r} ({_plain(in_one_line(error))}); "
+        "mend the policy, or run it with --inference-actors 0 to see where this is raised.",
+    }
+
+
+def _plain(text: str) -> str:
+    """Text that can travel, whatever was in it."""
+    return text.encode(errors="replace").decode()
 
 
 def _told(chunk: Any, sessions: int, infer_ms: float) -> Any:

@@ -6,7 +6,7 @@ several `vlabench.runner.host.PolicyHost` s, through whatever carries text and b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -21,13 +21,20 @@ from vlabench.contract.wire import (
     policy_spec_from_wire,
     start_to_wire,
 )
-from vlabench.errors import InfrastructureError
+from vlabench.errors import InfrastructureError, PlacementError, PolicyError
 from vlabench.hashing import bytes_hash
-from vlabench.runner.host import KINDS
 from vlabench.types import ActionChunk, EpisodeStart, Observation
 
 Ask: TypeAlias = Callable[[str, bytes], bytes]
 """Carries a question to `vlabench.runner.host.PolicyHost.ask` and its answer back."""
+
+_RAISED: Mapping[str, type[Exception]] = {
+    "policy": PolicyError,
+    "infrastructure": InfrastructureError,
+    "usage": PlacementError,
+}
+"""What comes here of the errors that `vlabench.runner.host.KINDS` names: where a policy cannot be
+made, or has become another, no episode is to blame."""
 
 
 @dataclass
@@ -61,6 +68,7 @@ class HostedPolicy:
         Raises:
             PolicyError: If the policy did wrong.
             InfrastructureError: If its server or its host was lost.
+            PlacementError: If its server came back with another policy.
         """
         answers = [self._act(seen) for seen in observations if not _is_padding(seen)]
         return [*answers, *answers[:1] * (len(observations) - len(answers))]
@@ -75,7 +83,7 @@ class HostedPolicy:
         """Ends the sessions that were broken off; the policy stays, for others."""
         left, self._live = self._live, set()
         for episode_id in left:
-            with suppress(InfrastructureError):
+            with suppress(InfrastructureError, PolicyError):
                 question(self._host(episode_id), "end", episode_id)
 
     def _act(self, seen: Observation) -> ActionChunk:
@@ -101,9 +109,9 @@ def question(host: Ask, what: str, value: Plain = None) -> Plain:
     Raises:
         PolicyError: If the policy did wrong.
         InfrastructureError: If its server or its host was lost.
-        UsageError: If it cannot be made.
+        PlacementError: If it cannot be made, or has become another.
     """
     answer = decode(host(what, encode(value)))
     if "error" in answer:
-        raise KINDS[answer["error"]](answer["text"])
+        raise _RAISED[answer["error"]](answer["text"])
     return answer["answer"]

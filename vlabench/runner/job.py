@@ -61,6 +61,7 @@ class Job:
         declared: What the policy has declared; None where nobody has asked it yet. One that says
             something else where it runs is an error.
         requires: What pip must install where the policy lives; see `requirements_of`.
+        shared: Whether one copy of the policy should ask for everybody; see `is_shared`.
         latency: How long each answer takes in simulated time; None for no time at all.
         allow_mismatch: Whether the run goes on where policy and environment do not agree.
     """
@@ -73,6 +74,7 @@ class Job:
     folder: str = field(default_factory=lambda: str(Path.cwd()))
     declared: PolicySpec | None = None
     requires: tuple[str, ...] = ()
+    shared: bool = False
     latency: Latency | None = None
     allow_mismatch: bool = False
 
@@ -255,6 +257,14 @@ def requirements_of(reference: str, args: Mapping[str, Json]) -> tuple[str, ...]
     """What pip must install where the policy lives: what its class's ``requires(args)`` says."""
     said: tuple[str, ...] = _said(reference, "requires", args) or ()
     return tuple(said)
+
+
+def is_shared(reference: str) -> bool:
+    """Whether all who ask this policy ask the same server: what its class's ``shared`` says."""
+    wrapper, inner = _without_wrapper(reference)
+    if wrapper:
+        return is_shared(inner)
+    return bool(getattr(_load(POLICIES, reference), "shared", False))
 
 
 def declaration_of(reference: str, args: Mapping[str, Json]) -> PolicySpec | None:

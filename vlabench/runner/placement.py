@@ -1,7 +1,8 @@
 """Where the policy of a run lives: in every worker, or in inference actors of its own.
 
-It lives in actors if it needs packages that this environment lacks, or if it looks and answers
-several sessions at once: then one copy of the model serves all workers in batches.
+It lives in actors if it needs packages that this environment lacks; if it looks and answers several
+sessions at once, so that one copy of the model serves all workers in batches; or if it speaks to a
+server that everybody shares, which is then asked by one process and not by every worker at once.
 ``--inference-actors`` decides otherwise. Results do not depend on it, but for a policy whose
 answers depend on who else is in a batch.
 """
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from ctypes.util import find_library
 
 from vlabench.errors import UsageError
+from vlabench.runner.batches import most_together
 from vlabench.runner.job import Job, RunnerOptions
 
 MESA = "/usr/share/glvnd/egl_vendor.d/50_mesa.json"
@@ -25,7 +27,7 @@ def actors_of(job: Job, options: RunnerOptions) -> int:
         return options.inference_actors
     spec = job.declared
     batched = spec is not None and (spec.fixed_batch or (spec.max_batch > 1 and spec.cameras))
-    return int(bool(job.requires or batched))
+    return int(bool(job.requires or job.shared or batched))
 
 
 def check_options(job: Job, runner: str, options: RunnerOptions) -> None:
@@ -65,11 +67,12 @@ def describe_place(job: Job, runner: str, options: RunnerOptions) -> list[str]:
         return ["the policy lives in this process"]
     if not actors:
         return ["the policy lives in every worker"]
-    size = 1 if job.declared is None else job.declared.max_batch
+    size = 1 if job.declared is None else most_together(job.declared)
     gpus = "what GPUs there are" if options.gpus is None else f"{options.gpus:g} GPU each"
+    batches = f"batches of up to {size}, which wait for {options.batch_wait_ms:g} ms at most"
     lines = [
-        f"the policy lives in {actors} inference actor{'s' * (actors > 1)} with {gpus}: batches "
-        f"of up to {size}, which wait for {options.batch_wait_ms:g} ms at most"
+        f"the policy lives in {actors} inference actor{'s' * (actors > 1)} with {gpus}: "
+        f"{batches if size > 1 else 'one session at a time'}"
     ]
     if job.requires:
         lines.append(f"in an environment of its own with {', '.join(job.requires)}")

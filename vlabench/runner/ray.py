@@ -218,13 +218,13 @@ def _wait_for(actor: Any, job: Job) -> None:
     """Until the policy has been made, or has been found not to have its server."""
     try:
         HostedPolicy([_link(actor)]).spec()
-    except InfrastructureError:
-        return  # so every episode will say
-    except ray.exceptions.RuntimeEnvSetupError as error:
+    except InfrastructureError as error:
+        if not isinstance(error.__cause__, ray.exceptions.RuntimeEnvSetupError):
+            return  # so every episode will say
         raise UsageError(
             f"The environment of policy {job.policy!r} ({', '.join(job.requires)}) cannot be "
-            f"built: {_last_words(str(error))}; mend the 'requires' of its card, and see that "
-            "the package index can be reached."
+            f"built: {_last_words(str(error.__cause__))}; mend the 'requires' of its card, and see "
+            "that the package index can be reached."
         ) from error
 
 
@@ -236,7 +236,10 @@ def _last_words(text: str) -> str:
 
 
 def _link(actor: Any) -> Ask:
-    """Carries questions to `actor`, and waits for it where it is being started again."""
+    """Carries questions to `actor`, and waits for it where it is being started again.
+
+    Whatever Ray itself raises is a loss: what the policy raises comes back in words, as an answer.
+    """
 
     def ask(what: str, data: bytes) -> bytes:
         until = time.monotonic() + _RESTARTING_SECONDS
@@ -247,7 +250,7 @@ def _link(actor: Any) -> Ask:
                 if what not in _BEGINNINGS or time.monotonic() > until:
                     raise _lost(error) from error
                 time.sleep(0.2)
-            except ray.exceptions.RayActorError as error:
+            except ray.exceptions.RayError as error:
                 raise _lost(error) from error
             else:
                 return answer

@@ -19,7 +19,7 @@ import numpy as np
 from vlabench.contract.policy import Policy
 from vlabench.contract.specs import PolicySpec
 from vlabench.errors import PolicyError, VlabenchError
-from vlabench.runner.batches import Answer, Batches
+from vlabench.runner.batches import Answer, Batches, most_together
 from vlabench.runner.host import Resident
 from vlabench.types import ActionChunk, EpisodeStart, Observation
 
@@ -43,7 +43,7 @@ class Host:
         self._numbers = itertools.count(1)
         self._names: set[str] = set()
         self._batches = Batches(
-            self._together, self.spec.max_batch, wait_ms / 1000, lambda: len(self._names)
+            self._together, most_together(self.spec), wait_ms / 1000, lambda: len(self._names)
         )
 
     @property
@@ -128,7 +128,7 @@ class Guest:
             await self._host.reset(replace(start, episode_id=self._sessions[episode_id]))
 
     async def act(self, observations: Sequence[Observation]) -> list[ActionChunk]:
-        """One answer for each observation.
+        """One answer for each observation, or the error of one of them.
 
         Raises:
             UnknownSessionError: If one is of no session of this connection.

@@ -13,6 +13,7 @@ import http
 import logging
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeAlias
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -146,7 +147,8 @@ class Server:
         May be called from any thread, and from a handler of signals.
         """
         if self._loop is not None and self._stopping is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            with suppress(RuntimeError):  # it has stopped, and its loop is closed
+                self._loop.call_soon_threadsafe(self._stopping.set)
 
     def join(self) -> None:
         """Waits until every connection is closed."""
