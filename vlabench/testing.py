@@ -18,12 +18,12 @@ from typing import NoReturn, TypeAlias
 import numpy as np
 
 from vlabench.contract.batching import padded
+from vlabench.contract.extras import plain
 from vlabench.contract.negotiate import choose_environment, negotiate
 from vlabench.contract.pipeline import Pipeline
 from vlabench.contract.policy import Policy
 from vlabench.contract.specs import ActionSpec, EnvSpec, PolicySpec
 from vlabench.errors import PolicyError
-from vlabench.hashing import canonical_json
 from vlabench.seeding import seed_of, stream
 from vlabench.types import (
     ActionChunk,
@@ -194,9 +194,9 @@ class _Run:
         if chunk.batch_size < 1:
             self._fail(f"says that it answered {chunk.batch_size} sessions at once; say 1 or more")
         try:
-            canonical_json(dict(chunk.extras))
-        except (TypeError, ValueError) as error:
-            self._fail(f"put something into extras that JSON cannot hold ({error}); remove it")
+            plain(chunk.extras)
+        except PolicyError as error:
+            self._fail(f"put something into extras that no record can hold ({error}); remove it")
         return actions.astype(np.float64)
 
     def _fail(self, text: str) -> NoReturn:

@@ -30,6 +30,10 @@ TOLERANCE = 0.01
 WALL = 0.01
 """Walls, lips and rims of fixtures and of boxes reach no further beyond the place between them."""
 
+DRAWER_WALLS, DRAWER_FLOOR = 0.8, 0.008
+"""The walls of a drawer are that share of its height, from its underside, and its floor is so thick:
+what lies on two of them in a corner is not claimed to be inside."""
+
 TABLE = ((-0.3, 0.3), (-0.36, 0.36))
 """Where on the table things are put that are to be elsewhere."""
 
@@ -118,7 +122,8 @@ def place_of(bench: Bench, name: str) -> Place:
 def _place_of_part(bench: Bench, name: str) -> Place:
     part, data = bench.scene.parts[name], bench.data
     length, width, height = bench.model.site_size[part.floor_site].tolist()
-    walled = part.part.kind in {"basin", "drawer"}
+    depth = {"basin": 2 * height, "drawer": DRAWER_WALLS * 2 * height - DRAWER_FLOOR}
+    walled = part.part.kind in depth
     return Place(
         origin=data.site_xpos[part.floor_site].copy(),
         rotation=data.site_xmat[part.floor_site].reshape(3, 3).copy(),
@@ -126,7 +131,7 @@ def _place_of_part(bench: Bench, name: str) -> Place:
         round=False,
         rim=0.0 if part.part.kind == "region" else WALL,
         space=2 * height if walled else 0.02,
-        depth=2 * height if walled else 0.0,
+        depth=depth.get(part.part.kind, 0.0),
     )
 
 
