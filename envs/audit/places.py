@@ -31,8 +31,8 @@ WALL = 0.01
 """Walls, lips and rims of fixtures and of boxes reach no further beyond the place between them."""
 
 DRAWER_WALLS, DRAWER_FLOOR = 0.8, 0.008
-"""The walls of a drawer are that share of its height, from its underside, and its floor is so thick:
-what lies on two of them in a corner is not claimed to be inside."""
+"""The walls of a drawer are that share of its height, from its underside, and its floor is so
+thick: what lies on two of them in a corner is not claimed to be inside."""
 
 TABLE = ((-0.3, 0.3), (-0.36, 0.36))
 """Where on the table things are put that are to be elsewhere."""
