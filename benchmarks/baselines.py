@@ -119,6 +119,7 @@ def _part(run: Run, suite: str, sample: int | None) -> Summary:
         suite_version=planned.info.suite_version,
         manifest_hash=planned.manifest.hash,
         certified=planned.info.certified and run.info.certified,
+        complete=True,  # of the sample, whose size the tables tell
     )
     valid = len(wanted) - len(records) <= LARGEST_MISSING_SHARE * len(wanted)
     return summarize_records(header, planned.manifest.episodes, records, valid=valid)

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/inference.py [--workers 8] [--episodes 96]
 
-A flow-matching policy of 13 million weights, in torch on one thread, lives in one inference actor
+A flow-matching policy of 52 million weights, in torch on one thread, lives in one inference actor
 and answers all workers: in batches of up to 8, and one session at a time. Its noise is drawn for
 each session from `EpisodeStart.seed` and the step. The world is a point that costs nothing, so the
 ratio is that of the policy alone: reading the weights dominates, which a batch does once. Where a
@@ -36,6 +36,7 @@ from vlabench.registry import load_attribute
 from vlabench.rollout import RunContext
 from vlabench.runner import RUNNERS
 from vlabench.runner.job import Finished, Job, RunnerOptions
+from vlabench.runner.ray import cluster
 from vlabench.seeding import stream, uniform
 from vlabench.types import (
     ActionChunk,
@@ -49,7 +50,7 @@ from vlabench.types import (
 )
 
 HORIZON, CHUNK, EXECUTED = 48, 8, 4
-WIDTH, LAYERS, FLOW_STEPS = 2048, 3, 4
+WIDTH, LAYERS, FLOW_STEPS = 4096, 3, 4
 BATCH = 8
 SIZE = 224
 HERE = Path(__file__)
@@ -61,13 +62,16 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--episodes", type=int, default=96)
     options = parser.parse_args()
-    episodes = [
-        draw_episode(PointWorld(), "reach", seed=1, index=index)
-        for index in range(options.episodes)
-    ]
-    one = measure("FlowPolicy", {"batch": 1}, episodes, options.workers)
-    loose = measure("FlowPolicy", {"batch": BATCH}, episodes, options.workers)
-    fixed = measure("FlowPolicy", {"batch": BATCH, "fixed": True}, episodes, options.workers)
+    with cluster(RunnerOptions(options.workers)):
+        return compare(options.workers, options.episodes)
+
+
+def compare(workers: int, count: int) -> int:
+    """Measures in the cluster that is there."""
+    episodes = [draw_episode(PointWorld(), "reach", seed=1, index=index) for index in range(count)]
+    one = measure("FlowPolicy", {"batch": 1}, episodes, workers)
+    loose = measure("FlowPolicy", {"batch": BATCH}, episodes, workers)
+    fixed = measure("FlowPolicy", {"batch": BATCH, "fixed": True}, episodes, workers)
     print(f"{'':26}  calls/s  batch  wait for an answer (ms)")
     for name, result in (
         ("one at a time", one),
@@ -78,7 +82,7 @@ def main() -> int:
     print(f"batched / one at a time: {loose.rate / one.rate:.2f} times the policy calls a second")
     print(f"fixed / one at a time:   {fixed.rate / one.rate:.2f} times")
 
-    few = episodes[: max(4, options.episodes // 8)]
+    few = episodes[: max(4, count // 8)]
     hosted = measure("IdlePolicy", {}, few, 1, actors=1).wait_ms
     direct = measure("IdlePolicy", {}, few, 1, actors=0).wait_ms
     print(f"harness: {hosted - direct:.2f} ms a call ({hosted:.2f} hosted, {direct:.2f} direct)")

@@ -12,7 +12,7 @@ import pytest
 
 import vlabench
 from vlabench.errors import ContractError, PlacementError, UsageError
-from vlabench.runner.job import RunnerOptions, make_policy
+from vlabench.runner.job import RunnerOptions, declaration_of, make_policy, requirements_of
 from vlabench.store import Run
 
 WORLD = "harness_fakes:FakeWorld"
@@ -130,8 +130,17 @@ def test_packages_of_its_own_need_an_actor(evaluate: Evaluate) -> None:
         evaluate("run", "HopelessPolicy", runner="serial")
     with pytest.raises(UsageError, match=r"packages of its own .*leave out --inference-actors 0"):
         evaluate("run", "HopelessPolicy", inference_actors=0)
-    with pytest.raises(UsageError, match="packages of its own"):
-        evaluate("run", "blind:HopelessPolicy", runner="serial")
+    wrapped = requirements_of("blind:inference_fakes:HopelessPolicy", {})
+    assert wrapped == requirements_of("inference_fakes:HopelessPolicy", {}) != ()
+    assert requirements_of("inference_fakes:BatchedPolicy", {}) == ()
+    assert declaration_of("inference_fakes:HopelessPolicy", {}) is not None
+    assert declaration_of("inference_fakes:HomelessPolicy", {}) is None
+    deaf, heard = (
+        declaration_of(f"{before}inference_fakes:HopelessPolicy", {}) for before in ("deaf:", "")
+    )
+    assert deaf is not None
+    assert heard is not None
+    assert (deaf.name, deaf.action) == (f"deaf:{heard.name}", heard.action)
 
 
 @pytest.mark.slow

@@ -34,7 +34,14 @@ from vlabench.provenance import source_hash
 from vlabench.registry import POLICIES, WORLDS, WRAPPERS, Registry, load_own, search_in
 from vlabench.rollout import RunContext, run_episode
 from vlabench.trace import Trace
-from vlabench.types import EpisodeRecord, EpisodeSpec, Json, Observation
+from vlabench.types import (
+    ActionChunk,
+    EpisodeRecord,
+    EpisodeSpec,
+    EpisodeStart,
+    Json,
+    Observation,
+)
 
 MAX_ATTEMPTS = 3
 """An episode that was lost this often to the infrastructure is missing."""
@@ -272,10 +279,34 @@ def declaration_of(reference: str, args: Mapping[str, Json]) -> PolicySpec | Non
 
     So a plan needs no environment of the policy's own to be built.
     """
-    said: PolicySpec | None = None
-    if not _without_wrapper(reference)[0]:
-        said = _said(reference, "declares", args)
+    wrapper, inner = _without_wrapper(reference)
+    if wrapper:
+        declared = declaration_of(inner, args)
+        return None if declared is None else _wrapped(wrapper, _Declared(declared)).spec()
+    said: PolicySpec | None = _said(reference, "declares", args)
     return said
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """Stands where a policy will be, to ask a wrapper what it makes of the declaration."""
+
+    declared: PolicySpec
+
+    def spec(self) -> PolicySpec:
+        return self.declared
+
+    def reset(self, starts: Sequence[EpisodeStart]) -> None:
+        raise AssertionError("nobody plays a declaration")
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
+        raise AssertionError("nobody plays a declaration")
+
+    def end(self, episode_ids: Sequence[str]) -> None:
+        raise AssertionError("nobody plays a declaration")
+
+    def close(self) -> None:
+        """Holds nothing."""
 
 
 def policy_code_hash(reference: str, args: Mapping[str, Json]) -> str:
