@@ -60,6 +60,7 @@ audit: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/env_speed.py
 	$(BIN)/python benchmarks/scene_size.py
+	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/render_profile.py
 	$(BIN)/python benchmarks/axis_pixels.py 15
 

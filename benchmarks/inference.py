@@ -1,6 +1,6 @@
 """What batching gains, what the harness costs a policy call, and whether batches change results.
 
-    .venv/bin/python benchmarks/inference.py [--workers 8] [--episodes 96]
+    .venv/bin/python benchmarks/inference.py [--workers 8] [--episodes 96] [--repeats 3]
 
 A flow-matching policy of 52 million weights, in torch on one thread, lives in one inference actor
 and answers all workers: in batches of up to 8, and one session at a time. Its noise is drawn for
@@ -8,22 +8,24 @@ each session from `EpisodeStart.seed` and the step. The world is a point that co
 ratio is that of the policy alone: reading the weights dominates, which a batch does once. Where a
 simulator takes its share of the wall clock, a run gains less.
 
-Rates leave out the first third of the episodes, while workers start. The cost of the harness is
-what a worker waits for an answer of a policy that does nothing, with two images of 224 x 224, above
-what it waits for the same policy in its own process. Records are compared without their timings.
-Exits with 1 if batches of a fixed size changed a record.
+The three ways take turns, and a ratio is that of neighbours: the median, and in brackets the
+smallest and the largest. Rates leave out the first third of the episodes, while workers start; the
+machine must have nothing else to do. The cost of the harness is what a worker waits for an answer
+of a policy that does nothing, with two images of 224 x 224, above what it waits for the same policy
+in its own process. Records are compared without their timings. Exits with 1 if batches of a fixed
+size changed a record.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
 import numpy as np
@@ -55,32 +57,42 @@ BATCH = 8
 SIZE = 224
 HERE = Path(__file__)
 
+ALONE = "one at a time"
+WAYS: Mapping[str, Mapping[str, Json]] = {
+    ALONE: {"batch": 1},
+    "batched": {"batch": BATCH},
+    "batched, fixed size": {"batch": BATCH, "fixed": True},
+}
+
 
 def main() -> int:
     """Runs everything and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--episodes", type=int, default=96)
+    parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     with cluster(RunnerOptions(options.workers)):
-        return compare(options.workers, options.episodes)
+        return compare(options.workers, options.episodes, options.repeats)
 
 
-def compare(workers: int, count: int) -> int:
+def compare(workers: int, count: int, repeats: int) -> int:
     """Measures in the cluster that is there."""
     episodes = [draw_episode(PointWorld(), "reach", seed=1, index=index) for index in range(count)]
-    one = measure("FlowPolicy", {"batch": 1}, episodes, workers)
-    loose = measure("FlowPolicy", {"batch": BATCH}, episodes, workers)
-    fixed = measure("FlowPolicy", {"batch": BATCH, "fixed": True}, episodes, workers)
-    print(f"{'':26}  calls/s  batch  wait for an answer (ms)")
-    for name, result in (
-        ("one at a time", one),
-        ("batched", loose),
-        ("batched, fixed size", fixed),
-    ):
-        print(f"{name:26}  {result.rate:7.1f}  {result.batch:5.2f}  {result.wait_ms:8.1f}")
-    print(f"batched / one at a time: {loose.rate / one.rate:.2f} times the policy calls a second")
-    print(f"fixed / one at a time:   {fixed.rate / one.rate:.2f} times")
+    turns: dict[str, list[Measured]] = {name: [] for name in WAYS}
+    for _ in range(repeats):
+        for name, args in WAYS.items():
+            turns[name].append(measure("FlowPolicy", args, episodes, workers))
+    print(f"{'':20}  calls/s  batch  wait (ms)  times {ALONE}")
+    for name, results in turns.items():
+        ratios = [mine.rate / other.rate for mine, other in zip(results, turns[ALONE], strict=True)]
+        print(
+            f"{name:20}  {median(one.rate for one in results):7.1f}"
+            f"  {median(one.batch for one in results):5.2f}"
+            f"  {median(one.wait_ms for one in results):9.1f}"
+            f"  {median(ratios):5.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        )
+    one, loose, fixed = (turns[name][0] for name in WAYS)
 
     few = episodes[: max(4, count // 8)]
     hosted = measure("IdlePolicy", {}, few, 1, actors=1).wait_ms
@@ -136,8 +148,8 @@ def measure(
     return Measured(
         records={record.episode_id: record for record in records},
         rate=calls / seconds,
-        batch=statistics.mean(float(record.batch_size_mean or 0) for record in records[warm:]),
-        wait_ms=statistics.median(float(record.latency_ms_p50 or 0) for record in records[warm:]),
+        batch=mean(float(record.batch_size_mean or 0) for record in records[warm:]),
+        wait_ms=median(float(record.latency_ms_p50 or 0) for record in records[warm:]),
     )
 
 
