@@ -16,20 +16,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.contract.specs import CameraSpec, PolicySpec
+from vlabench.contract.specs import CameraSpec
 from vlabench.errors import PolicyError, UsageError
 from vlabench.policies.arguments import boolean, count, seconds, text
-from vlabench.policies.card import FromCard, find_card
+from vlabench.policies.card import find_card
 from vlabench.policies.http import JsonServer
 from vlabench.policies.json_numpy import decode_rows, encode_array
+from vlabench.policies.rest import RestPolicy
 from vlabench.policies.vectors import check_numbers
-from vlabench.types import ActionChunk, EpisodeStart, Json, Observation
+from vlabench.types import Json, Observation
 
 _NAME = "oft-rest"
 _FULL, _WRIST = "full_image", "wrist"
 
 
-class OpenVlaOft(FromCard):
+class OpenVlaOft(RestPolicy):
     """Asks a running OpenVLA-OFT server, one observation at a time.
 
     Args:
@@ -82,28 +83,6 @@ class OpenVlaOft(FromCard):
         self._spec = replace(chosen.spec(), revision=text(revision))
         _check_keys(self._spec.cameras)
         self._double_encoded = boolean(_NAME, "double_encoded", double_encoded)
-
-    def spec(self) -> PolicySpec:
-        """What its card and arguments declare."""
-        return self._spec
-
-    def reset(self, starts: Sequence[EpisodeStart]) -> None:
-        """The server remembers nothing."""
-
-    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
-        """One request for each observation.
-
-        Raises:
-            InfrastructureError: If the server is dead, too slow, or answers no JSON.
-            PolicyError: If it reports an error of its own, or answers no actions.
-        """
-        return [ActionChunk(self._ask(seen)) for seen in observations]
-
-    def end(self, episode_ids: Sequence[str]) -> None:
-        """The server has nothing to forget."""
-
-    def close(self) -> None:
-        """Every request has its own connection."""
 
     def _ask(self, seen: Observation) -> npt.NDArray[np.floating[Any]]:
         answer = self._server.post(self._request(seen))

@@ -12,7 +12,6 @@ checkpoints.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +19,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from vlabench.contract.specs import PolicySpec
 from vlabench.errors import PolicyError, UsageError
 from vlabench.policies.arguments import boolean, count, seconds, text
-from vlabench.policies.card import FromCard, find_card
+from vlabench.policies.card import find_card
 from vlabench.policies.http import JsonServer
 from vlabench.policies.json_numpy import decode_array, encode_array
 from vlabench.policies.options import read_options
+from vlabench.policies.rest import RestPolicy
 from vlabench.policies.vectors import check_numbers
-from vlabench.types import ActionChunk, EpisodeStart, Json, Observation
+from vlabench.types import Json, Observation
 
 _NAME = "openvla"
 
@@ -46,7 +45,7 @@ class OpenVlaOptions(BaseModel):
     unnorm_key: str = ""
 
 
-class OpenVla(FromCard):
+class OpenVla(RestPolicy):
     """Asks a running OpenVLA server, one observation at a time.
 
     ``openvla`` and ``openvla-rest`` are two names of it.
@@ -113,28 +112,6 @@ class OpenVla(FromCard):
             )
         self._unnorm_key = text(unnorm_key) or options.unnorm_key
         self._double_encoded = boolean(_NAME, "double_encoded", double_encoded)
-
-    def spec(self) -> PolicySpec:
-        """What its card and arguments declare."""
-        return self._spec
-
-    def reset(self, starts: Sequence[EpisodeStart]) -> None:
-        """The server remembers nothing."""
-
-    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
-        """One request for each observation.
-
-        Raises:
-            InfrastructureError: If the server is dead, too slow, or answers no JSON.
-            PolicyError: If it reports an error of its own, or answers no action.
-        """
-        return [ActionChunk(self._ask(seen)) for seen in observations]
-
-    def end(self, episode_ids: Sequence[str]) -> None:
-        """The server has nothing to forget."""
-
-    def close(self) -> None:
-        """Every request has its own connection."""
 
     def _ask(self, seen: Observation) -> npt.NDArray[np.floating[Any]]:
         answer = self._server.post(self._request(seen))
