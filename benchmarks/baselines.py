@@ -32,7 +32,7 @@ import vlabench
 from vlabench.errors import VlabenchError
 from vlabench.evaluation import Plan, plan
 from vlabench.report.summarize import summarize, summarize_records
-from vlabench.report.summary import Row, Summary
+from vlabench.report.summary import Header, Row, Summary
 from vlabench.report.tables import row_label, to_frame
 from vlabench.store import LARGEST_MISSING_SHARE, Run
 from vlabench.suite import load_suite
@@ -106,15 +106,17 @@ def evaluated(
 def split(run: Run, suite: str, sample: int | None = None) -> list[Summary]:
     """The summary of `suite`, and of each suite that it includes; `sample` as `SAMPLES` has it."""
     whole = load_suite(suite)
-    return [_part(run, name, sample) for name in (suite, *(part.name for part in whole.parts))]
+    header = summarize(run).header
+    names = (suite, *(part.name for part in whole.parts))
+    return [_part(run, header, name, sample) for name in names]
 
 
-def _part(run: Run, suite: str, sample: int | None) -> Summary:
+def _part(run: Run, whole: Header, suite: str, sample: int | None) -> Summary:
     planned = _plan(suite, sample)
     wanted = planned.manifest.by_id
     records = [record for record in run.records if record.episode_id in wanted]
     header = replace(
-        summarize(run).header,
+        whole,
         suite=suite,
         suite_version=planned.info.suite_version,
         manifest_hash=planned.manifest.hash,
