@@ -49,8 +49,8 @@ SUITES = ("full", "generalization", "ci", "smoke", "stages")
 
 _FEW = {"full": 1, "generalization": 1, "stages": 1}
 SAMPLES: Mapping[str, Mapping[str, int]] = {
-    "noop": {"generalization": 2, "stages": 2},
-    **dict.fromkeys((*EXPERT, "random", *HONEST), _FEW),
+    **dict.fromkeys(IDLE, {"generalization": 2, "stages": 2}),
+    **dict.fromkeys((*EXPERT, *HONEST), _FEW),
 }
 """Baseline to suite to how many episodes of each task and cell are run; where there is no number,
 all."""
