@@ -37,7 +37,7 @@ def section(sources: Sources) -> str:
                 [_summary(kind, sources) for kind in tasks],
                 right="lrllrrr",
             ),
-            *(_part(kind) for kind in tasks),
+            *(_part(kind, sources) for kind in tasks),
         ]
     )
 
@@ -58,7 +58,7 @@ def _summary(kind: Task, sources: Sources) -> list[object]:
     ]
 
 
-def _part(kind: Task) -> str:
+def _part(kind: Task, sources: Sources) -> str:
     said = examples.of_task(kind.name).instruction
     about = _blocks(kind)
     alt = f"{kind.name}: the start, and what the expert left"
@@ -75,7 +75,14 @@ def _part(kind: Task) -> str:
     if kind.choices:
         chosen = (f"`{name}` is {_either(of)}" for name, of in kind.choices.items())
         lines.append(f"Drawn with the scene: {'; '.join(chosen)}.")
+    lines.append(_suites(kind, sources))
     return "\n\n".join(lines)
+
+
+def _suites(kind: Task, sources: Sources) -> str:
+    """Which suites have the task, those that only include others left out."""
+    having = [name for name, suite in sources.all_suites.items() if kind.name in suite.tasks]
+    return f"In suites: {', '.join(f'`{name}`' for name in having) or 'none'}."
 
 
 def _either(names: tuple[str, ...]) -> str:
