@@ -31,7 +31,8 @@ import pandas as pd
 import vlabench
 from vlabench.errors import VlabenchError
 from vlabench.evaluation import Plan, plan
-from vlabench.report.summarize import summarize, summarize_records
+from vlabench.index import ManifestIndex
+from vlabench.report.summarize import summarize, summarize_results
 from vlabench.report.summary import Header, Row, Summary
 from vlabench.report.tables import row_label, to_frame
 from vlabench.store import LARGEST_MISSING_SHARE, Run
@@ -48,9 +49,9 @@ SUITES = ("full", "generalization", "ci", "smoke", "stages")
 """Everything that is published but `train`: what is not here is a part of `full`."""
 
 _FEW = {"full": 1, "generalization": 1, "stages": 1}
+_MANY = {"generalization": 2, "stages": 2}
 SAMPLES: Mapping[str, Mapping[str, int]] = {
-    **dict.fromkeys(IDLE, {"generalization": 2, "stages": 2}),
-    **dict.fromkeys((*EXPERT, *HONEST), _FEW),
+    name: _MANY if name in IDLE else _FEW for name in (*EXPERT, *IDLE, *HONEST)
 }
 """Baseline to suite to how many episodes of each task and cell are run; where there is no number,
 all."""
@@ -99,7 +100,7 @@ def evaluated(
         for suite in suites:
             sample = None if whole else SAMPLES.get(policy, {}).get(suite)
             run = vlabench.evaluate(policy, suite, episodes=sample, workers=workers)
-            print(f"{policy} on {suite}: {len(run.records)} episodes, {run.path}", flush=True)
+            print(f"{policy} on {suite}: {len(run.results)} episodes, {run.path}", flush=True)
             yield from split(run, suite, sample)
 
 
@@ -114,7 +115,7 @@ def split(run: Run, suite: str, sample: int | None = None) -> list[Summary]:
 def _part(run: Run, whole: Header, suite: str, sample: int | None) -> Summary:
     planned = _plan(suite, sample)
     wanted = planned.manifest.by_id
-    records = [record for record in run.records if record.episode_id in wanted]
+    results = [result for result in run.results if result.episode_id in wanted]
     header = replace(
         whole,
         suite=suite,
@@ -123,8 +124,9 @@ def _part(run: Run, whole: Header, suite: str, sample: int | None) -> Summary:
         certified=planned.info.certified and run.info.certified,
         complete=True,  # of the sample, whose size the tables tell
     )
-    valid = len(wanted) - len(records) <= LARGEST_MISSING_SHARE * len(wanted)
-    return summarize_records(header, planned.manifest.episodes, records, valid=valid)
+    valid = len(wanted) - len(results) <= LARGEST_MISSING_SHARE * len(wanted)
+    episodes = ManifestIndex.of(planned.manifest).episodes
+    return summarize_results(header, episodes, results, valid=valid)
 
 
 @cache

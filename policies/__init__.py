@@ -25,6 +25,8 @@ POLICIES = {
 WRAPPERS = {
     "blind": "vlabench.policies.masked:Blind",
     "deaf": "vlabench.policies.masked:Deaf",
+    "noisy": "vlabench.policies.noisy:Noisy",
 }
 """Prefix to what wraps a policy, as in ``blind:openvla``: a class that is made of the inner policy
-and whose `hide` says what is left of an observation; the group is ``vlabench.wrappers``."""
+and of the arguments that it names itself, and whose `hide` says what is left of an observation; the
+group is ``vlabench.wrappers``."""

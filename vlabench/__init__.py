@@ -9,15 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vlabench.comparison import Comparison, compare
     from vlabench.evaluation import evaluate
     from vlabench.store import Run
 
 _LAZY = {
+    "Comparison": "vlabench.comparison",
+    "compare": "vlabench.comparison",
     "Run": "vlabench.store",
     "evaluate": "vlabench.evaluation",
 }
 
-__all__ = ["Run", "evaluate"]
+__all__ = ["Comparison", "Run", "compare", "evaluate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -64,6 +64,12 @@ class InvalidRunError(VlabenchError):
     exit_code = 5
 
 
+class NotComparableError(VlabenchError):
+    """Two runs that did not meet the same episodes in the same world; the text says the field."""
+
+    exit_code = 4
+
+
 class PolicyError(VlabenchError):
     """The policy itself failed (NaN, a wrong shape, an exception): the episode is a failure."""
 

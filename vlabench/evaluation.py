@@ -2,17 +2,18 @@
 
 `plan` fixes everything before anything runs: the episodes, the agreement between policy and
 environment, and the folder. `evaluate` runs what is not yet in the folder, so that the same call
-resumes.
+resumes. `verify_run` runs some of it a second time.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from vlabench import provenance, report
 from vlabench.contract.environment import World
@@ -26,14 +27,16 @@ from vlabench.layout import arrange
 from vlabench.manifest import Manifest, build_manifest
 from vlabench.published import open_published
 from vlabench.registry import load_attribute
+from vlabench.repetition import check_count, determinism, sample
 from vlabench.rollout import RunContext
-from vlabench.runinfo import Conditions, PolicyInfo, RunInfo, run_name
+from vlabench.runinfo import Conditions, PolicyInfo, RunInfo, Stopping, run_name
 from vlabench.runner import RUNNERS
 from vlabench.runner.job import (
     BATCH_WAIT_MS,
-    Event,
+    Events,
     Finished,
     Job,
+    LostAttempt,
     Runner,
     RunnerOptions,
     argument_text,
@@ -47,9 +50,9 @@ from vlabench.runner.job import (
 )
 from vlabench.runner.placement import check_options
 from vlabench.runner.progress import Progress, Silent
-from vlabench.store import Run, RunWriter
+from vlabench.store import ATTEMPTS, Run, RunWriter
 from vlabench.suite import Suite, load_suite, suite_names
-from vlabench.types import Json, Observation
+from vlabench.types import EpisodeRecord, Json, Observation
 
 RUNS = Path("results/runs")
 """Where runs go unless told otherwise."""
@@ -75,6 +78,28 @@ class Plan:
     job: Job
 
 
+class Referee(Protocol):
+    """Looks on while a run is under way, and may end it."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more need run."""
+        ...
+
+    @property
+    def stopping(self) -> Stopping:
+        """The rule that it follows, and what has come of it so far."""
+        ...
+
+    def finished(self, record: EpisodeRecord) -> None:
+        """An episode has run, now or earlier; in any order."""
+        ...
+
+    def missing(self, episode_id: str) -> None:
+        """An episode has been lost for good."""
+        ...
+
+
 def evaluate(
     policy: str | Callable[..., Any],
     suite: str,
@@ -95,6 +120,7 @@ def evaluate(
     allow_mismatch: bool = False,
     out: Path | str | None = None,
     fresh: bool = False,
+    verify: int | None = None,
     progress: Progress | None = None,
     world: str = "tabletop",
 ) -> Run:
@@ -124,6 +150,8 @@ def evaluate(
         out: The run's folder; by default one under ``results/runs`` that is named by policy,
             suite and what they mean.
         fresh: Start over, deleting what an older run left in the folder.
+        verify: So many finished episodes of a valid run, at random, run a second time; see
+            `verify_run`.
         progress: Told of every episode.
         world: A registered world or ``module:attribute``.
 
@@ -136,6 +164,8 @@ def evaluate(
             agree; nothing has run then.
         InvalidRunError: If episode after episode is lost to the infrastructure.
     """
+    if verify is not None:
+        check_count(verify)
     planned = plan(
         policy,
         suite,
@@ -154,6 +184,8 @@ def evaluate(
         workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device
     )
     run = execute(planned, runner, options, progress or Silent(), fresh=fresh)
+    if verify is not None and run.valid:
+        run = verify_run(planned, verify, runner, options, progress or Silent())
     report.write(run)
     return run
 
@@ -171,12 +203,14 @@ def plan(
     allow_mismatch: bool = False,
     ray_address: str | None = None,
     out: Path | str | None = None,
+    stopping: Stopping | None = None,
     world: str = "tabletop",
 ) -> Plan:
     """What `evaluate` would run with the same arguments; runs nothing.
 
     The policy is made, to learn what it declares: here, or where its packages are if it has some
-    of its own and does not say without them (`vlabench.runner.job.declaration_of`).
+    of its own and does not say without them (`vlabench.runner.job.declaration_of`). A run with a
+    rule to stop by is another one than the run of all episodes, and has its own folder.
 
     Raises:
         UsageError: As `evaluate`.
@@ -205,7 +239,9 @@ def plan(
     policy_info = PolicyInfo(name, args, spec.to_json(), spec.privileged, code_hash)
     setting = None if thinking is None else thinking.setting
     conditions = Conditions(setting, pipeline.mismatches)
-    run_id = run_name(policy_info, chosen.name, manifest.hash, manifest.env_fingerprint, conditions)
+    run_id = run_name(
+        policy_info, chosen.name, manifest.hash, manifest.env_fingerprint, conditions, stopping
+    )
     info = RunInfo(
         run_id=run_id,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -230,6 +266,7 @@ def plan(
         contract_fingerprint=pipeline.fingerprint,
         policy=policy_info,
         conditions=conditions,
+        stopping=stopping,
         world=world,
         complete=complete,
         published_draws=complete and suite in suite_names(),
@@ -260,29 +297,75 @@ def plan(
 
 
 def execute(
-    planned: Plan, runner: str, options: RunnerOptions, progress: Progress, *, fresh: bool = False
+    planned: Plan,
+    runner: str,
+    options: RunnerOptions,
+    progress: Progress,
+    *,
+    fresh: bool = False,
+    referee: Referee | None = None,
 ) -> Run:
-    """Runs what of `planned` is not yet in its folder.
+    """Runs what of `planned` is not yet in its folder, or as much of it as `referee` needs.
+
+    A run that its referee has ended before is left as it is.
 
     Raises:
         UsageError: If the folder is another run's or cannot be written, or there is no such
             runner, or an option that it cannot follow.
         InvalidRunError: If episode after episode is lost to the infrastructure.
     """
-    if runner not in RUNNERS:
-        raise UnknownNameError("runner", runner, RUNNERS)
-    check_options(planned.job, runner, options)
-    run: Runner = load_attribute(RUNNERS[runner], "runner")
+    run = _runner(planned, runner, options)
     with RunWriter(planned.folder, planned.info, planned.manifest, fresh) as writer:
         progress.begin(len(planned.manifest.episodes), tuple(writer.done.values()))
-        left = [spec for name, spec in planned.manifest.by_id.items() if name not in writer.done]
-        events = run(planned.job, left, options)
         try:
-            _write(events, writer, progress)
+            if not writer.info.stopped_early:
+                _run_what_is_left(run, planned.job, options, _Keep(writer, progress, referee))
         finally:
-            events.close()
             progress.end()
     return Run.open(planned.folder)
+
+
+def verify_run(
+    planned: Plan, count: int, runner: str, options: RunnerOptions, progress: Progress
+) -> Run:
+    """Runs so many finished episodes of a run a second time, and publishes how far they agree.
+
+    Which ones is drawn once and for all (`vlabench.repetition.sample`), and what has been
+    repeated before is not run again. ``run.json`` tells the outcome as `RunInfo.determinism`.
+
+    Raises:
+        UsageError: As `execute`, or if there is nothing to repeat.
+        InvalidRunError: If episode after episode is lost to the infrastructure.
+    """
+    run = _runner(planned, runner, options)
+    with RunWriter(planned.folder, planned.info, planned.manifest) as writer:
+        chosen = sample(writer.manifest, writer.done, count)
+        second = writer.repeated()
+        progress.begin(
+            len(chosen), [second[e.episode_id] for e in chosen if e.episode_id in second]
+        )
+        left = [episode for episode in chosen if episode.episode_id not in second]
+        try:
+            _drain(run(planned.job, left, options), _KeepRepeated(writer, progress))
+        finally:
+            found = determinism(writer.done, writer.repeated(), [e.episode_id for e in chosen])
+            writer.info = replace(writer.info, determinism=found)
+            progress.end()
+    return Run.open(planned.folder)
+
+
+def not_valid(run: Run) -> str:
+    """One sentence for a run that misses too many episodes: how many, and most of all why."""
+    last = {attempt.episode_id: attempt.error for attempt in run.attempts}
+    reasons = Counter(last[name] for name in run.missing if name in last)
+    because = ""
+    if reasons:
+        (reason, count), *_ = reasons.most_common(1)
+        because = f", {count} of them because of {reason.rstrip('.')!r}"
+    return (
+        f"The run is not valid: {len(run.missing)} of {len(run.needed)} episodes are missing"
+        f"{because} (all reasons are in {run.path / ATTEMPTS}); the same command tries them again."
+    )
 
 
 def first_look(planned: Plan) -> Observation:
@@ -358,22 +441,84 @@ def _refuse_other_arms(pipeline: Pipeline, manifest: Manifest) -> None:
         )
 
 
-def _write(events: Iterable[Event], writer: RunWriter, progress: Progress) -> None:
-    lost_in_a_row = 0
-    for event in events:
-        if isinstance(event, Finished):
-            lost_in_a_row = 0
-            writer.add(event.record, event.trace)
-            progress.finished(event.record)
-            continue
-        writer.add_attempt(event.episode.episode_id, event.attempt, event.error)
-        progress.lost(event)
-        lost_in_a_row += event.final
-        if lost_in_a_row >= HOPELESS:
+def _runner(planned: Plan, runner: str, options: RunnerOptions) -> Runner:
+    if runner not in RUNNERS:
+        raise UnknownNameError("runner", runner, RUNNERS)
+    check_options(planned.job, runner, options)
+    found: Runner = load_attribute(RUNNERS[runner], "runner")
+    return found
+
+
+def _run_what_is_left(run: Runner, job: Job, options: RunnerOptions, keep: _Keep) -> None:
+    """Runs it until there is no more, or the referee has seen enough."""
+    writer, referee = keep.writer, keep.referee
+    if referee is None:
+        _drain(run(job, writer.left, options), keep)
+        return
+    try:
+        for record in writer.done.values():
+            referee.finished(record)
+        if not referee.over:
+            _drain(run(job, writer.left, options), keep)
+    finally:
+        writer.info = replace(writer.info, stopping=referee.stopping)
+
+
+@dataclass
+class _Keep:
+    """Takes what happens: writes it down, shows it, and tells the referee."""
+
+    writer: RunWriter
+    progress: Progress
+    referee: Referee | None = None
+    lost_in_a_row: int = 0
+
+    @property
+    def over(self) -> bool:
+        return self.referee is not None and self.referee.over
+
+    def finished(self, event: Finished) -> None:
+        self.lost_in_a_row = 0
+        self.write(event)
+        self.progress.finished(event.record)
+        if self.referee is not None:
+            self.referee.finished(event.record)
+
+    def write(self, event: Finished) -> None:
+        self.writer.add(event.record, event.trace)
+
+    def lost(self, event: LostAttempt) -> None:
+        self.writer.add_attempt(event.episode.episode_id, event.attempt, event.error)
+        self.progress.lost(event)
+        if self.referee is not None and event.final:
+            self.referee.missing(event.episode.episode_id)
+        self.lost_in_a_row += event.final
+        if self.lost_in_a_row >= HOPELESS:
             raise InvalidRunError(
                 f"{HOPELESS} episodes in a row could not be run, the last because of: "
                 f"{event.error}; mend that, and run the same command again."
             )
+
+
+class _KeepRepeated(_Keep):
+    """The same of episodes that run a second time."""
+
+    def write(self, event: Finished) -> None:
+        self.writer.add_repeated(event.record)
+
+
+def _drain(events: Events, keep: _Keep) -> None:
+    """Keeps what happens until nothing more does, or need."""
+    try:
+        for event in events:
+            if isinstance(event, Finished):
+                keep.finished(event)
+            else:
+                keep.lost(event)
+            if keep.over:
+                return
+    finally:
+        events.close()
 
 
 def _reference(factory: Callable[..., Any]) -> str:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import IO
+
+import msgspec
 
 from vlabench.errors import UsageError
 from vlabench.hashing import canonical_json
 from vlabench.types import Json
+
+_BLOCK = 1 << 16
+"""Bytes that are looked through at a time for the end of a file's last whole line."""
 
 
 def write_json(path: Path, value: Json) -> None:
@@ -19,10 +26,19 @@ def write_json(path: Path, value: Json) -> None:
     Raises:
         OSError: If the disk is full or the folder cannot be written.
     """
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_lines(path, [text])
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Writes `lines` to `path`, all of them or nothing.
+
+    Raises:
+        OSError: If the disk is full or the folder cannot be written.
+    """
     scratch = path.with_suffix(".tmp")
     with scratch.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+        file.writelines(f"{line}\n" for line in lines)
         file.flush()
         os.fsync(file.fileno())
     scratch.replace(path)
@@ -58,21 +74,54 @@ def append_line(path: Path, row: Mapping[str, Json]) -> None:
             raise
 
 
+def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The number and the bytes of each line that was written whole; none if there is no file.
+
+    Raises:
+        UsageError: If the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.endswith(b"\n"):
+                    yield number, line
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"Cannot read {path} ({error.strerror or error}); check it.") from error
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Json]]]:
     """The number and value of each line that was written whole; none if there is no file.
 
     Raises:
         UsageError: If a line that was written whole is no JSON.
     """
-    data = path.read_bytes() if path.exists() else b""
-    for number, line in enumerate(data[: _whole(data)].splitlines(), start=1):
+    for number, line in whole_lines(path):
         try:
             yield number, json.loads(line)
         except ValueError:
-            raise UsageError(
-                f"{path}:{number}: this line is no JSON; the file is damaged, delete the line "
-                "and run the same command again."
-            ) from None
+            raise no_json(f"{path}:{number}") from None
+
+
+def no_json(place: str) -> UsageError:
+    """What to say of a line that was written whole and cannot be read."""
+    return UsageError(
+        f"{place}: this line is no JSON; the file is damaged, delete the line and run the same "
+        "command again."
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of what is in the file; of nothing if there is none.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    if not path.exists():
+        return hashlib.sha256().hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def drop_torn_line(path: Path) -> None:
@@ -81,13 +130,25 @@ def drop_torn_line(path: Path) -> None:
     Raises:
         OSError: If the file cannot be written.
     """
-    data = path.read_bytes() if path.exists() else b""
-    if _whole(data) < len(data):
-        os.truncate(path, _whole(data))
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        whole = _end_of_whole_lines(file, end)
+        if whole < end:
+            file.truncate(whole)
 
 
-def _whole(data: bytes) -> int:
-    return data.rfind(b"\n") + 1
+def _end_of_whole_lines(file: IO[bytes], end: int) -> int:
+    """Where the last line that was written whole ends, looked for from the end backwards."""
+    while end > 0:
+        start = max(0, end - _BLOCK)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 @contextlib.contextmanager
@@ -99,7 +160,7 @@ def understanding(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(
             f"{where} is not what this version of vlabench writes ({reason}); read it with the "

@@ -18,7 +18,22 @@ from vlabench.hashing import bytes_hash, content_hash
 PACKAGES = ("mujoco", "robosuite", "gymnasium", "ray", "torch", "numpy")
 """Distributions whose versions a run keeps."""
 
-_WITHOUT_EFFECT = frozenset({"cli", "report", "stats", "suites", "leaderboard.py", "compare.py"})
+_WITHOUT_EFFECT = frozenset(
+    {
+        "baseline.py",
+        "cli",
+        "comparison",
+        "gate.py",
+        "leaderboard.py",
+        "outcomes.py",
+        "pytest_plugin.py",
+        "repetition.py",
+        "replaying.py",
+        "report",
+        "stats",
+        "suites",
+    }
+)
 """Parts of the package that cannot change what happens in an episode."""
 
 _DECISIVE = (".py", ".yaml", ".xml", ".json", ".npz")

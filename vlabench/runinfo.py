@@ -79,6 +79,67 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
+class Determinism:
+    """What became of a sample of episodes that was run a second time.
+
+    Attributes:
+        asked: Episodes that were to run again.
+        repeated: Of those, how many did.
+        flips: Names of those that succeeded once of twice.
+        same_actions: How many executed the same actions, to the bit.
+        same_states: How many began and ended in the same states, to the bit.
+    """
+
+    asked: int
+    repeated: int
+    flips: tuple[str, ...]
+    same_actions: int
+    same_states: int
+
+    @property
+    def flip_rate(self) -> float | None:
+        """The share of episodes that flipped; None if none was repeated."""
+        return len(self.flips) / self.repeated if self.repeated else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """The rule by which a run ends as soon as a comparison is decided, and when it did.
+
+    Two e-processes look at the pairs in the manifest's order, one for a regression and one for
+    non-inferiority, each at level `alpha`: see `vlabench.stats.SequentialGate`. The first four
+    fields are the rule, fixed before anything runs, the others are what came of it.
+
+    Attributes:
+        baseline: Name of the run that this one is compared with.
+        outcomes_hash: Of that run's outcomes.
+        alpha: The share of decisions that may be wrong in the long run, for each of the two.
+        margin: The loss of success that counts as none, a fraction.
+        decision: What was decided; None as long as nothing is.
+        pairs: The pairs that it took, or all that there were; None before.
+        base_only: Of those, how many only the baseline solved.
+        new_only: How many only this run solved.
+        asked: So many episodes of the manifest, from its first, belong to the run; the others
+            were not needed. None for all of them.
+    """
+
+    baseline: str
+    outcomes_hash: str
+    alpha: float
+    margin: float
+    decision: Literal["regressed", "non-inferior"] | None = None
+    pairs: int | None = None
+    base_only: int | None = None
+    new_only: int | None = None
+    asked: int | None = None
+
+    @property
+    def rule(self) -> list[Json]:
+        """What was fixed before anything ran."""
+        return [self.baseline, self.outcomes_hash, self.alpha, self.margin]
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One of the times that a run was taken up again, and where."""
 
@@ -102,10 +163,13 @@ class RunInfo:
         published_draws: Whether the suite is a packaged one, and the run complete.
         certified: Whether every episode has a certificate: the expert solves it in this world.
         conditions: Simulated latency, and mismatches that were allowed.
+        stopping: The rule that may end it early; None for a run of all its episodes.
+        determinism: What running some of its episodes again showed; None if none did.
         contract: The lines that describe the pipeline between policy and environment.
         planned: Episodes in the manifest.
-        completed: Episodes with a record when this was written.
-        missing: `planned` - `completed`.
+        completed: Episodes with a record when this was written; only of those that were needed,
+            if a rule has ended the run.
+        missing: Episodes that were needed, less `completed`.
         code_hash: Of the sources that can change an episode; see `vlabench.provenance`.
         git: The checkout; None for an installed copy.
         versions: Of Python and of the packages below; equal for all episodes of a run.
@@ -130,6 +194,8 @@ class RunInfo:
     published_draws: bool
     certified: bool = False
     conditions: Conditions = Conditions()
+    stopping: Stopping | None = None
+    determinism: Determinism | None = None
     planned: int
     completed: int = 0
     missing: int = 0
@@ -143,6 +209,17 @@ class RunInfo:
     finished_at: str | None = None
     episodes_sha256: str | None = None
     schema_version: str = SCHEMA_VERSION
+
+    @property
+    def asked(self) -> int:
+        """How many episodes of the manifest, from its first, belong to the run."""
+        asked = None if self.stopping is None else self.stopping.asked
+        return self.planned if asked is None else asked
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether its rule ended it before its last episode: its success rate is biased then."""
+        return self.asked < self.planned
 
     def to_json(self) -> dict[str, Json]:
         """A dictionary that `from_json` turns back into an equal value."""
@@ -161,6 +238,8 @@ class RunInfo:
             "contract": tuple(data["contract"]),
             "policy": PolicyInfo(**known(PolicyInfo, data["policy"])),
             "conditions": _conditions(data.get("conditions", {})),
+            "stopping": _stopping(data.get("stopping")),
+            "determinism": _determinism(data.get("determinism")),
             "git": _checkout(data["git"]),
             "sessions": tuple(Session(**{**s, "git": _checkout(s["git"])}) for s in sessions),
         }
@@ -181,6 +260,7 @@ class RunInfo:
                 list(self.conditions.mismatches),
                 list(other.conditions.mismatches),
             ),
+            "the rule to stop by": (_rule(self.stopping), _rule(other.stopping)),
             "the code": (self.code_hash, other.code_hash),
         }
         for name in DECISIVE:
@@ -197,11 +277,14 @@ def run_name(
     manifest_hash: str,
     env_fingerprint: str,
     conditions: Conditions = Conditions(),
+    stopping: Stopping | None = None,
 ) -> str:
     """The name that equal commands share: policy, suite, and a hash of all that they mean."""
     identity = [policy.name, dict(policy.args), policy.revision, policy.code_hash]
     identity += [manifest_hash, env_fingerprint]
-    digest = content_hash(identity + [conditions.to_json()] * (not conditions.usual), length=10)
+    identity += [conditions.to_json()] * (not conditions.usual)
+    identity += [{"stopping": _rule(stopping)}] * (stopping is not None)
+    digest = content_hash(identity, length=10)
     readable = re.sub(r"[^A-Za-z0-9._-]+", "-", policy.name).strip("-.")
     return f"{readable}-{suite}-{digest}"
 
@@ -227,6 +310,21 @@ def check_schema(version: str, where: str) -> None:
 
 def _checkout(data: Mapping[str, Json] | None) -> Checkout | None:
     return None if data is None else Checkout(**known(Checkout, data))
+
+
+def _stopping(data: Mapping[str, Json] | None) -> Stopping | None:
+    return None if data is None else Stopping(**known(Stopping, data))
+
+
+def _determinism(data: Mapping[str, Json] | None) -> Determinism | None:
+    if data is None:
+        return None
+    found = known(Determinism, data)
+    return Determinism(**{**found, "flips": tuple(found["flips"])})
+
+
+def _rule(stopping: Stopping | None) -> list[Json] | str:
+    return "none" if stopping is None else stopping.rule
 
 
 def _conditions(data: Mapping[str, Json]) -> Conditions:

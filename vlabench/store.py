@@ -6,6 +6,7 @@
     manifest.json     the frozen list of episodes
     episodes.jsonl    one line an episode, on disk before the next is taken
     attempts.jsonl    attempts that ended in an infrastructure error
+    repeated.jsonl    one line for each episode that was run a second time; only if any was
     traces/           the executed actions of each episode and a checksum per control step
 
 Killing the writer at any moment loses at most the line it was writing, which the next start drops.
@@ -15,33 +16,45 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Self, TypeVar
 
 from vlabench.errors import UsageError
+from vlabench.index import (
+    ManifestIndex,
+    PlannedEpisode,
+    read_index,
+    read_manifest,
+    write_manifest,
+)
 from vlabench.jsonfiles import (
     append_line,
     drop_torn_line,
+    file_sha256,
     read_json,
     read_lines,
     understanding,
     write_json,
 )
 from vlabench.manifest import Manifest
+from vlabench.results import Expected, Result, read_records, read_results
 from vlabench.runinfo import RunInfo, Session, check_schema, known
 from vlabench.trace import Trace, load_trace, save_trace
-from vlabench.types import SCHEMA_VERSION, EpisodeRecord
+from vlabench.types import SCHEMA_VERSION, EpisodeRecord, EpisodeSpec
 
 RUN, MANIFEST, EPISODES, ATTEMPTS = "run.json", "manifest.json", "episodes.jsonl", "attempts.jsonl"
-TRACES = "traces"
+REPEATED, TRACES = "repeated.jsonl", "traces"
 LOCK = ".lock"
-OWN_NAMES = frozenset({RUN, MANIFEST, EPISODES, ATTEMPTS, TRACES, LOCK, "run.tmp", "manifest.tmp"})
+OWN_NAMES = frozenset(
+    {RUN, MANIFEST, EPISODES, ATTEMPTS, REPEATED, TRACES, LOCK, "run.tmp", "manifest.tmp"}
+)
+T = TypeVar("T")
 DRY_RUN = "dry-run"
 """What may stand in the folder before there is a run."""
 
@@ -69,43 +82,102 @@ class Run:
 
     path: Path
     info: RunInfo
-    manifest: Manifest
 
     @staticmethod
     def open(path: Path | str) -> Run:
         """The run in the folder `path`.
 
         Raises:
-            UsageError: If there is none, or it was written in another major schema version.
+            UsageError: If there is none, it was written in another major schema version, or its
+                manifest is not the one that it was begun with.
         """
         path = Path(path)
         if not (path / RUN).exists():
             raise UsageError(f"{path} is not a run's folder ({RUN} is not there); check the path.")
-        manifest = read_json(path / MANIFEST)
-        with understanding(str(path / MANIFEST)):
-            return Run(path, _read_info(path), Manifest.from_json(manifest))
+        run = Run(path, _read_info(path))
+        _ = run.index
+        return run
+
+    @cached_property
+    def index(self) -> ManifestIndex:
+        """Every episode of the manifest, without its scene."""
+        return read_index(self.path / MANIFEST, self.info.manifest_hash)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest with every scene; tables need no more than `index`."""
+        return read_manifest(self.path / MANIFEST)
+
+    @property
+    def needed(self) -> tuple[PlannedEpisode, ...]:
+        """The episodes that belong to the run: all, or those until its stopping rule ended it.
+
+        What ran ahead of that end is in the file, and in no figure.
+        """
+        return self.index.episodes[: _asked(self.info)]
+
+    @cached_property
+    def results(self) -> list[Result]:
+        """What came of each episode that has run, in the manifest's order.
+
+        Raises:
+            UsageError: If the file of the records is damaged, or not the run's own.
+        """
+        return self._whole(read_results(self._expected(EPISODES)))
 
     @cached_property
     def records(self) -> list[EpisodeRecord]:
-        """One record for each episode that has run, in the manifest's order."""
-        found = {record.episode_id: record for record in _read_records(self.path / EPISODES)}
-        return [found[name] for name in self.manifest.by_id if name in found]
+        """As `results`, with all that is known of each; tables need no more than those.
+
+        Raises:
+            UsageError: If the file of the records is damaged, or not the run's own.
+        """
+        return self._whole(read_records(self._expected(EPISODES)))
+
+    @cached_property
+    def repeated(self) -> dict[str, EpisodeRecord]:
+        """The second records of the episodes that were run again to see whether they repeat."""
+        found = read_records(self._expected(REPEATED))
+        return {record.episode_id: record for record in found if record is not None}
 
     @cached_property
     def attempts(self) -> list[Attempt]:
         """Attempts that ended in an infrastructure error, in the order they were made."""
-        return [Attempt(**known(Attempt, row)) for _, row in read_lines(self.path / ATTEMPTS)]
+        with understanding(str(self.path / ATTEMPTS)):
+            return [Attempt(**known(Attempt, row)) for _, row in read_lines(self.path / ATTEMPTS)]
 
     @property
     def missing(self) -> list[str]:
         """Names of the episodes without a record: never failures, never left out in silence."""
-        present = {record.episode_id for record in self.records}
-        return [name for name in self.manifest.by_id if name not in present]
+        present = {result.episode_id for result in self.results}
+        return [e.episode_id for e in self.needed if e.episode_id not in present]
 
     @property
     def valid(self) -> bool:
-        """Whether at most one percent of the episodes are missing."""
-        return len(self.missing) <= LARGEST_MISSING_SHARE * len(self.manifest.episodes)
+        """Whether there are episodes, and at most one percent of them are missing."""
+        needed = len(self.needed)
+        return needed > 0 and needed - len(self.results) <= LARGEST_MISSING_SHARE * needed
+
+    def _expected(self, name: str) -> Expected:
+        return _expected(self.path / name, self.info, self.index)
+
+    def _whole(self, found: list[T | None]) -> list[T]:
+        """What there is of the episodes that belong to the run, if nothing of it got lost."""
+        path = self.path / EPISODES
+        present = [one for one in found[: len(self.needed)] if one is not None]
+        if len(present) < self.info.completed:
+            raise UsageError(
+                f"{path} has {len(present)} of the {self.info.completed} episodes that {RUN} "
+                "counts: lines were lost; put the file back, or run the same command again, which "
+                "runs what is missing."
+            )
+        written = self.info.episodes_sha256
+        if written is not None and written != file_sha256(path):
+            raise UsageError(
+                f"{path} was changed after the run ended (its SHA-256 is not the one in {RUN}); "
+                "put the file back, or run again with --fresh."
+            )
+        return present
 
     @property
     def running(self) -> bool:
@@ -192,6 +264,26 @@ class RunWriter:
             append_line(self.path / EPISODES, record.to_json())
         self.done[record.episode_id] = record
 
+    @property
+    def left(self) -> list[EpisodeSpec]:
+        """The episodes that belong to the run and have no record, in order."""
+        needed = islice(self.manifest.by_id.items(), _asked(self.info))
+        return [episode for name, episode in needed if name not in self.done]
+
+    def repeated(self) -> dict[str, EpisodeRecord]:
+        """The second records that are there."""
+        drop_torn_line(self.path / REPEATED)
+        return self._read(REPEATED)
+
+    def add_repeated(self, record: EpisodeRecord) -> None:
+        """Keeps the second record of an episode; when this returns it is on disk.
+
+        Raises:
+            UsageError: If the disk is full or the folder cannot be written; what was kept stays.
+        """
+        with self._writing():
+            append_line(self.path / REPEATED, record.to_json())
+
     def add_attempt(self, episode_id: str, attempt: int, error: str) -> None:
         """Keeps the account of an attempt that ended in an infrastructure error.
 
@@ -228,19 +320,21 @@ class RunWriter:
                 "start over with --fresh, or give another --out."
             )
         drop_torn_line(self.path / ATTEMPTS)
-        self._count_what_is_there()
         now, self.info = self.info, before
-        if len(self.done) < len(self.manifest.episodes):
+        self._count_what_is_there()
+        if self.left:
             session = Session(now.created_at, now.command, now.os, now.cpu, now.git)
             self.info = replace(before, sessions=(*before.sessions, session))
             self._write_info(finished=False)
 
     def _count_what_is_there(self) -> None:
         drop_torn_line(self.path / EPISODES)
-        planned = self.manifest.by_id
-        for record in _read_records(self.path / EPISODES):
-            if record.episode_id in planned:
-                self.done[record.episode_id] = record
+        self.done = self._read(EPISODES)
+
+    def _read(self, name: str) -> dict[str, EpisodeRecord]:
+        index = ManifestIndex.of(self.manifest)
+        found = read_records(_expected(self.path / name, self.info, index))
+        return {record.episode_id: record for record in found if record is not None}
 
     def _begin(self) -> None:
         """Writes ``run.json`` last: a folder that has one is whole."""
@@ -249,24 +343,24 @@ class RunWriter:
                 f"The folder {self.path} holds episodes, but its {RUN} is gone; "
                 "start over with --fresh."
             )
-        write_json(self.path / MANIFEST, self.manifest.to_json())
+        write_manifest(self.path / MANIFEST, self.manifest)
         (self.path / EPISODES).touch()
         (self.path / ATTEMPTS).touch()
         self._write_info(finished=False)
 
     def _finish(self) -> None:
         with self._writing():
-            self._write_info(finished=len(self.done) == len(self.manifest.episodes))
+            self._write_info(finished=not self.left)
 
     def _write_info(self, finished: bool) -> None:
-        planned, completed = len(self.manifest.episodes), len(self.done)
-        digest = hashlib.sha256((self.path / EPISODES).read_bytes()).hexdigest()
+        left, needed = len(self.left), len(self.manifest.episodes[: _asked(self.info)])
+        digest = file_sha256(self.path / EPISODES)
         unchanged = finished and digest == self.info.episodes_sha256
         self.info = replace(
             self.info,
-            planned=planned,
-            completed=completed,
-            missing=planned - completed,
+            planned=len(self.manifest.episodes),
+            completed=needed - left,
+            missing=left,
             finished_at=(self.info.finished_at if unchanged else _now()) if finished else None,
             episodes_sha256=digest if finished else None,
         )
@@ -327,12 +421,12 @@ def _refuse_strangers(path: Path) -> None:
         )
 
 
-def _read_records(path: Path) -> Iterator[EpisodeRecord]:
-    for number, row in read_lines(path):
-        with understanding(f"{path}:{number}"):
-            check_schema(row["schema_version"], f"{path}:{number}")
-            record = EpisodeRecord.from_json(known(EpisodeRecord, row))
-        yield record
+def _asked(info: RunInfo) -> int | None:
+    return None if info.stopping is None else info.stopping.asked
+
+
+def _expected(path: Path, info: RunInfo, index: ManifestIndex) -> Expected:
+    return Expected(path, index, info.run_id, info.env_fingerprint, info.contract_fingerprint)
 
 
 def _read_info(path: Path) -> RunInfo:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vlabench.jsonfiles import append_line, write_json
+from vlabench.hashing import canonical_json
+from vlabench.index import write_manifest
+from vlabench.jsonfiles import write_json, write_lines
 from vlabench.manifest import Manifest
 from vlabench.runinfo import PolicyInfo, RunInfo
 from vlabench.store import Run
@@ -139,10 +141,24 @@ def make_run(
         **info,
     )
     write_json(folder / "run.json", written.to_json())
-    write_json(folder / "manifest.json", manifest.to_json())
+    write_manifest(folder / "manifest.json", manifest)
+    told = []
     for spec in planned:
         status = outcome(spec)
         if status is not None:
-            told = record(spec, status, folder.name, infer_s)
-            append_line(folder / "episodes.jsonl", told.to_json())
+            one = replace(
+                record(spec, status, written.run_id, infer_s),
+                env_fingerprint=written.env_fingerprint,
+                contract_fingerprint=written.contract_fingerprint,
+            )
+            told.append(canonical_json(one.to_json()))
+    write_lines(folder / "episodes.jsonl", told)
     return Run.open(folder)
+
+
+def rewrite(run: Run, change: Callable[[EpisodeRecord], EpisodeRecord]) -> Run:
+    """The run with its records changed, as its folder has them now."""
+    changed = [change(told) for told in run.records]
+    told = [canonical_json(one.to_json()) for one in changed]
+    write_lines(run.path / "episodes.jsonl", told)
+    return Run.open(run.path)

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import typer
 from click.testing import Result
-from report_fakes import episodes, make_run
+from jsonschema import Draft202012Validator
+from report_fakes import Outcome, episodes, make_run
 from typer.testing import CliRunner
 
 from vlabench.cli import main
 from vlabench.cli.leaderboard import leaderboard_command
 from vlabench.errors import InvalidRunError, UsageError
-from vlabench.leaderboard import leaderboard_row, ranks, read_leaderboard, update_leaderboard
+from vlabench.leaderboard import (
+    Declared,
+    check_leaderboard,
+    leaderboard_row,
+    read_leaderboard,
+    schema_path,
+    schema_text,
+    standings,
+    update_leaderboard,
+)
 from vlabench.registry import AXES
-from vlabench.runinfo import Conditions, PolicyInfo
+from vlabench.report import summarize
+from vlabench.runinfo import Conditions, Determinism, PolicyInfo, Stopping
 from vlabench.store import LOCK, Run
 from vlabench.types import EpisodeSpec, Status
 
+RESULTS = Path(__file__).parents[2] / "results"
 PLANNED = episodes(["stack", "place"], [("lighting", "L2")], 20)
 
 
@@ -56,6 +70,11 @@ def invoke(*words: str) -> Result:
 def rows(path: Path) -> dict[str, dict[str, str]]:
     with path.open(newline="") as file:
         return {row["run_id"]: row for row in csv.DictReader(file)}
+
+
+def ranks(runs: Sequence[Run]) -> list[int | None]:
+    found = standings(runs, [summarize(run) for run in runs])
+    return [None if standing is None else standing.rank for standing in found]
 
 
 def test_a_row_says_what_the_run_says(runs: dict[str, Run]) -> None:
@@ -260,7 +279,7 @@ def test_the_file_keeps_others_and_replaces_the_same_run(
     board = update_leaderboard([runs["near"]], path)
     assert board.unranked == ("good", "bad")
     after = rows(path)
-    assert after["bad"] == first["bad"] | {"rank": ""}
+    assert after["bad"] == first["bad"] | {"rank": "", "letters": ""}
     update_leaderboard([runs["near"], runs["good"], runs["bad"]], path)
     assert {name: row["rank"] for name, row in rows(path).items()} == {
         "near": "1",
@@ -288,13 +307,15 @@ def test_columns_are_fixed_and_foreign_ones_stay(runs: dict[str, Run], tmp_path:
             assert own.isdisjoint(columns)
         else:
             assert own <= set(columns)
-    assert columns[:3] == ("rank", "policy", "privileged")
+    assert columns[:4] == ("rank", "letters", "policy", "checkpoint")
     assert columns[-1] == "run_id"
     header, *lines = path.read_text().splitlines()
-    path.write_text("\n".join([f"{header},submitter", *(f"{line},me" for line in lines)]))
+    path.write_text("\n".join([f"{header},notes", *(f"{line},mine" for line in lines)]))
     board = update_leaderboard([runs["bad"]], path)
-    assert board.columns == (*columns, "submitter")
-    assert rows(path)["good"]["submitter"] == "me"
+    assert board.columns == (*columns, "notes")
+    assert rows(path)["good"]["notes"] == "mine"
+    update_leaderboard([runs["good"]], path)
+    assert rows(path)["good"]["notes"] == "mine"
 
 
 def test_a_cell_without_data_is_empty(runs: dict[str, Run], tmp_path: Path) -> None:
@@ -330,7 +351,7 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     out = tmp_path / "board.csv"
     result = invoke(str(run.path), "--out", str(out))
     assert result.exit_code == 0
-    assert "1     expert (privileged)  made-up v1  95.0" in result.stdout
+    assert "1     a  expert (privileged)  made-up v1  95.0" in result.stdout
     assert list(rows(out)) == ["run"]
 
 
@@ -349,3 +370,198 @@ def test_the_command_says_what_is_no_run(tmp_path: Path) -> None:
     error = invoke(str(tmp_path)).exception
     assert isinstance(error, UsageError)
     assert "is not a run's folder" in str(error)
+
+
+def test_rows_that_share_a_letter_do_not_differ(tmp_path: Path) -> None:
+    """Between good and bad there is one that differs significantly from neither."""
+    planned = episodes(["stack"], [("lighting", "L2")], 20)
+
+    def first(count: int) -> Outcome:
+        return lambda spec: "success" if spec.index < count else "failure"
+
+    made = [make_run(tmp_path / f"first-{count}", planned, first(count)) for count in (12, 16, 20)]
+    found = standings(made, [summarize(run) for run in made])
+    assert [(s.rank, s.letters) for s in found if s is not None] == [(2, "b"), (1, "ab"), (1, "a")]
+    update_leaderboard(made, tmp_path / "board.csv")
+    told = rows(tmp_path / "board.csv")
+    assert {name: row["letters"] for name, row in told.items()} == {
+        "first-12": "b",
+        "first-16": "ab",
+        "first-20": "a",
+    }
+
+
+def test_what_the_submitter_says_is_written_and_kept(tmp_path: Path) -> None:
+    policy = PolicyInfo(
+        name="openvla", args={"checkpoint": "weights"}, spec={"revision": "r1"}, privileged=False
+    )
+    run = make_run(tmp_path / "run", PLANNED, good, policy=policy)
+    path = tmp_path / "board.csv"
+    words = ("--params", "7000000000", "--weight-type", "finetuned", "--trained-on", "nominal")
+    words += ("--gpu-memory-gb", "15.5", "--submitter", "me", "--provenance", "reproduced")
+    assert invoke(str(run.path), "--out", str(path), *words).exit_code == 0
+    told = {
+        "checkpoint": "weights",
+        "revision": "r1",
+        "params": "7000000000",
+        "weight_type": "finetuned",
+        "trained_on": "nominal",
+        "gpu_memory_gb": "15.500000",
+        "submitter": "me",
+        "provenance": "reproduced",
+    }
+    assert rows(path)["run"].items() >= told.items()
+    update_leaderboard([run], path)
+    assert rows(path)["run"].items() >= told.items()
+    update_leaderboard([run], path, Declared(submitter="you", checkpoint="others"))
+    changed = told | {"submitter": "you", "checkpoint": "others"}
+    assert rows(path)["run"].items() >= changed.items()
+    assert check_leaderboard(path) == []
+
+
+def test_what_nobody_says_is_empty(runs: dict[str, Run], tmp_path: Path) -> None:
+    update_leaderboard([runs["good"]], tmp_path / "board.csv")
+    row = rows(tmp_path / "board.csv")["good"]
+    unknown = ("checkpoint", "revision", "params", "weight_type", "trained_on", "gpu_memory_gb")
+    assert {row[name] for name in (*unknown, "submitter", "flip_rate")} == {""}
+    assert row["provenance"] == "self-reported"
+
+
+def test_one_policys_facts_are_not_said_of_several(runs: dict[str, Run], tmp_path: Path) -> None:
+    both = [runs["good"], runs["bad"]]
+    with pytest.raises(UsageError, match="'params' is said of the policies bad, good at once"):
+        update_leaderboard(both, tmp_path / "board.csv", Declared(params=1))
+    update_leaderboard(both, tmp_path / "board.csv", Declared(submitter="me"))
+
+
+def test_a_run_that_a_rule_ended_has_no_overall_and_no_rank(tmp_path: Path) -> None:
+    rule = Stopping("base", "hash", 0.05, 0.05, "non-inferior", 20, 0, 0, asked=40)
+    run = make_run(tmp_path / "run", PLANNED, good, stopping=rule)
+    path = tmp_path / "board.csv"
+    update_leaderboard([run], path)
+    row = rows(path)["run"]
+    assert row["complete"] == "false"
+    assert {row[name] for name in ("rank", "letters", "success_rate", "ci_low", "n")} == {""}
+    assert row["n_missing"] == "0"
+    assert check_leaderboard(path) == []
+
+
+def test_the_share_of_flips_is_a_column(tmp_path: Path) -> None:
+    twice = Determinism(asked=8, repeated=8, flips=("one", "two"), same_actions=6, same_states=6)
+    run = make_run(tmp_path / "run", PLANNED, good, determinism=twice)
+    assert leaderboard_row(run)["flip_rate"] == 0.25
+
+
+# --- checking ---------------------------------------------------------------------------------
+
+
+def test_the_committed_schema_is_current() -> None:
+    """To write it anew: enter any run into results/leaderboard.csv."""
+    assert (RESULTS / "leaderboard.schema.json").read_text(encoding="utf-8") == schema_text()
+
+
+def test_every_committed_row_is_as_it_must_be() -> None:
+    path = RESULTS / "leaderboard.csv"
+    assert read_leaderboard(path).rows
+    assert check_leaderboard(path) == []
+
+
+def test_the_schema_is_a_schema_and_stands_beside_the_file(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
+    path = tmp_path / "board.csv"
+    update_leaderboard([runs["good"]], path)
+    written = json.loads(schema_path(path).read_text())
+    assert schema_path(path).name == "board.schema.json"
+    Draft202012Validator.check_schema(written)
+    assert set(written["required"]) <= set(written["properties"])
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A leaderboard with a row of every sort."""
+    tmp_path = tmp_path_factory.mktemp("everything")
+    planned = episodes(["stack", "chain"], [("lighting", "L2"), ("swapped-goal", "L1")], 8)
+    made = [
+        make_run(tmp_path / "whole", planned, good),
+        make_run(tmp_path / "other", planned, bad),
+        make_run(tmp_path / "part", planned, good, complete=False),
+        make_run(tmp_path / "slow", planned, good, conditions=SLOW),
+        make_run(tmp_path / "measured", planned, good, conditions=MEASURED),
+        make_run(tmp_path / "mismatched", planned, good, conditions=MISMATCHED),
+    ]
+    path = tmp_path / "board.csv"
+    update_leaderboard(made, path)
+    return path
+
+
+def test_what_is_written_passes(everything: Path) -> None:
+    path = everything
+    assert check_leaderboard(path) == []
+    result = invoke("--check", str(path))
+    assert result.exit_code == 0
+    assert "all 6 rows are as they must be" in result.stdout
+    assert invoke("--check", "--out", str(path)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("run_id", "cells", "fault"),
+    [
+        ("whole", {"success_rate": "1.2"}, "success_rate"),
+        ("whole", {"success_rate": "95 %"}, "success_rate"),
+        ("whole", {"success_rate": "nan"}, "success_rate"),
+        ("whole", {"ci_low": "0.99"}, "is not between its ends"),
+        ("whole", {"ci_low": ""}, "ci_low"),
+        ("whole", {"n": "0"}, "'n'"),
+        ("whole", {"n": "12.5"}, "'n'"),
+        ("whole", {"gap_lighting": "1.5"}, "gap_lighting"),
+        ("whole", {"gap_lighting": ""}, "a retention under 'lighting' and no gap"),
+        ("whole", {"worst_axis": "camera"}, "worst axis"),
+        ("whole", {"compliance_swapped-goal": "-0.1"}, "compliance_swapped-goal"),
+        ("whole", {"provenance": "trust me"}, "provenance"),
+        ("whole", {"provenance": ""}, "provenance"),
+        ("whole", {"privileged": "no"}, "privileged"),
+        ("whole", {"privileged": ""}, "privileged"),
+        ("whole", {"weight_type": "both"}, "weight_type"),
+        ("whole", {"params": "7B"}, "params"),
+        ("whole", {"date": "yesterday"}, "date"),
+        ("whole", {"rank": "0"}, "rank"),
+        ("whole", {"rank": ""}, "without a rank there are no letters"),
+        ("whole", {"letters": ""}, "letters"),
+        ("whole", {"n_missing": ""}, "n_missing"),
+        ("whole", {"manifest_hash": ""}, "manifest_hash"),
+        ("whole", {"run_id": "other"}, "the run 'other' has 2 rows"),
+        ("whole", {"complete": "false"}, "a part of a suite has no overall"),
+        ("part", {"success_rate": "0.5", "ci_low": "0.4", "ci_high": "0.6", "n": "9"}, "a part of"),
+        ("part", {"rank": "1", "letters": "a"}, "a part of a suite has no overall"),
+        ("measured", {"rank": "1", "letters": "a"}, "cannot be repeated"),
+        ("mismatched", {"rank": "1", "letters": "a"}, "mismatch was allowed"),
+        ("slow", {"latency_setting_ms": "fast"}, "latency_setting_ms"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_told(
+    run_id: str, cells: dict[str, str], fault: str, everything: Path, tmp_path: Path
+) -> None:
+    path, board = tmp_path / "board.csv", read_leaderboard(everything)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, board.columns)
+        writer.writeheader()
+        writer.writerows(row | (cells if row["run_id"] == run_id else {}) for row in board.rows)
+    faults = check_leaderboard(path)
+    assert any(fault in told for told in faults), faults
+    assert any(f"({cells.get('run_id', run_id)})" in told for told in faults) or "2 rows" in fault
+    result = invoke("--check", str(path))
+    assert isinstance(result.exception, UsageError)
+    assert f"{len(faults)} faults in {path}" in str(result.exception)
+    assert fault in result.stdout
+
+
+def test_a_file_that_is_not_there_is_not_checked(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"There is no .*board\.csv"):
+        check_leaderboard(tmp_path / "board.csv")
+
+
+def test_the_command_needs_runs(tmp_path: Path) -> None:
+    error = invoke("--out", str(tmp_path / "board.csv")).exception
+    assert isinstance(error, UsageError)
+    assert "No run is given" in str(error)

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from report_fakes import episodes, make_run
+from report_fakes import episodes, make_run, rewrite
 
 from vlabench import report, stats
 from vlabench.errors import UsageError
 from vlabench.report import Row, Summary, summarize
 from vlabench.report.plots import _figure
-from vlabench.runinfo import Conditions, PolicyInfo
+from vlabench.runinfo import Conditions, Determinism, PolicyInfo, Stopping
 from vlabench.store import Run
 from vlabench.types import EpisodeSpec, Status
 
@@ -178,11 +178,111 @@ def test_chains(tmp_path: Path) -> None:
     assert "Long horizon" in report.text(summarize(run))
 
 
+def test_stages_are_told_given_those_before(tmp_path: Path) -> None:
+    """Of six episodes two succeed, and the others reach 2, 0, 1 and 2 of three stages."""
+    planned = episodes(["chain", "stack"], [], 6)
+    run = make_run(
+        tmp_path / "run", planned, lambda spec: "success" if spec.index < 2 else "failure"
+    )
+    (chain,) = summarize(run).chains
+    first, second, third = chain.given_before
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert [(r.value, r.n) for r in (first, second, third)] == [(5 / 6, 6), (4 / 5, 5), (2 / 4, 4)]
+    assert (first.low, first.high) == pytest.approx(stats.wilson_interval(5, 6))
+    assert chain.first_failed == pytest.approx((1 / 6, 1 / 6, 2 / 6))
+    shown = report.text(summarize(run))
+    assert "80.0" in shown
+    assert "33.3 close" in shown
+    report.write(run)
+    with (run.path / "tables" / "stages.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [(line["name"], line["reached"]) for line in lines] == [
+        ("open", "6"),
+        ("put in", "5"),
+        ("close", "4"),
+    ]
+    assert float(lines[1]["given_before"]) == pytest.approx(0.8)
+
+
+def test_a_stage_that_nobody_came_to_has_no_rate(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", episodes(["chain"], [], 3), lambda spec: "failure")
+    run = rewrite(
+        run,
+        lambda r: replace(
+            r, chain_length=0, stages=tuple(replace(s, success=False, step=None) for s in r.stages)
+        ),
+    )
+    (chain,) = summarize(run).chains
+    assert chain.given_before[0] is not None
+    assert chain.given_before[0].value == 0.0
+    assert chain.given_before[1:] == (None, None)
+    assert chain.first_failed == (1.0, 0.0, 0.0)
+
+
+def test_time_to_success_counts_failures_as_their_horizon(tmp_path: Path) -> None:
+    """The fakes succeed after 2.5 s, 50 steps; so the horizon of 100 steps is 5 s."""
+    planned = episodes(["stack", "place"], [DIM], 4)
+
+    def outcome(spec: EpisodeSpec) -> Status:
+        return "success" if spec.index < (3 if spec.task == "stack" else 1) else "policy_error"
+
+    summary = summarize(make_run(tmp_path / "run", planned, outcome))
+    times = {row.task: row.time_s for row in summary.cells if row.kind == "nominal"}
+    assert times == pytest.approx({"stack": (3 * 2.5 + 5) / 4, "place": (2.5 + 3 * 5) / 4})
+    assert summary.nominal is not None
+    assert summary.nominal.time_s == pytest.approx(3.75)
+    assert report.to_frame(summary)["time_to_success_s"][0] == pytest.approx(3.75)
+    never = summarize(make_run(tmp_path / "never", planned, lambda spec: "failure"))
+    assert never.nominal is not None
+    assert never.nominal.time_s is None
+
+
+def test_reliability_is_the_chance_that_several_succeed(tmp_path: Path) -> None:
+    planned = episodes(["stack", "place"], [DIM], 10)
+
+    def outcome(spec: EpisodeSpec) -> Status:
+        return "success" if spec.index < 7 or spec.task == "place" else "failure"
+
+    summary = summarize(make_run(tmp_path / "run", planned, outcome))
+    assert summary.nominal is not None
+    of_stack = [stats.pass_hat_k(7, 10, k) for k in (2, 4, 8)]
+    assert of_stack[-1] == 0.0
+    assert summary.nominal.pass_at == pytest.approx([(1 + share) / 2 for share in of_stack])
+    few = summarize(make_run(tmp_path / "few", episodes(["stack"], [], 3), outcome))
+    assert few.nominal is not None
+    assert few.nominal.pass_at == (1.0, None, None)
+    block = report.text(few).split("Time and reliability")[1]
+    (line,) = [line for line in block.splitlines() if line.startswith("  unchanged")]
+    assert line.split()[1:] == ["100.0", "100.0", "–", "–", "2.5"]
+
+
+def test_a_run_that_a_rule_ended_has_no_overall(tmp_path: Path) -> None:
+    rule = Stopping("base", "hash", 0.05, 0.05, "non-inferior", 4, 0, 0, asked=8)
+    planned = episodes(["stack", "place"], [DIM], 4)
+    run = make_run(tmp_path / "run", planned, dark_fails, stopping=rule)
+    summary = summarize(run)
+    assert run.valid
+    assert (summary.planned, summary.missing, summary.overall) == (8, 0, None)
+    for shown in (report.text(summary), report.markdown(summary)):
+        assert "STOPPED EARLY" in shown
+    assert set(report.to_frame(summary)["stopped_early"]) == {True}
+    assert any("STOPPED EARLY" in found.get_text() for found in _figure(summary).texts)
+
+
+def test_episodes_that_were_run_twice_are_told(tmp_path: Path) -> None:
+    twice = Determinism(asked=4, repeated=4, flips=("one",), same_actions=3, same_states=3)
+    run = make_run(tmp_path / "run", episodes(["stack"], [], 4), dark_fails, determinism=twice)
+    shown = " ".join(report.text(summarize(run)).split())
+    assert "Run twice: 4 episodes, of which 1 (25.0 %) succeeded once" in shown
+
+
 def test_a_chain_has_as_many_stages_as_its_condition_asks_for(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", episodes(["chain"], [DIM], 4), lambda _: "success")
-    run.records[0:] = [
-        r if r.changes else replace(r, stages=r.stages[:2], chain_length=2) for r in run.records
-    ]
+    run = rewrite(
+        run, lambda r: r if r.changes else replace(r, stages=r.stages[:2], chain_length=2)
+    )
     nominal, dim = summarize(run).chains
     assert (nominal.condition, len(nominal.stages), nominal.success_at) == ("nominal", 2, (1, 1))
     assert (dim.condition, len(dim.stages), dim.mean) == ("lighting:L1", 3, 3)
@@ -329,9 +429,12 @@ def test_names_cannot_break_out(run: Run) -> None:
     written = report.markdown(summary)
     assert "<script>" not in written
     assert "\x1b" not in written + report.text(summary)
-    table = [line for line in written.splitlines() if line.startswith("|")]
-    assert len({line.replace("\\|", "").count("|") for line in table}) == 1
-    assert sum(line.startswith("#") for line in written.splitlines()) == 1
+    tables = [block for block in written.split("\n\n") if block.startswith("|")]
+    assert len(tables) == 2
+    for table in tables:
+        assert len({row.replace("\\|", "").count("|") for row in table.splitlines()}) == 1
+    _, other = [line for line in written.splitlines() if line.startswith("#")]
+    assert other == "#### Time and reliability"
 
 
 def test_frame_has_a_row_for_each_line_and_empty_for_no_data(run: Run) -> None:

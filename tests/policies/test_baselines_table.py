@@ -62,8 +62,8 @@ def test_a_run_is_told_apart_by_suite(summary: Summary, run: Run) -> None:
 
 
 def test_what_did_not_run_is_missing(script: ModuleType, run: Run, union: Path) -> None:
-    shorter = Run(run.path, run.info, run.manifest)
-    shorter.__dict__["records"] = run.records[:-3]
+    shorter = Run(run.path, run.info)
+    shorter.__dict__["results"] = run.results[:-3]
     _, summary = script.split(shorter, str(union))
     assert (summary.missing, summary.valid, summary.overall) == (3, False, None)
     assert list(script.missed([summary])) == ["! noop on smoke: 3 of 10 missing"]

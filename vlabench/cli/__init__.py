@@ -27,11 +27,27 @@ class Command:
 
 COMMANDS = {
     "eval": Command("vlabench.cli.eval:eval_command", "Evaluate a policy on a suite."),
+    "check": Command(
+        "vlabench.cli.check:check_command", "Evaluate a policy and compare it with a baseline."
+    ),
     "list": Command(
         "vlabench.cli.list:list_command", "Show policies, suites, tasks, axes and objects."
     ),
+    "compare": Command(
+        "vlabench.cli.compare:compare_command", "Say whether a run is worse than another."
+    ),
+    "baseline": Command(
+        "vlabench.cli.baseline:baseline_command", "Keep what a run came to in a file to commit."
+    ),
+    "power": Command("vlabench.cli.power:power_command", "Say how many episodes a question needs."),
+    "replay": Command(
+        "vlabench.cli.replay:replay_command", "Simulate an episode again from its actions."
+    ),
     "leaderboard": Command(
         "vlabench.cli.leaderboard:leaderboard_command", "Add finished runs to the leaderboard."
+    ),
+    "export": Command(
+        "vlabench.cli.export:export_command", "Write a run as Parquet, CSV or for Hugging Face."
     ),
     "certify": Command(
         "vlabench.cli.certify:certify_command", "Let the expert solve every episode of a suite."

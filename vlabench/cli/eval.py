@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vlabench.cli import options
 from vlabench.errors import InvalidRunError, UsageError
 from vlabench.types import Json, Observation
 
@@ -24,82 +26,53 @@ INTERRUPTED = 130
 
 
 def eval_command(
-    policy: Annotated[str, typer.Option(help="A registered policy, or module:attribute.")],
-    suite: Annotated[str, typer.Option(help="A packaged suite, or the path of a YAML file.")],
-    policy_arg: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="An argument of the policy: JSON, else text."),
-    ] = None,
-    episodes: Annotated[int | None, typer.Option(help="Pairs for each task and cell.")] = None,
-    tasks: Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Other draws; marks the run.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes; all by default.")] = None,
-    runner: Annotated[str, typer.Option(help="ray or serial.")] = "ray",
-    ray_address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
-    inference_actors: Annotated[
+    policy: options.Policy,
+    suite: options.Suite,
+    policy_arg: options.PolicyArg = None,
+    episodes: options.Episodes = None,
+    tasks: options.Tasks = None,
+    seed: options.Seed = None,
+    workers: options.Workers = None,
+    runner: options.Runner = "ray",
+    ray_address: options.RayAddress = None,
+    inference_actors: options.InferenceActors = None,
+    gpus: options.Gpus = None,
+    batch_wait_ms: options.BatchWaitMs = 5.0,
+    render_device: options.RenderDevice = None,
+    latency: options.Latency = None,
+    allow_mismatch: options.AllowMismatch = False,
+    out: options.Out = None,
+    limit: options.Limit = None,
+    verify: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Processes that the policy lives in, which answer all workers in batches; 0: a "
-            "policy in every worker. By default one where it looks and answers several at once, "
-            "or needs packages of its own.",
+            help="Run so many of the finished episodes, at random, a second time, and publish how "
+            "many come out otherwise.",
         ),
     ] = None,
-    gpus: Annotated[
-        float | None,
-        typer.Option(
-            metavar="FRACTION", help="GPUs for each of them; by default they share what there is."
-        ),
-    ] = None,
-    batch_wait_ms: Annotated[
-        float, typer.Option(metavar="MS", help="How long a question waits in them for others.")
-    ] = 5.0,
-    render_device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="cpu|N",
-            help="Where workers render: on the CPU, or on this EGL device, apart from the GPU "
-            "that the policy computes on.",
-        ),
-    ] = None,
-    latency: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MS|measured",
-            help="Simulated time that every answer takes, while the environment runs on; "
-            "measured: as long as it took, which no other machine repeats.",
-        ),
-    ] = None,
-    allow_mismatch: Annotated[
-        bool,
-        typer.Option(
-            "--allow-mismatch",
-            help="Go on where policy and environment do not agree; every record says so.",
-        ),
-    ] = False,
-    out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Only the first so many pairs.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would run, and run nothing.")
     ] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over, deleting what the folder holds.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a bar.")] = False,
-    world: Annotated[str, typer.Option(hidden=True)] = "tabletop",
+    fresh: options.Fresh = False,
+    quiet: options.Quiet = False,
+    world: options.World = "tabletop",
 ) -> None:
     """Evaluate a policy on a suite; the same command again resumes."""
     from vlabench.cli.progress import shown_progress
-    from vlabench.evaluation import execute, plan
+    from vlabench.evaluation import execute, plan, verify_run
+    from vlabench.repetition import check_count
     from vlabench.runner.job import RunnerOptions
     from vlabench.runner.placement import check_options, describe_place
 
+    if verify is not None:
+        check_count(verify)
     planned = plan(
         policy,
         suite,
         policy_args=parse_policy_args(policy_arg or []),
         episodes=episodes,
-        tasks=None if tasks is None else [task.strip() for task in tasks.split(",")],
+        tasks=parse_tasks(tasks),
         seed=seed,
         limit=limit,
         latency=parse_latency(latency),
@@ -108,19 +81,33 @@ def eval_command(
         out=out,
         world=world,
     )
-    options = RunnerOptions(
+    spread = RunnerOptions(
         workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device
     )
-    check_options(planned.job, runner, options)
+    check_options(planned.job, runner, spread)
     _describe(planned)
     if dry_run:
-        for line in describe_place(planned.job, runner, options):
+        for line in describe_place(planned.job, runner, spread):
             typer.echo(line)
         _save_first_frames(planned)
         return
     progress = shown_progress(quiet)
+    with resumable(planned):
+        run = execute(planned, runner, spread, progress, fresh=fresh)
+        if progress.tally.before == progress.tally.planned:
+            finished = (run.info.finished_at or run.info.created_at)[:10]
+            typer.echo(f"nothing to run: all {run.info.planned} episodes were done on {finished}")
+        if verify is not None and run.valid:
+            typer.echo(f"once more, to see whether they come out alike: {verify} at random")
+            run = verify_run(planned, verify, runner, spread, progress)
+    _report(run)
+
+
+@contextmanager
+def resumable(planned: Plan) -> Iterator[None]:
+    """Ctrl-C inside ends the command with a word about how to go on."""
     try:
-        run = execute(planned, runner, options, progress, fresh=fresh)
+        yield
     except KeyboardInterrupt:
         typer.echo(
             f"Stopped: what has finished is kept in {planned.folder}, and the same command "
@@ -128,10 +115,11 @@ def eval_command(
             err=True,
         )
         raise typer.Exit(INTERRUPTED) from None
-    if progress.tally.before == progress.tally.planned:
-        finished = run.info.finished_at or run.info.created_at
-        typer.echo(f"nothing to run: all {run.info.planned} episodes were done on {finished[:10]}")
-    _report(run)
+
+
+def parse_tasks(text: str | None) -> list[str] | None:
+    """The value of ``--tasks``."""
+    return None if text is None else [task.strip() for task in text.split(",")]
 
 
 def parse_policy_args(pairs: list[str]) -> dict[str, Json]:
@@ -224,12 +212,10 @@ def _save_images(folder: Path, seen: Observation, cameras: Sequence[CameraSpec])
 
 def _report(run: Run) -> None:
     from vlabench import report
+    from vlabench.evaluation import not_valid
 
     report.write(run)
     typer.echo(report.text(report.summarize(run)))
     typer.echo(f"{run.path}")
     if not run.valid:
-        raise InvalidRunError(
-            f"The run is not valid: {len(run.missing)} of {run.info.planned} episodes are missing "
-            f"(attempts.jsonl in {run.path} says why); the same command tries them again."
-        )
+        raise InvalidRunError(not_valid(run))

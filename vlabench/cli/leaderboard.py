@@ -1,12 +1,15 @@
-"""``vlabench leaderboard``: enter finished runs into the leaderboard, and print it."""
+"""``vlabench leaderboard``: enter finished runs into the leaderboard, print it, and check it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from vlabench.errors import UsageError
 
 if TYPE_CHECKING:
     from vlabench.leaderboard import Leaderboard
@@ -14,22 +17,98 @@ if TYPE_CHECKING:
 NO_DATA = "–"
 
 
+class WeightType(StrEnum):
+    """Whether many tasks share a policy's weights."""
+
+    SHARED = "shared"
+    FINETUNED = "finetuned"
+
+
+class TrainedOn(StrEnum):
+    """What of this benchmark a policy was trained on."""
+
+    ZERO_SHOT = "zero-shot"
+    NOMINAL = "nominal"
+    AXIS = "axis"
+
+
+class Provenance(StrEnum):
+    """Who vouches for a row."""
+
+    SELF_REPORTED = "self-reported"
+    REPRODUCED = "reproduced"
+    VERIFIED = "verified"
+
+
 def leaderboard_command(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.", metavar="RUN...")],
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders of runs; with --check, files.", metavar="RUN..."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The CSV file.")] = Path("results/leaderboard.csv"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Check every row of the files (--out by default).")
+    ] = False,
+    checkpoint: Annotated[str | None, typer.Option(help="The policy's weights.")] = None,
+    params: Annotated[int | None, typer.Option(min=0, help="Number of its parameters.")] = None,
+    weight_type: Annotated[
+        WeightType | None, typer.Option(help="Whether many tasks share its weights.")
+    ] = None,
+    trained_on: Annotated[
+        TrainedOn | None, typer.Option(help="What of this benchmark it was trained on.")
+    ] = None,
+    gpu_memory_gb: Annotated[
+        float | None, typer.Option(min=0, help="GPU memory that it needs.")
+    ] = None,
+    submitter: Annotated[str | None, typer.Option(help="Who enters the runs.")] = None,
+    provenance: Annotated[
+        Provenance | None, typer.Option(help="Who vouches for them; self-reported by default.")
+    ] = None,
 ) -> None:
-    """Add finished runs to the leaderboard."""
-    from vlabench.leaderboard import update_leaderboard
+    """Add finished runs to the leaderboard, or check it."""
+    if check:
+        _check(runs or [out])
+        return
+    if not runs:
+        raise UsageError("No run is given; give the folders of runs, or --check.")
+    from vlabench.leaderboard import Declared, update_leaderboard
     from vlabench.store import Run
 
-    board = update_leaderboard([Run.open(path) for path in runs], out)
+    declared = Declared(
+        checkpoint=checkpoint,
+        params=params,
+        weight_type=None if weight_type is None else weight_type.value,
+        trained_on=None if trained_on is None else trained_on.value,
+        gpu_memory_gb=gpu_memory_gb,
+        submitter=submitter,
+        provenance=None if provenance is None else provenance.value,
+    )
+    board = update_leaderboard([Run.open(path) for path in runs], out, declared)
     typer.echo(table(board))
     if board.unranked:
         typer.echo(
             f"{len(board.unranked)} of these lost their rank, because a rank needs the episodes; "
             f"give their runs too: {', '.join(board.unranked)}"
         )
-    typer.echo(f"Ranks count within one suite, manifest, world and latency. Written to {out}")
+    typer.echo(
+        "Ranks count within one suite, manifest, world and latency; rows that share a letter do "
+        f"not differ significantly. Written to {out}"
+    )
+
+
+def _check(paths: Sequence[Path]) -> None:
+    from vlabench.leaderboard import check_leaderboard, read_leaderboard
+
+    faults = [fault for path in paths for fault in check_leaderboard(path)]
+    for fault in faults:
+        typer.echo(fault)
+    if faults:
+        raise UsageError(
+            f"{len(faults)} faults in {', '.join(map(str, paths))}; enter the runs again with "
+            "'vlabench leaderboard', or mend the cells that are yours."
+        )
+    for path in paths:
+        typer.echo(f"{path}: all {len(read_leaderboard(path).rows)} rows are as they must be")
 
 
 def table(board: Leaderboard) -> str:
@@ -37,7 +116,17 @@ def table(board: Leaderboard) -> str:
 
     Compliance has a column where any row has one.
     """
-    head = ("rank", "policy", "suite", "success", "95 % interval", "unchanged", "worst axis", "n")
+    head = (
+        "rank",
+        "",
+        "policy",
+        "suite",
+        "success",
+        "95 % interval",
+        "unchanged",
+        "worst axis",
+        "n",
+    )
     rows = [head, *(_cells(row) for row in board.rows)]
     complied = [_compliance(row) for row in board.rows]
     if any(complied):
@@ -57,6 +146,7 @@ def _cells(row: Mapping[str, str]) -> tuple[str, ...]:
         interval = f"{_percent(row['ci_low'])} to {_percent(row['ci_high'])}"
     cells = (
         row.get("rank") or NO_DATA,
+        row.get("letters", ""),
         "".join([row.get("policy", ""), *(f" ({mark})" for mark in _marks(row))]),
         f"{row['suite']} v{row['suite_version']}",
         _percent(row.get("success_rate", "")),

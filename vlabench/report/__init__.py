@@ -6,9 +6,9 @@ from pathlib import Path
 
 from vlabench.errors import UsageError
 from vlabench.report.plots import plot
-from vlabench.report.summarize import summarize, summarize_records
+from vlabench.report.summarize import summarize, summarize_results
 from vlabench.report.summary import Chain, Gap, Header, Rate, Roughness, Row, Summary
-from vlabench.report.tables import markdown, text, to_frame
+from vlabench.report.tables import markdown, stages_frame, text, to_frame
 from vlabench.store import Run
 
 __all__ = [
@@ -21,8 +21,9 @@ __all__ = [
     "Summary",
     "markdown",
     "plot",
+    "stages_frame",
     "summarize",
-    "summarize_records",
+    "summarize_results",
     "text",
     "to_frame",
     "write",
@@ -33,7 +34,8 @@ def write(run: Run) -> list[Path]:
     """Writes the tables and the plot into the run's folder, over older ones.
 
     Returns:
-        The files: ``tables/summary.txt``, ``.md`` and ``.csv``, and ``plots/generalization.png``.
+        The files: ``tables/summary.txt``, ``.md`` and ``.csv``, ``tables/stages.csv`` where tasks
+        have several, and ``plots/generalization.png``.
 
     Raises:
         UsageError: If the disk is full or the folder cannot be written.
@@ -45,6 +47,9 @@ def write(run: Run) -> list[Path]:
         tables / "summary.md": markdown(summary),
         tables / "summary.csv": to_frame(summary).to_csv(index=False, lineterminator="\n"),
     }
+    if summary.chains:
+        stages = stages_frame(summary).to_csv(index=False, lineterminator="\n")
+        contents[tables / "stages.csv"] = stages
     try:
         tables.mkdir(exist_ok=True)
         for path, content in contents.items():

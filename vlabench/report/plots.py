@@ -228,6 +228,8 @@ def _write_titles(figure: Figure, summary: Summary, height: float) -> None:
         facts.append("NOT VALID: too many are missing")
     if not header.complete:
         facts.append("PARTIAL: not all of the suite")
+    if header.stopped_early:
+        facts.append("STOPPED EARLY: biased")
     facts += _conditions(header.conditions)
     figure.text(left, 1 - 0.64 / height, "  ·  ".join(facts), size=9.5, color=MUTED)
     if summary.axes:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import fmean
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from vlabench import stats
-from vlabench.report.summary import Chain, Gap, Header, Kind, Rate, Roughness, Row, Summary
+from vlabench.index import PlannedEpisode
+from vlabench.report.summary import PASS_AT, Chain, Gap, Header, Kind, Rate, Roughness, Row, Summary
+from vlabench.results import Result
 from vlabench.store import Run
-from vlabench.types import EpisodeRecord, EpisodeSpec
+from vlabench.types import Change, Floats
+
+Integers: TypeAlias = npt.NDArray[np.int64]
 
 COMBINATION = "combination"
 """What episodes that change several axes at once are filed under."""
@@ -33,40 +41,42 @@ def summarize(run: Run) -> Summary:
         published_draws=info.published_draws,
         certified=info.certified,
         conditions=info.conditions,
+        stopped_early=info.stopped_early,
+        determinism=info.determinism,
     )
-    return summarize_records(header, run.manifest.episodes, run.records, valid=run.valid)
+    return summarize_results(header, run.needed, run.results, valid=run.valid)
 
 
-def summarize_records(
+def summarize_results(
     header: Header,
-    planned: Sequence[EpisodeSpec],
-    records: Sequence[EpisodeRecord],
+    planned: Sequence[PlannedEpisode],
+    results: Sequence[Result],
     *,
     valid: bool,
 ) -> Summary:
-    """The summary of `records`, which are some or all results of the `planned` episodes.
+    """The summary of `results`, which are those of some or all of the `planned` episodes.
 
     Args:
         header: What it is a summary of.
-        planned: The manifest.
-        records: Results; infrastructure errors among them count as missing.
+        planned: Episodes of a manifest.
+        results: One for each of them that has one.
         valid: Whether few enough are missing for the run to be published.
     """
-    results = {r.episode_id: r for r in records if r.status != "infra_error"}
-    cells = _cells(planned, results)
+    cells = _cells(planned, {result.episode_id: result for result in results})
     nominal = [cell for cell in cells if cell.kind == "nominal"]
     changed = [cell for cell in cells if cell.kind == "level"]
     diagnostic = [cell for cell in cells if cell.kind == "compliance"]
     compared = changed if changed or diagnostic else nominal
     overall = _over_tasks("overall", compared) if compared else None
     rows = [_row(cell) for cell in cells]
+    whole = valid and header.complete and not header.stopped_early
     return Summary(
         header=header,
         planned=len(planned),
         missing=sum(row.missing for row in rows),
         policy_errors=sum(row.policy_errors for row in rows),
         valid=valid,
-        overall=overall if valid and header.complete else None,
+        overall=overall if whole else None,
         nominal=_over_tasks("nominal", nominal) if nominal else None,
         axes=tuple(_over_tasks("axis", group) for group in _grouped(changed, by_level=False)),
         levels=tuple(_over_tasks("level", group) for group in _grouped(changed, by_level=True)),
@@ -79,43 +89,58 @@ def summarize_records(
             replace(_over_tasks("compliance", group), level=None)
             for group in _grouped(diagnostic, by_level=False)
         ),
-        roughness=_roughness([r for r in results.values() if r.compliance is None]),
+        roughness=_roughness([r for r in results if r.compliance is None]),
     )
 
 
-def condition(episode: EpisodeSpec | EpisodeRecord) -> tuple[str, str] | None:
+def condition(changes: Sequence[Change]) -> tuple[str, str] | None:
     """The axis and level that an episode is filed under; None if nothing was changed."""
-    if not episode.changes:
+    if not changes:
         return None
-    if len(episode.changes) == 1:
-        return episode.changes[0].axis, episode.changes[0].level
-    return COMBINATION, " + ".join(str(change) for change in episode.changes)
+    if len(changes) == 1:
+        return changes[0].axis, changes[0].level
+    return COMBINATION, " + ".join(str(change) for change in changes)
 
 
 # --- cells: one task under one condition ------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """Success of an unchanged twin and of its changed episode, which share the scene `index`."""
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Unchanged twins and changed episodes of which both have a result.
 
-    index: int
-    twin: bool
-    changed: bool
+    Attributes:
+        scenes: What both share, a number each.
+        twin: Success of the unchanged twin, 0 or 1.
+        changed: Success of the changed episode.
+    """
+
+    scenes: Integers
+    twin: Floats
+    changed: Floats
+
+    def __len__(self) -> int:
+        return len(self.scenes)
 
     @property
-    def difference(self) -> int:
+    def difference(self) -> Floats:
         return self.twin - self.changed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class _Cell:
+    """The results of one task under one condition, and for each the result of its twin.
+
+    `control_hz` has the control steps a second, if they are known.
+    """
+
     task: str
     condition: tuple[str, str] | None
     diagnostic: bool
     planned: int
-    records: tuple[EpisodeRecord, ...]
-    pairs: tuple[_Pair, ...]
+    results: Sequence[Result]
+    twins: Sequence[Result | None]
+    control_hz: float | None
 
     @property
     def kind(self) -> Kind:
@@ -123,47 +148,79 @@ class _Cell:
             return "compliance"
         return "nominal" if self.condition is None else "level"
 
-    @property
-    def scores(self) -> list[tuple[int, float]]:
-        """Scene and success of each episode, or its compliance."""
+    @cached_property
+    def scenes(self) -> Integers:
+        return np.array([result.index for result in self.results], dtype=np.int64)
+
+    @cached_property
+    def scores(self) -> Floats:
+        """Success of each episode, or its compliance: 0 or 1."""
         if self.diagnostic:
-            return [(r.index, float(r.compliance is True)) for r in self.records]
-        return [(r.index, float(r.status == "success")) for r in self.records]
+            return np.array([r.compliance is True for r in self.results], dtype=np.float64)
+        return _succeeded(self.results)
 
-    @property
-    def policy_errors(self) -> int:
-        return sum(record.status == "policy_error" for record in self.records)
-
-
-def _cells(planned: Sequence[EpisodeSpec], results: Mapping[str, EpisodeRecord]) -> list[_Cell]:
-    """Tasks by name; within a task the unchanged cell first, then axes and levels by name."""
-    groups: dict[tuple[str, tuple[str, str] | None], list[EpisodeSpec]] = defaultdict(list)
-    for episode in planned:
-        groups[episode.task, condition(episode)].append(episode)
-    ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or ("", "")))
-    return [
-        _Cell(
-            task=task,
-            condition=what,
-            diagnostic=episodes[0].diagnostic,
-            planned=len(episodes),
-            records=tuple(results[e.episode_id] for e in episodes if e.episode_id in results),
-            pairs=() if episodes[0].diagnostic else tuple(_pairs(episodes, results)),
+    @cached_property
+    def pairs(self) -> _Pairs:
+        twins = [] if self.diagnostic else self.twins
+        both = [(t, r) for t, r in zip(twins, self.results, strict=False) if t is not None]
+        return _Pairs(
+            np.array([changed.index for _, changed in both], dtype=np.int64),
+            _succeeded([twin for twin, _ in both]),
+            _succeeded([changed for _, changed in both]),
         )
-        for (task, what), episodes in ordered
+
+    @cached_property
+    def time_s(self) -> float | None:
+        """The restricted mean time to success; failures are censored at their horizon."""
+        if self.control_hz is None:
+            return None
+        horizons = [result.episode.horizon / self.control_hz for result in self.results]
+        times = [
+            horizon if result.time_to_success_s is None else result.time_to_success_s
+            for result, horizon in zip(self.results, horizons, strict=True)
+        ]
+        succeeded = [result.success for result in self.results]
+        return stats.restricted_mean_time(times, succeeded, min(horizons))
+
+    @cached_property
+    def policy_errors(self) -> int:
+        return sum(result.status == "policy_error" for result in self.results)
+
+
+def _succeeded(results: Sequence[Result]) -> Floats:
+    return np.array([result.success for result in results], dtype=np.float64)
+
+
+def _cells(planned: Sequence[PlannedEpisode], results: Mapping[str, Result]) -> list[_Cell]:
+    """Tasks by name; within a task the unchanged cell first, then axes and levels by name."""
+    groups: dict[tuple[str, tuple[Change, ...]], list[PlannedEpisode]] = defaultdict(list)
+    for episode in planned:
+        groups[episode.task, episode.changes].append(episode)
+    hz = _control_hz(results.values())
+    cells = [
+        _cell(task, condition(changes), episodes, results, hz)
+        for (task, changes), episodes in groups.items()
     ]
+    return sorted(cells, key=lambda cell: (cell.task, cell.condition or ("", "")))
 
 
-def _pairs(episodes: Sequence[EpisodeSpec], results: Mapping[str, EpisodeRecord]) -> list[_Pair]:
-    halves = (
-        (results.get(episode.control_id or ""), results.get(episode.episode_id))
-        for episode in episodes
+def _cell(
+    task: str,
+    what: tuple[str, str] | None,
+    episodes: Sequence[PlannedEpisode],
+    results: Mapping[str, Result],
+    control_hz: float | None,
+) -> _Cell:
+    present = [e for e in episodes if e.episode_id in results]
+    return _Cell(
+        task=task,
+        condition=what,
+        diagnostic=episodes[0].diagnostic,
+        planned=len(episodes),
+        results=[results[episode.episode_id] for episode in present],
+        twins=[results.get(episode.control_id or "") for episode in present],
+        control_hz=control_hz,
     )
-    return [
-        _Pair(changed.index, twin.status == "success", changed.status == "success")
-        for twin, changed in halves
-        if twin is not None and changed is not None
-    ]
 
 
 def _grouped(cells: Sequence[_Cell], *, by_level: bool) -> list[list[_Cell]]:
@@ -198,18 +255,21 @@ def _mean_row(
 ) -> Row:
     """The mean over tasks, each of the same weight; of one cell it is that cell's own rate."""
     weights = _task_weights(cells)
-    paired = all(cell.pairs for cell in cells)
+    paired = all(len(cell.pairs) for cell in cells)
+    ran = all(cell.results for cell in cells)
     return Row(
         kind=kind,
         task=task,
         axis=axis,
         level=level,
         planned=sum(cell.planned for cell in cells),
-        missing=sum(cell.planned - len(cell.records) for cell in cells),
+        missing=sum(cell.planned - len(cell.results) for cell in cells),
         policy_errors=sum(cell.policy_errors for cell in cells),
-        rate=_changed_rate(cells, weights) if all(cell.records for cell in cells) else None,
+        rate=_changed_rate(cells, weights) if ran else None,
         twin=_twin_rate(cells, weights) if paired else None,
         gap=_gap(cells, weights) if paired else None,
+        time_s=_mean_time_s(cells, weights) if ran and kind != "compliance" else None,
+        pass_at=tuple(_pass_at(k, cells) for k in PASS_AT),
     )
 
 
@@ -220,35 +280,37 @@ def _task_weights(cells: Sequence[_Cell]) -> list[float]:
 
 
 def _changed_rate(cells: Sequence[_Cell], weights: Sequence[float]) -> Rate:
-    return _rate(cells, [cell.scores for cell in cells], weights)
+    scenes = [cell.scenes for cell in cells]
+    return _rate(cells, scenes, [cell.scores for cell in cells], weights)
 
 
 def _twin_rate(cells: Sequence[_Cell], weights: Sequence[float]) -> Rate:
-    outcomes = [[(pair.index, float(pair.twin)) for pair in cell.pairs] for cell in cells]
-    return _rate(cells, outcomes, weights)
+    scenes = [cell.pairs.scenes for cell in cells]
+    return _rate(cells, scenes, [cell.pairs.twin for cell in cells], weights)
 
 
 def _rate(
     cells: Sequence[_Cell],
-    outcomes: Sequence[Sequence[tuple[int, float]]],
+    scenes: Sequence[Integers],
+    outcomes: Sequence[Floats],
     weights: Sequence[float],
 ) -> Rate:
     mean = stats.stratified_rate(
-        [int(sum(value for _, value in cell)) for cell in outcomes],
-        [len(cell) for cell in outcomes],
+        [int(values.sum()) for values in outcomes],
+        [len(values) for values in outcomes],
         weights,
-        design_effect=_design_effect(cells, outcomes, weights),
+        design_effect=_design_effect(cells, scenes, outcomes, weights),
     )
-    n = sum(len(cell) for cell in outcomes)
+    n = sum(len(values) for values in outcomes)
     return Rate(mean.rate, mean.interval.low, mean.interval.high, n)
 
 
 def _gap(cells: Sequence[_Cell], weights: Sequence[float]) -> Gap:
-    outcomes = [[(pair.index, float(pair.difference)) for pair in cell.pairs] for cell in cells]
-    twin_only = [sum(pair.difference > 0 for pair in cell.pairs) for cell in cells]
-    changed_only = [sum(pair.difference < 0 for pair in cell.pairs) for cell in cells]
-    pairs = [len(cell.pairs) for cell in cells]
-    effect = _design_effect(cells, outcomes, weights)
+    outcomes = [cell.pairs.difference for cell in cells]
+    twin_only = [int(np.count_nonzero(values > 0)) for values in outcomes]
+    changed_only = [int(np.count_nonzero(values < 0)) for values in outcomes]
+    pairs = [len(values) for values in outcomes]
+    effect = _design_effect(cells, [cell.pairs.scenes for cell in cells], outcomes, weights)
     value, interval = stats.stratified_gap(
         twin_only, changed_only, pairs, weights, design_effect=effect
     )
@@ -257,19 +319,54 @@ def _gap(cells: Sequence[_Cell], weights: Sequence[float]) -> Gap:
 
 def _design_effect(
     cells: Sequence[_Cell],
-    outcomes: Sequence[Sequence[tuple[int, float]]],
+    scenes: Sequence[Integers],
+    outcomes: Sequence[Floats],
     weights: Sequence[float],
 ) -> float:
     """1 unless a scene, a task's index, was used under several axes."""
-    deviations: list[float] = []
-    scenes: list[tuple[str, int]] = []
-    for cell, values, weight in zip(cells, outcomes, weights, strict=True):
-        mean = sum(value for _, value in values) / len(values)
-        deviations += [weight * (value - mean) / len(values) for _, value in values]
-        scenes += [(cell.task, index) for index, _ in values]
-    if len(set(scenes)) == len(scenes):
+    tasks = {task: number for number, task in enumerate(dict.fromkeys(c.task for c in cells))}
+    span = 1 + max(int(indices.max()) for indices in scenes)
+    used = np.concatenate(
+        [tasks[cell.task] * span + own for cell, own in zip(cells, scenes, strict=True)]
+    )
+    if len(np.unique(used)) == len(used):
         return 1.0
-    return stats.scene_design_effect(deviations, scenes)
+    deviations = np.concatenate(
+        [
+            weight * (values - values.mean()) / len(values)
+            for values, weight in zip(outcomes, weights, strict=True)
+        ]
+    )
+    return stats.scene_design_effect(deviations.tolist(), used.tolist())
+
+
+# --- time and reliability ---------------------------------------------------------------------
+
+
+def _control_hz(results: Iterable[Result]) -> float | None:
+    """Control steps a second, as the successes tell; None where there are none."""
+    for result in results:
+        if result.time_to_success_s:
+            return round(result.steps / result.time_to_success_s, 6)
+    return None
+
+
+def _mean_time_s(cells: Sequence[_Cell], weights: Sequence[float]) -> float | None:
+    times = [cell.time_s for cell in cells]
+    known = [weight * time for weight, time in zip(weights, times, strict=True) if time is not None]
+    return sum(known) if len(known) == len(cells) else None
+
+
+def _pass_at(k: int, cells: Sequence[_Cell]) -> float | None:
+    """The mean over tasks; None where a task has fewer than `k` episodes."""
+    succeeded: dict[str, int] = defaultdict(int)
+    ran: dict[str, int] = defaultdict(int)
+    for cell in cells:
+        succeeded[cell.task] += int(cell.scores.sum())
+        ran[cell.task] += len(cell.results)
+    if min(ran.values()) < k:
+        return None
+    return fmean(stats.pass_hat_k(succeeded[task], ran[task], k) for task in ran)
 
 
 # --- long horizon -----------------------------------------------------------------------------
@@ -278,26 +375,44 @@ def _design_effect(
 def _chains(cells: Sequence[_Cell]) -> list[Chain]:
     chains = []
     for cell in cells:
-        names = [tuple(stage.name for stage in record.stages) for record in cell.records]
-        stages = max(names, key=len, default=())
+        names = {tuple(stage.name for stage in result.stages) for result in cell.results}
+        stages = max(sorted(names), key=len, default=())
         if len(stages) > 1:
             chains.append(_chain(cell, stages))
     return chains
 
 
 def _chain(cell: _Cell, stages: tuple[str, ...]) -> Chain:
-    lengths = stats.chain_length([record.chain_length for record in cell.records], len(stages))
-    label = "nominal" if cell.condition is None else ":".join(cell.condition)
-    return Chain(cell.task, label, stages, len(cell.records), lengths.success_at, lengths.mean)
+    reached = [result.chain_length for result in cell.results]
+    lengths = stats.chain_length(reached, len(stages))
+    failed = Counter(result.first_failed for result in cell.results)
+    return Chain(
+        task=cell.task,
+        condition="nominal" if cell.condition is None else ":".join(cell.condition),
+        stages=stages,
+        n=len(cell.results),
+        success_at=lengths.success_at,
+        mean=lengths.mean,
+        given_before=tuple(
+            _given_before(stage) for stage in stats.conditional_stage_success(reached, len(stages))
+        ),
+        first_failed=tuple(failed[stage] / len(cell.results) for stage in stages),
+    )
+
+
+def _given_before(stage: stats.StageSuccess) -> Rate | None:
+    if stage.rate is None or stage.interval is None:
+        return None
+    return Rate(stage.rate, stage.interval.low, stage.interval.high, stage.reached)
 
 
 # --- safety -----------------------------------------------------------------------------------
 
 
-def _roughness(records: Sequence[EpisodeRecord]) -> Roughness | None:
-    forces = [r.max_contact_force_n for r in records if r.max_contact_force_n is not None]
-    collisions = [r.n_collisions for r in records if r.n_collisions is not None]
-    drops = [r.n_drops for r in records if r.n_drops is not None]
+def _roughness(results: Sequence[Result]) -> Roughness | None:
+    forces = [r.max_contact_force_n for r in results if r.max_contact_force_n is not None]
+    collisions = [r.n_collisions for r in results if r.n_collisions is not None]
+    drops = [r.n_drops for r in results if r.n_drops is not None]
     if not (forces and collisions and drops):
         return None
     return Roughness(

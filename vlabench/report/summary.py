@@ -12,9 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from vlabench.runinfo import Conditions
+from vlabench.runinfo import Conditions, Determinism
 
 Kind: TypeAlias = Literal["overall", "nominal", "axis", "level", "compliance"]
+
+PASS_AT = (2, 4, 8)
+"""How many episodes of a task must all succeed: a rate of 90 % is 43 % over eight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,9 @@ class Header:
         published_draws: Whether the suite is a packaged one, and the run complete.
         certified: Whether every episode is known to be solvable in this world.
         conditions: Simulated latency, and mismatches that were allowed.
+        stopped_early: Whether a rule ended the run as soon as a comparison was decided, so that
+            its rates are biased.
+        determinism: What running some of the episodes again showed; None if none did.
     """
 
     run_id: str
@@ -48,6 +54,8 @@ class Header:
     published_draws: bool = True
     certified: bool = True
     conditions: Conditions = field(default_factory=Conditions)
+    stopped_early: bool = False
+    determinism: Determinism | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,10 @@ class Row:
         rate: Their success rate; of diagnostic episodes the share that complied.
         twin: Success rate of the unchanged twins that have a result for both halves.
         gap: What the change costs, over the same pairs.
+        time_s: Mean time to success in seconds, up to the shortest horizon of the episodes; a
+            failure counts as its horizon. None where no episode of the run succeeded.
+        pass_at: For each k of `PASS_AT`, the probability that k episodes of one task, drawn at
+            random, all succeed; None where a task has fewer.
     """
 
     kind: Kind
@@ -115,6 +127,8 @@ class Row:
     rate: Rate | None
     twin: Rate | None
     gap: Gap | None
+    time_s: float | None = None
+    pass_at: tuple[float | None, ...] = (None,) * len(PASS_AT)
 
     @property
     def retention(self) -> float | None:
@@ -135,6 +149,10 @@ class Chain:
         n: Episodes with a result.
         success_at: Share of them that finished at least 1, 2, ... stages.
         mean: Average number of stages finished.
+        given_before: Per stage, its success among the episodes that finished as many as come
+            before it; None where none did.
+        first_failed: Share of the episodes in which each stage was the first that was not
+            reached, in the order of `stages`.
     """
 
     task: str
@@ -143,6 +161,8 @@ class Chain:
     n: int
     success_at: tuple[float, ...]
     mean: float
+    given_before: tuple[Rate | None, ...]
+    first_failed: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +194,8 @@ class Summary:
         policy_errors: How many failed by the policy's own error.
         valid: Whether few enough are missing for the run to be published.
         overall: Mean over tasks of the changed episodes (of the unchanged ones in a suite that
-            changes nothing); None where the run is not valid, did not plan the whole suite, or
-            all that is changed is diagnostic.
+            changes nothing); None where the run is not valid, did not plan the whole suite, was
+            stopped early, or all that is changed is diagnostic.
         nominal: Mean over tasks of the unchanged episodes; None where there are none.
         axes: Mean over tasks of each axis, with all its levels.
         levels: Mean over tasks of each axis at each level.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from vlabench.report.summary import Chain, Gap, Header, Rate, Roughness, Row, Summary
-from vlabench.runinfo import Conditions
+from vlabench.report.summary import PASS_AT, Chain, Gap, Header, Rate, Roughness, Row, Summary
+from vlabench.runinfo import Conditions, Determinism
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,29 +32,51 @@ COMPLIANCE = (
 )
 
 
+RELIABILITY = (
+    "pass^k is the probability that k episodes of one task, drawn at random, all succeed. Seconds "
+    "to success are a mean up to the horizon: a failure counts as its horizon, never as nothing."
+)
+STAGES = (
+    "Stage by stage: the success of a stage among the episodes that finished as many as come "
+    "before it; and the stage that is most often the first not to be reached, with its share of "
+    "episodes."
+)
+Line: TypeAlias = tuple[str, Sequence[str]]
+"""A label and what stands beside it."""
+
+STAGE_COLUMNS = (
+    "run_id",
+    "policy",
+    "suite",
+    "task",
+    "condition",
+    "n",
+    "stage",
+    "name",
+    "success_at",
+    "reached",
+    "given_before",
+    "given_before_ci_low",
+    "given_before_ci_high",
+    "first_failed",
+)
+
+
 def text(summary: Summary) -> str:
     """Aligned plain text, at most 100 columns wide where names are of moderate length."""
-    table = [(_plain(label), values) for label, values in _table(summary)]
-    chains = [(_plain(label), values) for label, values in _chain_table(summary.chains)]
     heading = [line for fact in _heading(summary) for line in _wrapped(_plain(fact), 98)]
-    blocks = [heading, _aligned(table)]
-    if chains:
-        blocks.append(["Long horizon", *_aligned(chains)])
-    if summary.compliance:
-        lines = [(_plain(label), values) for label, values in _compliance(summary.compliance)]
-        blocks.append(["Compliance", *_aligned(lines)])
+    blocks = [heading, _aligned(_table(summary))]
+    blocks += [[title, *_aligned(table)] for title, table in _further(summary)]
     blocks += [_wrapped(paragraph, 98) for paragraph in _notes(summary)]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
 def markdown(summary: Summary) -> str:
-    """GitHub's Markdown: a heading, the table, and success at k where tasks have stages."""
+    """GitHub's Markdown: a heading, the table, and under headings of their own the further ones."""
     title, *facts = (escape_markdown(line) for line in _heading(summary))
     blocks = [f"### {title}", "  \n".join(facts), "\n".join(_pipes(_table(summary)))]
-    if summary.chains:
-        blocks += ["#### Long horizon", "\n".join(_pipes(_chain_table(summary.chains)))]
-    if summary.compliance:
-        blocks += ["#### Compliance", "\n".join(_pipes(_compliance(summary.compliance)))]
+    for name, table in _further(summary):
+        blocks += [f"#### {name}", "\n".join(_pipes(table))]
     return "\n\n".join([*blocks, *_notes(summary)]) + "\n"
 
 
@@ -66,6 +88,16 @@ def to_frame(summary: Summary) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame([_record(summary, row) for row in rows(summary)])
+
+
+def stages_frame(summary: Summary) -> pd.DataFrame:
+    """One line for each stage of each chain; empty where there is no data."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [line for chain in summary.chains for line in _stage_records(summary.header, chain)],
+        columns=list(STAGE_COLUMNS),
+    )
 
 
 def rows(summary: Summary) -> list[Row]:
@@ -125,6 +157,13 @@ def _heading(summary: Summary) -> Iterator[str]:
         yield "NOT VALID: more than 1 % of the episodes are missing, so there is no overall rate."
     if not header.complete:
         yield "PARTIAL: these are not all of the suite's own episodes, so there is no overall rate."
+    if header.stopped_early:
+        yield (
+            "STOPPED EARLY: a comparison was decided before the last episode, so these rates are "
+            "biased, and there is no overall rate."
+        )
+    if header.determinism is not None:
+        yield _repeated(header.determinism)
 
 
 def _conditions(conditions: Conditions) -> Iterator[str]:
@@ -142,9 +181,30 @@ def _conditions(conditions: Conditions) -> Iterator[str]:
         yield f"MISMATCH ALLOWED, so the run has no rank: {mismatch}."
 
 
-def _table(summary: Summary) -> list[tuple[str, Sequence[str]]]:
+def _repeated(determinism: Determinism) -> str:
+    if determinism.flip_rate is None:
+        return "Run twice: none of the episodes that were to be."
+    return (
+        f"Run twice: {determinism.repeated} episodes, of which {len(determinism.flips)} "
+        f"({_percent(determinism.flip_rate)} %) succeeded once; {determinism.same_actions} did the "
+        "same to the bit."
+    )
+
+
+def _further(summary: Summary) -> Iterator[tuple[str, list[Line]]]:
+    """The tables after the first, each with its title."""
+    if summary.overall or summary.nominal:
+        yield "Time and reliability", _reliability(summary)
+    if summary.chains:
+        yield "Long horizon", _chain_table(summary.chains)
+        yield "Long horizon, stage by stage", _stage_table(summary.chains)
+    if summary.compliance:
+        yield "Compliance", _compliance(summary.compliance)
+
+
+def _table(summary: Summary) -> list[Line]:
     """Labels and values; a label alone is the title of what follows."""
-    lines: list[tuple[str, Sequence[str]]] = [("", COLUMNS)]
+    lines: list[Line] = [("", COLUMNS)]
     task: str | None = None
     shown = [row for row in rows(summary) if row.kind != "compliance"]
     for number, row in enumerate(shown):
@@ -178,23 +238,59 @@ def _gap(gap: Gap | None) -> tuple[str, str]:
     return _signed(gap.value), f"{_signed(gap.low)} to {_signed(gap.high)}"
 
 
-def _chain_table(chains: Sequence[Chain]) -> list[tuple[str, Sequence[str]]]:
-    if not chains:
-        return []
-    longest = max(len(chain.stages) for chain in chains)
-    head = [*(f"at {k}" for k in range(1, longest + 1)), "average", "n"]
-    lines: list[tuple[str, Sequence[str]]] = [("stages finished, percent", head)]
-    for chain in chains:
-        shares = [_percent(share) for share in chain.success_at]
-        shares += [NO_DATA] * (longest - len(shares))
-        label = f"  {chain.task}, {chain.condition}"
-        lines.append((label, [*shares, f"{chain.mean:.2f} of {len(chain.stages)}", str(chain.n)]))
+def _reliability(summary: Summary) -> list[Line]:
+    """Of the means over tasks: how long success takes, and how often k episodes all succeed."""
+    lines: list[Line] = [
+        ("mean over tasks", ("success", *(f"pass^{k}" for k in PASS_AT), "seconds to success"))
+    ]
+    for row in rows(summary):
+        if row.task is None and row.kind != "compliance":
+            shares = (NO_DATA if share is None else _percent(share) for share in row.pass_at)
+            seconds = NO_DATA if row.time_s is None else f"{row.time_s:.1f}"
+            lines.append((f"  {row_label(row)}", (_rate(row.rate)[0], *shares, seconds)))
     return lines
 
 
-def _compliance(rows: Sequence[Row]) -> list[tuple[str, Sequence[str]]]:
+def _chain_table(chains: Sequence[Chain]) -> list[Line]:
+    longest = max(len(chain.stages) for chain in chains)
+    head = [*(f"at {k}" for k in range(1, longest + 1)), "average", "n"]
+    lines: list[Line] = [("stages finished, percent", head)]
+    for chain in chains:
+        shares = _filled([_percent(share) for share in chain.success_at], longest)
+        length = f"{chain.mean:.2f} of {len(chain.stages)}"
+        lines.append((_chain_label(chain), [*shares, length, str(chain.n)]))
+    return lines
+
+
+def _stage_table(chains: Sequence[Chain]) -> list[Line]:
+    """How often each stage succeeds once those before it did, and which fails first most often."""
+    longest = max(len(chain.stages) for chain in chains)
+    head = [*map(str, range(1, longest + 1)), "fails first"]
+    lines: list[Line] = [("stage, given those before, percent", head)]
+    for chain in chains:
+        shares = [NO_DATA if r is None else _percent(r.value) for r in chain.given_before]
+        lines.append((_chain_label(chain), [*_filled(shares, longest), _weakest(chain)]))
+    return lines
+
+
+def _weakest(chain: Chain) -> str:
+    share = max(chain.first_failed)
+    if share == 0:
+        return NO_DATA
+    return f"{_percent(share)} {_shortened(chain.stages[chain.first_failed.index(share)])}"
+
+
+def _chain_label(chain: Chain) -> str:
+    return f"  {chain.task}, {chain.condition}"
+
+
+def _filled(cells: list[str], count: int) -> list[str]:
+    return cells + [NO_DATA] * (count - len(cells))
+
+
+def _compliance(rows: Sequence[Row]) -> list[Line]:
     head = ("complied", "95 % interval", "n", "missing", "errors")
-    lines: list[tuple[str, Sequence[str]]] = [("mean over tasks, percent", head)]
+    lines: list[Line] = [("mean over tasks, percent", head)]
     for row in rows:
         count = NO_DATA if row.rate is None else str(row.rate.n)
         values = (*_rate(row.rate), count, str(row.missing), str(row.policy_errors))
@@ -205,7 +301,10 @@ def _compliance(rows: Sequence[Row]) -> list[tuple[str, Sequence[str]]]:
 def _notes(summary: Summary) -> list[str]:
     """What stands below the tables, a paragraph each."""
     notes = [] if summary.roughness is None else [_roughness(summary.roughness)]
-    return [*notes, LEGEND, *([COMPLIANCE] if summary.compliance else [])]
+    notes += [LEGEND]
+    notes += [RELIABILITY] if summary.overall or summary.nominal else []
+    notes += [STAGES] if summary.chains else []
+    return [*notes, *([COMPLIANCE] if summary.compliance else [])]
 
 
 def _roughness(roughness: Roughness) -> str:
@@ -232,6 +331,7 @@ def _record(summary: Summary, row: Row) -> dict[str, str | int | float | bool | 
         "complete": header.complete,
         "published_draws": header.published_draws,
         "certified": header.certified,
+        "stopped_early": header.stopped_early,
         "latency_setting_ms": header.conditions.latency_ms,
         "allow_mismatch": "; ".join(header.conditions.mismatches) or None,
         "valid": summary.valid,
@@ -256,10 +356,33 @@ def _record(summary: Summary, row: Row) -> dict[str, str | int | float | bool | 
         "twin_only": gap.twin_only if gap else None,
         "changed_only": gap.changed_only if gap else None,
         "retention": row.retention,
+        "time_to_success_s": row.time_s,
+        **{f"pass_hat_{k}": share for k, share in zip(PASS_AT, row.pass_at, strict=True)},
         "compliance": complied.value if complied else None,
         "compliance_ci_low": complied.low if complied else None,
         "compliance_ci_high": complied.high if complied else None,
     }
+
+
+def _stage_records(header: Header, chain: Chain) -> Iterator[dict[str, str | int | float | None]]:
+    for number, name in enumerate(chain.stages, start=1):
+        given = chain.given_before[number - 1]
+        yield {
+            "run_id": header.run_id,
+            "policy": header.policy,
+            "suite": header.suite,
+            "task": chain.task,
+            "condition": chain.condition,
+            "n": chain.n,
+            "stage": number,
+            "name": name,
+            "success_at": chain.success_at[number - 1],
+            "reached": given.n if given else 0,
+            "given_before": given.value if given else None,
+            "given_before_ci_low": given.low if given else None,
+            "given_before_ci_high": given.high if given else None,
+            "first_failed": chain.first_failed[number - 1],
+        }
 
 
 # --- form -------------------------------------------------------------------------------------
@@ -280,8 +403,13 @@ def _plain(raw: str) -> str:
     return "".join(char if char.isprintable() else " " for char in raw)
 
 
-def _aligned(table: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+def _shortened(name: str) -> str:
+    return name if len(name) <= 24 else f"{name[:23]}…"
+
+
+def _aligned(table: Sequence[Line]) -> list[str]:
     """The first column flush left, the others flush right; a rule below the first line."""
+    table = [(_plain(label), [_plain(value) for value in values]) for label, values in table]
     first = max(len(label) for label, _ in table)
     count = max(len(values) for _, values in table)
     widths = [
@@ -294,17 +422,17 @@ def _aligned(table: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     return [lines[0], "-" * max(len(line) for line in lines), *lines[1:]]
 
 
-def _pipes(table: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+def _pipes(table: Sequence[Line]) -> list[str]:
     (corner, head), *body = table
     lines = [
-        f"| {escape_markdown(corner)} | {' | '.join(head)} |",
+        f"| {escape_markdown(corner)} | {' | '.join(map(escape_markdown, head))} |",
         f"|:--{'|--:' * len(head)}|",
     ]
     for label, values in body:
         name = escape_markdown(label.strip())
         if not values:
             name, values = f"**{name}**", [""] * len(head)
-        lines.append(f"| {name} | {' | '.join(values)} |")
+        lines.append(f"| {name} | {' | '.join(map(escape_markdown, values))} |")
     return lines
 
 

@@ -100,6 +100,8 @@ class RunnerOptions:
         batch_wait_ms: Milliseconds that a question waits in them for others, at most.
         render_device: Where workers render: ``"cpu"``, or the number of an EGL device; None to
             leave it to the machine.
+        ahead: How many episodes, for each worker, may be begun beyond the first that is not over,
+            where the run may be ended at any moment; None for no bound.
     """
 
     workers: int | None = None
@@ -108,6 +110,7 @@ class RunnerOptions:
     gpus: float | None = None
     batch_wait_ms: float = BATCH_WAIT_MS
     render_device: str | None = None
+    ahead: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +228,8 @@ def make_policy(reference: str, args: Mapping[str, Json]) -> Policy:
     """The policy that `reference` names, made with `args`.
 
     A class of a user's own module makes the policy; anything else of it becomes one in the way of
-    the policy ``callable``. A wrapper before it (``blind:openvla``) wraps what the rest makes.
+    the policy ``callable``. A wrapper before it (``blind:openvla``) wraps what the rest makes; of
+    the arguments it takes those that it names, and the rest are the policy's.
 
     Raises:
         UsageError: If there is none, it has no such argument, needs another, or cannot be made or
@@ -233,7 +237,8 @@ def make_policy(reference: str, args: Mapping[str, Json]) -> Policy:
     """
     wrapper, inner = _without_wrapper(reference)
     if wrapper:
-        return _wrapped(wrapper, make_policy(inner, args))
+        own, rest = _shared_out(wrapper, args)
+        return _wrapped(wrapper, make_policy(inner, rest), own)
     if reference in WRAPPERS.names():
         raise UsageError(
             f"{reference!r} is no policy but wraps one; write {reference}:POLICY, for example "
@@ -281,8 +286,9 @@ def declaration_of(reference: str, args: Mapping[str, Json]) -> PolicySpec | Non
     """
     wrapper, inner = _without_wrapper(reference)
     if wrapper:
-        declared = declaration_of(inner, args)
-        return None if declared is None else _wrapped(wrapper, _Declared(declared)).spec()
+        own, rest = _shared_out(wrapper, args)
+        declared = declaration_of(inner, rest)
+        return None if declared is None else _wrapped(wrapper, _Declared(declared), own).spec()
     said: PolicySpec | None = _said(reference, "declares", args)
     return said
 
@@ -366,9 +372,16 @@ def _without_wrapper(reference: str) -> tuple[str, str]:
     return (prefix, inner) if wraps else ("", reference)
 
 
-def _wrapped(wrapper: str, policy: Policy) -> Policy:
+def _shared_out(wrapper: str, args: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The arguments that the wrapper itself names, and the inner policy's."""
+    _, *named = inspect.signature(WRAPPERS.load(wrapper)).parameters
+    own = {name: value for name, value in args.items() if name in named}
+    return own, {name: value for name, value in args.items() if name not in named}
+
+
+def _wrapped(wrapper: str, policy: Policy, args: Mapping[str, Json]) -> Policy:
     try:
-        wrapped: Policy = WRAPPERS.load(wrapper)(policy)
+        wrapped: Policy = WRAPPERS.load(wrapper)(policy, **args)
     except BaseException:
         policy.close()
         raise
@@ -379,7 +392,7 @@ def _said(reference: str, method: str, args: Mapping[str, Json]) -> Any:
     """What the class of a policy says of itself without being made; None if it does not."""
     wrapper, inner = _without_wrapper(reference)
     if wrapper:
-        return _said(inner, method, args)
+        return _said(inner, method, _shared_out(wrapper, args)[1])
     factory = _load(POLICIES, reference)
     return getattr(factory, method)(args) if hasattr(factory, method) else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -137,7 +138,7 @@ class Bar:
 
     def lost(self, attempt: LostAttempt) -> None:
         """Writes a line above the bar."""
-        self._bar.write(describe_loss(attempt))
+        self._bar.write(describe_loss(attempt), file=sys.stderr)
 
     def end(self) -> None:
         """Leaves the bar as it is."""

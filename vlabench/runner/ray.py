@@ -121,11 +121,14 @@ class _Pool:
         )
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, EpisodeSpec, int]] = {}
+        self._ahead = math.inf if options.ahead is None else options.ahead * size
+        self._begun: set[int] = set()
 
     def run(self, episodes: Sequence[EpisodeSpec]) -> Iterator[Event]:
         waiting = deque((episode, 0) for episode in episodes)
+        places = {episode.episode_id: place for place, episode in enumerate(episodes)}
         while waiting or self._busy:
-            while waiting and len(self._busy) < self._size:
+            while waiting and len(self._busy) < self._size and self._may(places, waiting[0][0]):
                 self._send(*waiting.popleft())
             ready, _ = ray.wait(list(self._busy), num_returns=1)
             worker, episode, attempt = self._busy.pop(ready[0])
@@ -137,6 +140,8 @@ class _Pool:
                 self._forget(episode)
                 if not event.final:
                     waiting.appendleft((episode, attempt + 1))
+            if isinstance(event, Finished) or event.final:
+                self._begun.remove(places[episode.episode_id])
             yield event
 
     def close(self) -> None:
@@ -146,6 +151,14 @@ class _Pool:
         if self._idle:
             closing = [worker.close.remote() for worker in self._idle]
             ray.wait(closing, num_returns=len(closing), timeout=_CLOSING_SECONDS)
+
+    def _may(self, places: Mapping[str, int], episode: EpisodeSpec) -> bool:
+        """Whether `episode` is near enough to the first that is not over; it has begun then."""
+        place = places[episode.episode_id]
+        if place > min(self._begun, default=place) + self._ahead:
+            return False
+        self._begun.add(place)
+        return True
 
     def _send(self, episode: EpisodeSpec, attempt: int) -> None:
         worker = self._idle.pop() if self._idle else self._make.remote(self._job, self._hosts)

@@ -7,13 +7,25 @@ Where there is nothing to compute from they raise `ValueError`; none of them eve
 from __future__ import annotations
 
 from vlabench.stats.aggregate import (
-    ChainLengths,
     StratifiedRate,
-    chain_length,
-    restricted_mean_time,
     scene_design_effect,
     stratified_gap,
     stratified_rate,
+)
+from vlabench.stats.curves import StrengthCurve, strength_curve
+from vlabench.stats.graded import (
+    Effect,
+    bca_interval,
+    cluster_bootstrap,
+    interaction,
+    paired_permutation,
+)
+from vlabench.stats.horizon import (
+    ChainLengths,
+    StageSuccess,
+    chain_length,
+    conditional_stage_success,
+    pass_hat_k,
 )
 from vlabench.stats.intervals import (
     Interval,
@@ -22,32 +34,62 @@ from vlabench.stats.intervals import (
     newcombe_interval,
     wilson_interval,
 )
-from vlabench.stats.paired import (
-    Alternative,
-    holm,
-    mcnemar_exact,
-    mcnemar_midp,
-    tango_interval,
+from vlabench.stats.paired import Alternative, holm, mcnemar_exact, mcnemar_midp, tango_interval
+from vlabench.stats.power import (
+    paired_power,
+    required_pairs,
+    required_pairs_noninferiority,
+    required_unpaired,
+    smallest_effect,
 )
-from vlabench.stats.ranking import ranks
+from vlabench.stats.ranking import Contest, Unpaired, compact_letters, pairwise_p_values, ranks
+from vlabench.stats.sequential import Decision, SequentialGate, e_mcnemar, noninferiority_e
+from vlabench.stats.survival import SurvivalCurve, kaplan_meier, restricted_mean_time
+from vlabench.stats.unpaired import boschloo
 
 __all__ = [
     "Alternative",
     "ChainLengths",
+    "Contest",
+    "Decision",
+    "Effect",
     "Interval",
+    "SequentialGate",
+    "StageSuccess",
     "StratifiedRate",
+    "StrengthCurve",
+    "SurvivalCurve",
+    "Unpaired",
+    "bca_interval",
+    "boschloo",
     "chain_length",
     "clopper_pearson_interval",
+    "cluster_bootstrap",
+    "compact_letters",
+    "conditional_stage_success",
+    "e_mcnemar",
     "holm",
+    "interaction",
     "jeffreys_interval",
+    "kaplan_meier",
     "mcnemar_exact",
     "mcnemar_midp",
     "newcombe_interval",
+    "noninferiority_e",
+    "paired_permutation",
+    "paired_power",
+    "pairwise_p_values",
+    "pass_hat_k",
     "ranks",
+    "required_pairs",
+    "required_pairs_noninferiority",
+    "required_unpaired",
     "restricted_mean_time",
     "scene_design_effect",
+    "smallest_effect",
     "stratified_gap",
     "stratified_rate",
+    "strength_curve",
     "tango_interval",
     "wilson_interval",
 ]

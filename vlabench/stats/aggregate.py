@@ -1,4 +1,4 @@
-"""From episodes and tasks to one number: equal-weight means, chain lengths, time to success."""
+"""From tasks to one number: means in which each task counts alike."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from vlabench.stats.intervals import Interval, normal_quantile, wilson_interval
 from vlabench.stats.paired import tango_interval
@@ -28,19 +27,6 @@ class StratifiedRate:
     rate: float
     standard_error: float
     interval: Interval
-
-
-@dataclass(frozen=True, slots=True)
-class ChainLengths:
-    """How far episodes of several stages came.
-
-    Attributes:
-        success_at: Share of the episodes that finished at least 1, 2, ... stages.
-        mean: Average number of stages finished.
-    """
-
-    success_at: tuple[float, ...]
-    mean: float
 
 
 def stratified_rate(
@@ -139,64 +125,6 @@ def scene_design_effect(deviations: Sequence[float], scenes: Sequence[Hashable])
     if independent == 0:
         return len(deviations) / len(totals)
     return max(1.0, sum(total**2 for total in totals.values()) / independent)
-
-
-def chain_length(lengths: Sequence[int], stages: int) -> ChainLengths:
-    """Success at k, and the average length, of episodes that go through `stages` stages.
-
-    Args:
-        lengths: Stages that each episode finished in a row, 0 to `stages`.
-        stages: How many there were to finish.
-
-    Raises:
-        ValueError: If there are no episodes, or a length is out of range.
-    """
-    if not lengths:
-        raise ValueError("A chain length needs at least one episode.")
-    if any(not 0 <= length <= stages for length in lengths):
-        raise ValueError(f"Chain lengths lie between 0 and {stages}; these do not: {lengths}.")
-    reached = tuple(
-        sum(length >= k for length in lengths) / len(lengths) for k in range(1, stages + 1)
-    )
-    return ChainLengths(success_at=reached, mean=sum(lengths) / len(lengths))
-
-
-def restricted_mean_time(
-    times: Sequence[float], succeeded: Sequence[bool], horizon: float
-) -> float:
-    """Mean time to success up to `horizon`: the area under the Kaplan-Meier curve.
-
-    A failure is censored at its time (the horizon, or where it was cut off), never left out.
-
-    Args:
-        times: When each episode succeeded, or was last seen without success; not negative.
-        succeeded: Whether it succeeded then.
-        horizon: Where the area ends, in the unit of `times`, above 0.
-
-    Raises:
-        ValueError: If there are no episodes, the lengths differ, a time is negative, or
-            everything was cut off before the horizon, so that the curve is not known up to it.
-    """
-    t, event = np.asarray(times, dtype=float), np.asarray(succeeded, dtype=bool)
-    if t.size == 0 or t.shape != event.shape or np.any(t < 0) or horizon <= 0:
-        raise ValueError("A mean time needs episodes, each with a time from 0, and a horizon.")
-    knots, survival = _kaplan_meier(t, event)
-    if survival[-1] > 0 and t.max() < horizon:
-        raise ValueError(
-            f"The last episode was cut off at {t.max():g}, before the horizon {horizon:g}."
-        )
-    edges = np.minimum(np.append(knots, horizon), horizon)
-    return float(np.sum(survival * np.diff(edges)))
-
-
-def _kaplan_meier(t: Floats, event: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Times, 0 first, from which on the share without success is the second array."""
-    knots, survival = [0.0], [1.0]
-    for moment in np.unique(t[event]):
-        at_risk = np.count_nonzero(t >= moment)
-        knots.append(float(moment))
-        survival.append(survival[-1] * (1 - np.count_nonzero(event & (t == moment)) / at_risk))
-    return np.array(knots), np.array(survival)
 
 
 def _weights(counts: Sequence[int], weights: Sequence[float] | None) -> Floats:

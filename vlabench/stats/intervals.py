@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from scipy import stats
@@ -86,6 +87,7 @@ def newcombe_interval(
     )
 
 
+@lru_cache(maxsize=64)
 def normal_quantile(confidence: float) -> float:
     """How many standard deviations hold `confidence` of a normal distribution.
 
