@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format check suites certify drift audit expert bench pictures card clean
+.PHONY: demo test lint format check suites certify drift audit expert bench gates pictures card clean
 
 demo: $(READY)
 	$(BIN)/vlabench eval --policy expert --suite unseen-objects --out results/runs/demo --fresh
@@ -63,6 +63,11 @@ bench: $(READY)
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/render_profile.py
 	$(BIN)/python benchmarks/axis_pixels.py 15
+	$(BIN)/python benchmarks/million.py
+
+# A minute: false alarms and power of the comparison and of the sequential gate.
+gates: $(READY)
+	$(BIN)/python benchmarks/gates.py
 
 pictures: $(READY)
 	$(BIN)/python docs/pictures.py
