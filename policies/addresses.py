@@ -10,7 +10,9 @@ _MARKS = frozenset("@?#")
 """What begins or ends a user, a query and a fragment: the places where people put secrets."""
 
 
-def check_address(policy: str, url: str, schemes: tuple[str, ...], what: str) -> SplitResult:
+def check_address(
+    policy: str, url: str, schemes: tuple[str, ...], what: str, *, usual_port: int = 0
+) -> SplitResult:
     """The parts of `url`: a scheme, a host, perhaps a port and a path, and nothing else.
 
     Args:
@@ -18,11 +20,13 @@ def check_address(policy: str, url: str, schemes: tuple[str, ...], what: str) ->
         url: What the user gave.
         schemes: Those it may have; the first one is shown as an example.
         what: What it should be, for errors.
+        usual_port: Of addresses that must name a port, and have no path: the one that is shown as
+            an example. 0 for all others.
 
     Raises:
         UsageError: If it is anything else. What may be a secret is not repeated.
     """
-    mend = f"write it like {schemes[0]}://127.0.0.1:8000"
+    mend = f"write it like {schemes[0]}://127.0.0.1:{usual_port or 8000}"
     if _MARKS.intersection(url):
         raise UsageError(
             f"Policy {policy!r} got a url with more in it than the {what}: a user, a query or a "
@@ -31,9 +35,11 @@ def check_address(policy: str, url: str, schemes: tuple[str, ...], what: str) ->
     wrong = UsageError(f"Policy {policy!r} got url={url}, which is no {what}; {mend}.")
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
         raise wrong from None
     if parts.scheme not in schemes or not host or any(map(str.isspace, url)):
+        raise wrong
+    if usual_port and (not port or parts.path):
         raise wrong
     return parts

@@ -35,8 +35,9 @@ class CallablePolicy:
         target: ``module:attribute``: a `Step`, which has one required argument that no option
             gives, a `Policy`, or a class or function that makes a policy. The working folder is
             searched too.
-        options: For a `Step`, the arguments of `FunctionPolicy`; else those of what makes the
-            policy.
+        options: For a `Step`, the arguments of `FunctionPolicy` (``cameras``, ``image_size``,
+            ``proprio``, ``chunk_length``, ``executed``, ``privileged``, ``deterministic``,
+            ``name``, ``revision``); else those of what makes the policy.
 
     Raises:
         UsageError: If the target is missing, cannot be loaded or is none of these, or an option

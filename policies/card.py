@@ -79,6 +79,8 @@ SOURCED_IF_TOLD = (
     "action.gripper_relative",
     "action.gripper_sticky_steps",
     "action.bound",
+    "action.offset",
+    "action.turned",
     "ensembling",
     "needs",
     "fixed_batch",
@@ -176,6 +178,8 @@ class ActionCard(_Strict):
     dimension: StrictInt
     padding: StrictInt = 0
     bound: FiniteFloat | None = None
+    offset: tuple[FiniteFloat, FiniteFloat, FiniteFloat] | None = None
+    turned: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] | None = None
 
 
 class Card(_Strict):
@@ -242,8 +246,8 @@ class Card(_Strict):
                 told.append(fact)
         return told
 
-    def spec(self) -> PolicySpec:
-        """The declaration that the card makes for its policy."""
+    def spec(self, revision: str = "") -> PolicySpec:
+        """The declaration that the card makes for its policy, of which `revision` is loaded."""
         ensembling = self.ensembling
         return PolicySpec(
             name=self.name,
@@ -262,6 +266,7 @@ class Card(_Strict):
             max_batch=self.max_batch,
             fixed_batch=self.fixed_batch,
             while_waiting=self.while_waiting,
+            revision=revision,
         )
 
 
@@ -285,6 +290,15 @@ class FromCard:
             UsageError: If they name no card.
         """
         return card_of(cls.adapter, args).requires
+
+    @classmethod
+    def declares(cls, args: Mapping[str, Json]) -> PolicySpec:
+        """What the policy that `args` make would declare; it need not be made for that.
+
+        Raises:
+            UsageError: If they name no card.
+        """
+        return card_of(cls.adapter, args).spec(text(args.get("revision")))
 
 
 def card_of(adapter: str, args: Mapping[str, Json]) -> Card:

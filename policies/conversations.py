@@ -6,13 +6,18 @@ between: what the server remembered of the session would be lost, so the episode
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
-from vlabench.errors import InfrastructureError, UsageError
+from vlabench.contract.specs import PolicySpec
+from vlabench.errors import ContractError, InfrastructureError, UsageError
+from vlabench.policies.arguments import count, seconds
+from vlabench.policies.server import GREETING_TIMEOUT_S, ServerPolicy
 from vlabench.policies.websocket import Connection
-
-GREETING_TIMEOUT_S = 5.0
-"""Seconds for a look at a server before anything runs; one that is busy is looked at later."""
+from vlabench.types import ActionChunk, Observation
 
 
 class Conversations:
@@ -76,19 +81,108 @@ class Conversations:
         self.end(list(self._open))
 
 
-def look(connection: Connection, greet: Callable[[Connection], None]) -> None:
-    """Greets a server once, so that a wrong one is refused before anything runs.
+@dataclass(eq=False, repr=False, kw_only=True)
+class ConversingPolicy(ServerPolicy):
+    """A policy behind such a server, over one connection a session.
 
-    A server that is not there, or busy, says nothing now: the sessions will meet it, and a dry run
-    needs none.
-
-    Raises:
-        UsageError: If the server is not the one that was declared, or lets nobody in.
+    Attributes:
+        program: What must run at the url, in errors.
+        attempts: How often to try for a connection.
     """
-    try:
-        connection.connect()
-        greet(connection)
-    except InfrastructureError:
-        pass
-    finally:
-        connection.close()
+
+    program: ClassVar[str]
+
+    attempts: str | int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._headers = self._identification()
+        self._connection()  # a wrong url is told now
+        self._conversations = Conversations(self._connection, self._greet)
+        self._looked = False
+
+    def spec(self) -> PolicySpec:
+        """What its card and arguments declare, once a server that is there does not contradict.
+
+        A server that is not there, or busy, says nothing now: the sessions will meet it, and a dry
+        run needs none.
+
+        Raises:
+            UsageError: If the server says that it serves something else, or lets nobody in.
+        """
+        if not self._looked:
+            self._look()
+            self._looked = True
+        return self._spec
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
+        """One request for each observation.
+
+        Raises:
+            InfrastructureError: If the server is dead, too slow, or sends no frame of its protocol.
+            PolicyError: If it reports an error of its own, or answers no such actions.
+        """
+        return [self._ask(seen) for seen in observations]
+
+    def end(self, episode_ids: Sequence[str]) -> None:
+        """Closes the sessions' connections."""
+        self._conversations.end(episode_ids)
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._conversations.close()
+
+    @abstractmethod
+    def _greet(self, connection: Connection) -> None:
+        """Talks to a new connection until it is ready for the first observation.
+
+        Raises:
+            ContractError: If the server is not the one that was declared.
+        """
+
+    @abstractmethod
+    def _ask(self, seen: Observation) -> ActionChunk:
+        """What the server answers to one observation."""
+
+    def _identification(self) -> Mapping[str, str]:
+        """The headers that a connection is opened with."""
+        return {}
+
+    def _connection(self, *, hurried: bool = False) -> Connection:
+        longest = GREETING_TIMEOUT_S if hurried else math.inf
+        connecting = seconds(self.name, "connect_timeout_s", self.connect_timeout_s)
+        attempts = count(self.name, "attempts", self.attempts)
+        return Connection(
+            self.name,
+            self.url,
+            connect_timeout_s=min(connecting, longest),
+            timeout_s=min(seconds(self.name, "timeout_s", self.timeout_s), longest),
+            attempts=1 if hurried else attempts,
+            headers=self._headers,
+        )
+
+    def _look(self) -> None:
+        """Greets a server that is there once, so that a wrong one is refused now."""
+        connection = self._connection(hurried=True)
+        try:
+            connection.connect()
+            self._greet(connection)
+        except InfrastructureError:
+            pass
+        finally:
+            connection.close()
+
+    def _refuse(self, different: Sequence[str]) -> None:
+        """Refuses a server in which something is `different` from what its card declares."""
+        if different:
+            raise ContractError(
+                f"The server of policy {self.name!r} at {self.url} is not what was declared: "
+                f"{'; '.join(different)}; start it with the card's checkpoint, or give "
+                "--policy-arg checkpoint=NAME or --policy-arg card=FILE."
+            )
+
+    def _stranger(self, what: str) -> InfrastructureError:
+        return InfrastructureError(
+            f"The server of policy {self.name!r} at {self.url} {what}; see that {self.program} "
+            "runs there, and run the same command again."
+        )

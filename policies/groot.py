@@ -13,31 +13,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.contract.specs import PolicySpec
-from vlabench.errors import ContractError, InfrastructureError, PolicyError, UsageError
+from vlabench.errors import ContractError, InfrastructureError, PolicyError
 from vlabench.policies.arguments import seconds, text
-from vlabench.policies.card import FromCard, find_card
 from vlabench.policies.groot_modalities import GrootOptions, check_parts, differences
 from vlabench.policies.groot_wire import GrootServer
 from vlabench.policies.options import read_options
+from vlabench.policies.server import GREETING_TIMEOUT_S, ServerPolicy
 from vlabench.policies.vectors import check_numbers
 from vlabench.types import ActionChunk, EpisodeStart, Json, Observation
 
-_NAME = "groot-zmq"
-
 VARIABLE = "GROOT_API_TOKEN"
 
-GREETING_TIMEOUT_S = 5.0
-"""Seconds for a look at a server before anything runs; one that is busy is looked at later."""
 
-
-class Groot(FromCard):
+@dataclass(eq=False, repr=False, kw_only=True)
+class Groot(ServerPolicy):
     """Asks a running GR00T server.
 
     Args:
@@ -48,9 +43,9 @@ class Groot(FromCard):
             and commit. The server does not tell; without it, a run cannot know that another
             checkpoint answers now, and resumes.
         card: A card file for a checkpoint that no packaged card covers, or a packaged card's name.
-        api_token_env: The environment variable that holds the server's token, if it wants one.
         connect_timeout_s: Seconds to wait for a connection.
         timeout_s: Seconds to wait for an answer; the first one may take long.
+        api_token_env: The environment variable that holds the server's token, if it wants one.
 
     Raises:
         UsageError: If there is no url, a value cannot be understood, or pyzmq is not installed.
@@ -58,43 +53,30 @@ class Groot(FromCard):
             that wants another token. One that does not answer yet is asked when a session begins.
     """
 
-    adapter = _NAME
+    adapter = name = "groot-zmq"
+    project = "GR00T"
+    how = (
+        "start 'python gr00t/eval/run_gr00t_server.py --model-path CHECKPOINT --embodiment-tag "
+        "LIBERO_PANDA --use-sim-policy-wrapper' (N1.5: 'python scripts/inference_service.py "
+        "--server') and give --policy-arg url=tcp://127.0.0.1:5555 (and --policy-arg "
+        "checkpoint=CHECKPOINT)"
+    )
 
-    def __init__(
-        self,
-        url: str = "",
-        *,
-        checkpoint: str = "",
-        revision: str = "",
-        card: str = "",
-        api_token_env: str = VARIABLE,
-        connect_timeout_s: str | float = 5.0,
-        timeout_s: str | float = 120.0,
-    ) -> None:
-        if not text(url):
-            raise UsageError(
-                f"Policy {_NAME!r} has no url; start 'python gr00t/eval/run_gr00t_server.py "
-                "--model-path CHECKPOINT --embodiment-tag LIBERO_PANDA --use-sim-policy-wrapper' "
-                "(N1.5: 'python scripts/inference_service.py --server') and give --policy-arg "
-                "url=tcp://127.0.0.1:5555 (and --policy-arg checkpoint=CHECKPOINT)."
-            )
-        chosen = find_card(self.adapter, text(checkpoint), text(card))
-        self._options = read_options(chosen, GrootOptions)
-        self._spec = replace(chosen.spec(), revision=text(revision))
+    api_token_env: str = VARIABLE
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._options = read_options(self._card, GrootOptions)
         check_parts(self._spec, self._options)
         self._server = GrootServer(
-            _NAME,
-            text(url),
-            connect_timeout_s=seconds(_NAME, "connect_timeout_s", connect_timeout_s),
-            timeout_s=seconds(_NAME, "timeout_s", timeout_s),
-            token=os.environ.get(text(api_token_env), ""),
+            self.name,
+            self.url,
+            connect_timeout_s=seconds(self.name, "connect_timeout_s", self.connect_timeout_s),
+            timeout_s=seconds(self.name, "timeout_s", self.timeout_s),
+            token=os.environ.get(text(self.api_token_env), ""),
         )
         self._is_checked = False
         self._look()
-
-    def spec(self) -> PolicySpec:
-        """What its card and arguments declare."""
-        return self._spec
 
     def reset(self, starts: Sequence[EpisodeStart]) -> None:
         """Nothing is sent of a session; a server that could not be asked before is asked now.
@@ -182,7 +164,7 @@ class Groot(FromCard):
         if not isinstance(answer, dict) or answer.keys() != set(names):
             found = sorted(map(str, answer)) if isinstance(answer, dict) else type(answer).__name__
             raise PolicyError(
-                f"GR00T's server at {self._server.url} answered {found} where {names} are due; "
+                f"{self._server_name} answered {found} where {names} are due; "
                 f"does it run {self._options.protocol}'s server with the checkpoint of the card "
                 f"{self._spec.name!r}, with --use-sim-policy-wrapper?"
             )
@@ -193,7 +175,7 @@ class Groot(FromCard):
         actions: npt.NDArray[Any] = np.concatenate(parts, axis=2)
         if sessions == 1:  # of several, only the one with a wrong number is to fail, not all
             bound = self._spec.action.bound
-            check_numbers(f"GR00T's server at {self._server.url}", actions[0], bound)
+            check_numbers(self._server_name, actions[0], bound)
         return actions
 
     def _part(self, name: str, part: Json, sessions: int, size: int) -> npt.NDArray[Any]:
@@ -205,7 +187,7 @@ class Groot(FromCard):
             is_array = isinstance(part, np.ndarray)
             found = f"{part.dtype} {part.shape}" if is_array else type(part).__name__
             raise PolicyError(
-                f"GR00T's server at {self._server.url} answered {name!r} as {found} where a float "
+                f"{self._server_name} answered {name!r} as {found} where a float "
                 f"{' or '.join(map(str, sorted(shapes)))} is due; does it run the checkpoint of "
                 f"the card {self._spec.name!r}?"
             )
@@ -243,7 +225,7 @@ class Groot(FromCard):
         different = differences(self._spec, self._options, told)
         if different:
             raise ContractError(
-                f"GR00T's server at {self._server.url} and the card {self._spec.name!r} do not "
+                f"{self._server_name} and the card {self._spec.name!r} do not "
                 f"agree: {'; '.join(different)}; serve the card's checkpoint, or give "
                 "--policy-arg checkpoint=NAME or card=FILE."
             )

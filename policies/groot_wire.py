@@ -12,12 +12,12 @@ import io
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgpack
 import numpy as np
 
 from vlabench.errors import InfrastructureError, PolicyError, UsageError
+from vlabench.policies.addresses import check_address
 from vlabench.types import Json
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class GrootServer:
                 f"Policy {policy!r} talks over ZeroMQ, and pyzmq is not installed; "
                 "run pip install 'vlabench[zmq]'."
             ) from error
-        _check_address(policy, url)
+        check_address(policy, url, ("tcp",), "tcp address", usual_port=5555)
         self.url, self._policy, self._token = url, policy, token
         self._connect_timeout_s, self._timeout_s = connect_timeout_s, timeout_s
         self._line: _Line | None = None
@@ -213,16 +213,3 @@ class _Line:
         """Frees both sockets."""
         self.socket.disable_monitor()
         self.context.destroy(linger=0)
-
-
-def _check_address(policy: str, url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        fits = parts.scheme == "tcp" and parts.hostname and parts.port and not parts.path
-    except ValueError:
-        fits = None
-    if not fits or parts.query or parts.username or any(map(str.isspace, url)):
-        raise UsageError(
-            f"Policy {policy!r} got url={url}, which is no tcp address; "
-            "write it like tcp://127.0.0.1:5555."
-        )

@@ -8,9 +8,8 @@ normalises the state itself; what is left to the client stands in the cards.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,18 +17,15 @@ import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec
 from vlabench.errors import PolicyError, UsageError
-from vlabench.policies.arguments import boolean, count, seconds, text
-from vlabench.policies.card import find_card
-from vlabench.policies.http import JsonServer
 from vlabench.policies.json_numpy import decode_rows, encode_array
 from vlabench.policies.rest import RestPolicy
 from vlabench.policies.vectors import check_numbers
 from vlabench.types import Json, Observation
 
-_NAME = "oft-rest"
 _FULL, _WRIST = "full_image", "wrist"
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class OpenVlaOft(RestPolicy):
     """Asks a running OpenVLA-OFT server, one observation at a time.
 
@@ -50,58 +46,34 @@ class OpenVlaOft(RestPolicy):
         UsageError: If there is no url, or a value cannot be understood.
     """
 
-    adapter = _NAME
+    adapter = name = "oft-rest"
+    project = "OpenVLA-OFT"
+    how = (
+        "start OpenVLA-OFT's 'python vla-scripts/deploy.py --pretrained_checkpoint CHECKPOINT "
+        "--unnorm_key NAME --num_images_in_input 2' and give --policy-arg "
+        "url=http://127.0.0.1:8777 (and --policy-arg checkpoint=CHECKPOINT)"
+    )
+    often = "another --num_images_in_input or --use_proprio than the card's cameras and state"
 
-    def __init__(
-        self,
-        url: str = "",
-        *,
-        checkpoint: str = "",
-        revision: str = "",
-        card: str = "",
-        double_encoded: str | bool = False,
-        connect_timeout_s: str | float = 5.0,
-        timeout_s: str | float = 120.0,
-        attempts: str | int = 3,
-    ) -> None:
-        if not text(url):
-            raise UsageError(
-                f"Policy {_NAME!r} has no url; start OpenVLA-OFT's 'python vla-scripts/deploy.py "
-                "--pretrained_checkpoint CHECKPOINT --unnorm_key NAME --num_images_in_input 2' and "
-                "give --policy-arg url=http://127.0.0.1:8777 (and --policy-arg "
-                "checkpoint=CHECKPOINT)."
-            )
-        self._server = JsonServer(
-            _NAME,
-            text(url),
-            "/act",
-            connect_timeout_s=seconds(_NAME, "connect_timeout_s", connect_timeout_s),
-            timeout_s=seconds(_NAME, "timeout_s", timeout_s),
-            attempts=count(_NAME, "attempts", attempts),
-        )
-        chosen = find_card(self.adapter, text(checkpoint), text(card))
-        self._spec = replace(chosen.spec(), revision=text(revision))
+    def __post_init__(self) -> None:
+        super().__post_init__()
         _check_keys(self._spec.cameras)
-        self._double_encoded = boolean(_NAME, "double_encoded", double_encoded)
 
-    def _ask(self, seen: Observation) -> npt.NDArray[np.floating[Any]]:
-        answer = self._server.post(self._request(seen))
+    def _rows(self, answer: Json) -> npt.NDArray[np.floating[Any]]:
         rows = decode_rows(answer)
         if rows is None:
-            raise PolicyError(_refusal(answer, self._server.url))
+            raise self._refusal(answer)
         length, shape = self._spec.chunk_length, (self._spec.action.dimension,)
         wrong = [row for row in rows if row.shape != shape or row.dtype.kind != "f"]
         if wrong or len(rows) != length:
             found = f"{wrong[0].dtype} {wrong[0].shape}" if wrong else f"{len(rows)} actions"
             raise PolicyError(
-                f"OpenVLA-OFT's server at {self._server.url} answered {found} where {length} "
+                f"{self._server_name} answered {found} where {length} "
                 f"actions of float {shape} are due; does it run the checkpoint of the card "
                 f"{self._spec.name!r}?"
             )
         actions: npt.NDArray[np.floating[Any]] = np.stack(rows)
-        check_numbers(
-            f"OpenVLA-OFT's server at {self._server.url}", actions, self._spec.action.bound
-        )
+        check_numbers(self._server_name, actions, self._spec.action.bound)
         return actions
 
     def _request(self, seen: Observation) -> dict[str, Json]:
@@ -110,24 +82,13 @@ class OpenVlaOft(RestPolicy):
         }
         if seen.state is not None:
             request["state"] = encode_array(seen.state)
-        request["instruction"] = seen.instruction
-        return {"encoded": json.dumps(request)} if self._double_encoded else request
+        return {**request, "instruction": seen.instruction}
 
 
 def _check_keys(cameras: Sequence[CameraSpec]) -> None:
     keys = [camera.key for camera in cameras]
     if keys[:1] != [_FULL] or not all(_WRIST in key for key in keys[1:]):
         raise UsageError(
-            f"The card of policy {_NAME!r} has cameras with the keys {', '.join(keys) or 'none'}; "
+            f"The card of policy 'oft-rest' has cameras with the keys {', '.join(keys) or 'none'}; "
             f"the server reads {_FULL!r} first and then those with {_WRIST!r} in their name."
         )
-
-
-def _refusal(answer: Json, url: str) -> str:
-    if answer == "error":
-        return (
-            f"OpenVLA-OFT's server at {url} answered 'error': its log has the reason, which often "
-            "is another --num_images_in_input or --use_proprio than the card's cameras and state."
-        )
-    text = json.dumps(answer)
-    return f"OpenVLA-OFT's server at {url} answered no actions but {text[:80]}; is it deploy.py?"

@@ -10,27 +10,23 @@ how images are prepared stand in the cards ``cards/pi0*.yaml``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from vlabench.contract.declared import NAMES, disagreements
 from vlabench.contract.openpi_codec import pack, unpack
-from vlabench.contract.specs import PolicySpec
 from vlabench.contract.wire import Plain, WireError, policy_spec_from_wire
-from vlabench.errors import ContractError, InfrastructureError, PolicyError, UsageError
-from vlabench.policies.arguments import count, seconds, text
-from vlabench.policies.card import Card, FromCard, find_card
-from vlabench.policies.conversations import GREETING_TIMEOUT_S, Conversations, look
+from vlabench.errors import PolicyError, UsageError
+from vlabench.policies.arguments import text
+from vlabench.policies.card import Card
+from vlabench.policies.conversations import ConversingPolicy
 from vlabench.policies.options import read_options
 from vlabench.policies.vectors import check_numbers, state_size
 from vlabench.policies.websocket import Connection, authorization
 from vlabench.types import ActionChunk, EpisodeStart, Floats, Observation
-
-_NAME = "openpi"
 
 _DECLARATION = "policy_spec"
 """Where `vlabench serve` puts it into the metadata; openpi's own servers tell none."""
@@ -53,7 +49,8 @@ class OpenPiOptions(BaseModel):
     prompt: str
 
 
-class OpenPi(FromCard):
+@dataclass(eq=False, repr=False, kw_only=True)
+class OpenPi(ConversingPolicy):
     """Asks a running openpi server, over one connection a session.
 
     Args:
@@ -64,61 +61,34 @@ class OpenPi(FromCard):
             server does not tell; without it, a run cannot know that another checkpoint answers
             now, and resumes.
         card: A card file for a checkpoint that no packaged card covers, or a packaged card's name.
-        token_env: Name of the environment variable that holds the server's API key, if it wants
-            one.
         connect_timeout_s: Seconds to wait for a connection. A server that compiles its model for
             the first request opens none meanwhile.
         timeout_s: Seconds to wait for an answer; the first one may take minutes.
         attempts: How often to try for a connection.
+        token_env: Name of the environment variable that holds the server's API key, if it wants
+            one.
 
     Raises:
         UsageError: If there is no url, or a value cannot be understood.
     """
 
-    adapter = _NAME
+    adapter = name = "openpi"
+    project = "openpi"
+    how = (
+        "start openpi's 'uv run scripts/serve_policy.py policy:checkpoint --policy.config=CONFIG "
+        "--policy.dir=FOLDER' and give --policy-arg url=ws://127.0.0.1:8000 (and --policy-arg "
+        "checkpoint=CONFIG unless it is pi05_libero)"
+    )
+    program = "openpi's scripts/serve_policy.py"
 
-    def __init__(
-        self,
-        url: str = "",
-        *,
-        checkpoint: str = "",
-        revision: str = "",
-        card: str = "",
-        token_env: str = "",
-        connect_timeout_s: str | float = 120.0,
-        timeout_s: str | float = 600.0,
-        attempts: str | int = 3,
-    ) -> None:
-        self._url = text(url)
-        if not self._url:
-            raise UsageError(
-                f"Policy {_NAME!r} has no url; start openpi's 'uv run scripts/serve_policy.py "
-                "policy:checkpoint --policy.config=CONFIG --policy.dir=FOLDER' and give "
-                "--policy-arg url=ws://127.0.0.1:8000 (and --policy-arg checkpoint=CONFIG unless "
-                "it is pi05_libero)."
-            )
-        self._connect_timeout_s = seconds(_NAME, "connect_timeout_s", connect_timeout_s)
-        self._timeout_s = seconds(_NAME, "timeout_s", timeout_s)
-        self._attempts = count(_NAME, "attempts", attempts)
-        self._headers = authorization(_NAME, text(token_env))
-        chosen = find_card(self.adapter, text(checkpoint), text(card))
-        self._spec = replace(chosen.spec(), revision=text(revision))
-        self._options = read_options(chosen, OpenPiOptions)
-        _check_state(chosen, self._options)
-        self._connection()  # a wrong url is told now
-        self._conversations = Conversations(self._connection, self._greet)
-        self._looked = False
+    connect_timeout_s: str | float = 120.0
+    timeout_s: str | float = 600.0
+    token_env: str = ""
 
-    def spec(self) -> PolicySpec:
-        """What its card and arguments declare, once a server that is there does not contradict.
-
-        Raises:
-            UsageError: If the server says that it serves something else, or refuses the API key.
-        """
-        if not self._looked:
-            look(self._connection(hurried=True), self._greet)
-            self._looked = True
-        return self._spec
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._options = read_options(self._card, OpenPiOptions)
+        _check_state(self._card, self._options)
 
     def reset(self, starts: Sequence[EpisodeStart]) -> None:
         """Opens a connection for each session.
@@ -129,33 +99,8 @@ class OpenPi(FromCard):
         for start in starts:
             self._conversations.begin(start.episode_id)
 
-    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
-        """One request for each observation.
-
-        Raises:
-            InfrastructureError: If the server is dead, too slow, or sends no frame of openpi's.
-            PolicyError: If it reports an error of its own, or answers no such actions.
-        """
-        return [self._ask(seen) for seen in observations]
-
-    def end(self, episode_ids: Sequence[str]) -> None:
-        """Closes the sessions' connections."""
-        self._conversations.end(episode_ids)
-
-    def close(self) -> None:
-        """Closes all connections."""
-        self._conversations.close()
-
-    def _connection(self, *, hurried: bool = False) -> Connection:
-        longest = GREETING_TIMEOUT_S if hurried else math.inf
-        return Connection(
-            _NAME,
-            self._url,
-            connect_timeout_s=min(self._connect_timeout_s, longest),
-            timeout_s=min(self._timeout_s, longest),
-            attempts=1 if hurried else self._attempts,
-            headers=self._headers,
-        )
+    def _identification(self) -> Mapping[str, str]:
+        return authorization(self.name, text(self.token_env))
 
     def _greet(self, connection: Connection) -> None:
         """Reads the metadata; those of `vlabench serve` say what the policy declares."""
@@ -170,13 +115,7 @@ class OpenPi(FromCard):
         except WireError as error:
             raise self._stranger(f"greeted with a wrong declaration ({error})") from error
         names = (f"the card {self._spec.name!r}", "the server's metadata")
-        found = disagreements(self._spec, theirs, names, ignored=_OTHERWISE)
-        if found:
-            raise ContractError(
-                f"The server of policy {_NAME!r} at {self._url} is not what was declared: "
-                f"{'; '.join(found)}; start it with the card's checkpoint, or give --policy-arg "
-                "checkpoint=NAME or --policy-arg card=FILE."
-            )
+        self._refuse(disagreements(self._spec, theirs, names, ignored=_OTHERWISE))
 
     def _ask(self, seen: Observation) -> ActionChunk:
         connection = self._conversations.of(seen.episode_id)
@@ -184,7 +123,7 @@ class OpenPi(FromCard):
         answer = connection.receive()
         if isinstance(answer, str):
             raise PolicyError(
-                f"openpi's server at {self._url} answered with an error ({_last_line(answer)}); "
+                f"{self._server_name} answered with an error ({_last_line(answer)}); "
                 "its log has the whole."
             )
         return self._chunk(self._read(answer))
@@ -202,15 +141,15 @@ class OpenPi(FromCard):
         due = (self._spec.chunk_length, self._spec.action.dimension)
         if not isinstance(actions, np.ndarray):
             raise PolicyError(
-                f"openpi's server at {self._url} answered no actions but {_keys(answer)}; is it "
+                f"{self._server_name} answered no actions but {_keys(answer)}; is it "
                 "scripts/serve_policy.py?"
             )
         if actions.shape != due or actions.dtype.kind != "f":
             raise PolicyError(
-                f"openpi's server at {self._url} answered {actions.dtype} {actions.shape} where a "
+                f"{self._server_name} answered {actions.dtype} {actions.shape} where a "
                 f"float {due} is due; does it run a checkpoint of the card {self._spec.name!r}?"
             )
-        check_numbers(f"openpi's server at {self._url}", actions, self._spec.action.bound)
+        check_numbers(self._server_name, actions, self._spec.action.bound)
         return ActionChunk(actions, infer_ms=_infer_ms(answer))
 
     def _read(self, frame: bytes) -> Plain:
@@ -219,19 +158,13 @@ class OpenPi(FromCard):
         except WireError as error:
             raise self._stranger(f"sent a frame that cannot be read ({error})") from error
 
-    def _stranger(self, what: str) -> InfrastructureError:
-        return InfrastructureError(
-            f"The server of policy {_NAME!r} at {self._url} {what}; see that openpi's "
-            "scripts/serve_policy.py runs there, and run the same command again."
-        )
-
 
 def _check_state(card: Card, options: OpenPiOptions) -> None:
     """That the request has room for the state vector."""
     found, due = state_size(card.spec().state), sum(options.state.values())
     if found != due:
         raise UsageError(
-            f"The card {card.name!r} of policy {_NAME!r} has a state of {found} numbers, and "
+            f"The card {card.name!r} of policy 'openpi' has a state of {found} numbers, and "
             f"options.state has room for {due}; make them equal."
         )
 
@@ -243,7 +176,7 @@ def _parts(state: Floats | None, sizes: Mapping[str, int]) -> dict[str, Floats]:
         found = None if state is None else state[first : first + size]
         if found is None or len(found) != size:
             raise PolicyError(
-                f"Policy {_NAME!r} was shown a state of {0 if state is None else len(state)} "
+                f"Policy 'openpi' was shown a state of {0 if state is None else len(state)} "
                 f"numbers, and its server wants {sum(sizes.values())}."
             )
         parts[key], first = found, first + size

@@ -11,8 +11,7 @@ checkpoints.
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,16 +19,12 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from vlabench.errors import PolicyError, UsageError
-from vlabench.policies.arguments import boolean, count, seconds, text
-from vlabench.policies.card import find_card
-from vlabench.policies.http import JsonServer
+from vlabench.policies.arguments import text
 from vlabench.policies.json_numpy import decode_array, encode_array
 from vlabench.policies.options import read_options
 from vlabench.policies.rest import RestPolicy
 from vlabench.policies.vectors import check_numbers
 from vlabench.types import Json, Observation
-
-_NAME = "openvla"
 
 
 class OpenVlaOptions(BaseModel):
@@ -45,6 +40,7 @@ class OpenVlaOptions(BaseModel):
     unnorm_key: str = ""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class OpenVla(RestPolicy):
     """Asks a running OpenVLA server, one observation at a time.
 
@@ -54,9 +50,6 @@ class OpenVla(RestPolicy):
         url: Of the server, for example ``http://127.0.0.1:8000``.
         checkpoint: What the server has loaded, for example ``openvla/openvla-7b``: it picks the
             card. Without it, the card of the checkpoints that were fine-tuned on LIBERO.
-        unnorm_key: The data set whose statistics un-normalise the actions, for example
-            ``libero_spatial``; empty to take the card's, or to let the server choose, which it
-            can if it has only one.
         revision: The checkpoint that the server has loaded, in your words, for example its path
             and commit. The server does not tell; without it, a run cannot know that another
             checkpoint answers now, and resumes.
@@ -66,81 +59,51 @@ class OpenVla(RestPolicy):
         connect_timeout_s: Seconds to wait for a connection.
         timeout_s: Seconds to wait for an answer; the first one may take long.
         attempts: How often to try for a connection.
+        unnorm_key: The data set whose statistics un-normalise the actions, for example
+            ``libero_spatial``; empty to take the card's, or to let the server choose, which it
+            can if it has only one.
 
     Raises:
         UsageError: If there is no url, or a value cannot be understood.
     """
 
-    adapter = "openvla-rest"
+    adapter, name = "openvla-rest", "openvla"
+    project = "OpenVLA"
+    how = (
+        "start OpenVLA's 'python vla-scripts/deploy.py --openvla_path CHECKPOINT' and give "
+        "--policy-arg url=http://127.0.0.1:8000 (and --policy-arg checkpoint=CHECKPOINT for "
+        "another card than LIBERO's, --policy-arg unnorm_key=NAME where the checkpoint has "
+        "several, and --policy-arg revision=COMMIT to tell its runs from another's)"
+    )
+    often = "a missing or unknown unnorm_key (give --policy-arg unnorm_key=NAME)"
 
-    def __init__(
-        self,
-        url: str = "",
-        *,
-        checkpoint: str = "",
-        unnorm_key: str = "",
-        revision: str = "",
-        card: str = "",
-        double_encoded: str | bool = False,
-        connect_timeout_s: str | float = 5.0,
-        timeout_s: str | float = 120.0,
-        attempts: str | int = 3,
-    ) -> None:
-        if not text(url):
-            raise UsageError(
-                f"Policy {_NAME!r} has no url; start OpenVLA's 'python vla-scripts/deploy.py "
-                "--openvla_path CHECKPOINT' and give --policy-arg url=http://127.0.0.1:8000 "
-                "(and --policy-arg checkpoint=CHECKPOINT for another card than LIBERO's, "
-                "--policy-arg unnorm_key=NAME where the checkpoint has several, and "
-                "--policy-arg revision=COMMIT to tell its runs from another's)."
-            )
-        self._server = JsonServer(
-            _NAME,
-            text(url),
-            "/act",
-            connect_timeout_s=seconds(_NAME, "connect_timeout_s", connect_timeout_s),
-            timeout_s=seconds(_NAME, "timeout_s", timeout_s),
-            attempts=count(_NAME, "attempts", attempts),
-        )
-        chosen = find_card(self.adapter, text(checkpoint), text(card))
-        options = read_options(chosen, OpenVlaOptions)
-        self._spec = replace(chosen.spec(), revision=text(revision))
+    unnorm_key: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if len(self._spec.cameras) != 1:
             raise UsageError(
-                f"The card of policy {_NAME!r} has {len(self._spec.cameras)} cameras; the server "
-                "takes one image, so declare one."
+                f"The card of policy {self.name!r} has {len(self._spec.cameras)} cameras; the "
+                "server takes one image, so declare one."
             )
-        self._unnorm_key = text(unnorm_key) or options.unnorm_key
-        self._double_encoded = boolean(_NAME, "double_encoded", double_encoded)
+        options = read_options(self._card, OpenVlaOptions)
+        self.unnorm_key = text(self.unnorm_key) or options.unnorm_key
 
-    def _ask(self, seen: Observation) -> npt.NDArray[np.floating[Any]]:
-        answer = self._server.post(self._request(seen))
+    def _rows(self, answer: Json) -> npt.NDArray[np.floating[Any]]:
         action = decode_array(answer)
         if action is None:
-            raise PolicyError(_refusal(answer, self._server.url))
+            raise self._refusal(answer)
         shape = (self._spec.action.dimension,)
         if action.shape != shape or action.dtype.kind != "f":
             raise PolicyError(
-                f"OpenVLA's server at {self._server.url} answered {action.dtype} {action.shape} "
+                f"{self._server_name} answered {action.dtype} {action.shape} "
                 f"where a float {shape} is due; is it deploy.py with an OpenVLA checkpoint?"
             )
         actions: npt.NDArray[np.floating[Any]] = action[np.newaxis]
-        check_numbers(f"OpenVLA's server at {self._server.url}", actions, self._spec.action.bound)
+        check_numbers(self._server_name, actions, self._spec.action.bound)
         return actions
 
     def _request(self, seen: Observation) -> dict[str, Json]:
         image = seen.images[self._spec.cameras[0].role]
-        request = {"image": encode_array(image), "instruction": seen.instruction}
-        if self._unnorm_key:
-            request["unnorm_key"] = self._unnorm_key
-        return {"encoded": json.dumps(request)} if self._double_encoded else request
-
-
-def _refusal(answer: Json, url: str) -> str:
-    if answer == "error":
-        return (
-            f"OpenVLA's server at {url} answered 'error': its log has the reason, which often is "
-            "a missing or unknown unnorm_key (give --policy-arg unnorm_key=NAME)."
-        )
-    text = json.dumps(answer)
-    return f"OpenVLA's server at {url} answered no action but {text[:80]}; is it deploy.py?"
+        request: dict[str, Json] = {"image": encode_array(image), "instruction": seen.instruction}
+        return {**request, "unnorm_key": self.unnorm_key} if self.unnorm_key else request

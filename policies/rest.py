@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.contract.specs import PolicySpec
-from vlabench.policies.card import FromCard
-from vlabench.types import ActionChunk, EpisodeStart, Observation
+from vlabench.errors import PolicyError
+from vlabench.policies.arguments import boolean, count, seconds
+from vlabench.policies.http import JsonServer
+from vlabench.policies.server import ServerPolicy
+from vlabench.types import ActionChunk, EpisodeStart, Json, Observation
 
 
-class RestPolicy(FromCard):
-    """A policy behind a server that is asked for one observation at a time, with no session."""
+@dataclass(eq=False, repr=False, kw_only=True)
+class RestPolicy(ServerPolicy):
+    """A policy behind a ``deploy.py``: asked for one observation at a time, with no session.
 
-    _spec: PolicySpec
+    Attributes:
+        often: Why such a server often answers nothing but ``"error"``.
+        double_encoded: Send ``{"encoded": text}``, for a server without json-numpy's patch.
+        attempts: How often to try for a connection.
+    """
 
-    def spec(self) -> PolicySpec:
-        """What its card and arguments declare."""
-        return self._spec
+    often: ClassVar[str]
+
+    double_encoded: str | bool = False
+    attempts: str | int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._server = JsonServer(
+            self.name,
+            self.url,
+            "/act",
+            connect_timeout_s=seconds(self.name, "connect_timeout_s", self.connect_timeout_s),
+            timeout_s=seconds(self.name, "timeout_s", self.timeout_s),
+            attempts=count(self.name, "attempts", self.attempts),
+        )
+        self.url = self._server.url
+        self._encodes_twice = boolean(self.name, "double_encoded", self.double_encoded)
 
     def reset(self, starts: Sequence[EpisodeStart]) -> None:
         """The server remembers nothing."""
@@ -33,7 +56,7 @@ class RestPolicy(FromCard):
             InfrastructureError: If the server is dead, too slow, or answers no JSON.
             PolicyError: If it reports an error of its own, or answers no actions.
         """
-        return [ActionChunk(self._ask(seen)) for seen in observations]
+        return [ActionChunk(self._rows(self._answered(seen))) for seen in observations]
 
     def end(self, episode_ids: Sequence[str]) -> None:
         """The server has nothing to forget."""
@@ -42,5 +65,31 @@ class RestPolicy(FromCard):
         """Every request has its own connection."""
 
     @abstractmethod
-    def _ask(self, seen: Observation) -> npt.NDArray[np.floating[Any]]:
-        """The rows ``(T, D)`` that the server answers, in the policy's own numbers."""
+    def _request(self, seen: Observation) -> dict[str, Json]:
+        """What the server is asked with."""
+
+    @abstractmethod
+    def _rows(self, answer: Json) -> npt.NDArray[np.floating[Any]]:
+        """The rows ``(T, D)`` of the server's answer, in the policy's own numbers.
+
+        Raises:
+            PolicyError: If it is none.
+        """
+
+    def _answered(self, seen: Observation) -> Json:
+        request = self._request(seen)
+        return self._server.post(
+            {"encoded": json.dumps(request)} if self._encodes_twice else request
+        )
+
+    def _refusal(self, answer: Json) -> PolicyError:
+        """What is told of an `answer` without actions."""
+        if answer == "error":
+            return PolicyError(
+                f"{self._server_name} answered 'error': its log has the reason, which often is "
+                f"{self.often}."
+            )
+        return PolicyError(
+            f"{self._server_name} answered no actions but {json.dumps(answer)[:80]}; is it "
+            "deploy.py?"
+        )

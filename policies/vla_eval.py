@@ -9,29 +9,23 @@ in the cards ``cards/vla-eval-*.yaml``, and a server whose hello contradicts its
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from vlabench.contract.specs import PolicySpec
 from vlabench.contract.wire import Plain, WireError
-from vlabench.errors import ContractError, InfrastructureError, PolicyError, UsageError
-from vlabench.policies.arguments import count, seconds, text
-from vlabench.policies.card import FromCard, find_card
-from vlabench.policies.conversations import GREETING_TIMEOUT_S, Conversations, look
+from vlabench.errors import InfrastructureError, PolicyError
+from vlabench.policies.conversations import ConversingPolicy
 from vlabench.policies.options import read_options
 from vlabench.policies.vectors import check_numbers
 from vlabench.policies.vla_eval_frames import Kind, Message, pack, unpack
 from vlabench.policies.vla_eval_hello import PROTOCOL_VERSION, differences
 from vlabench.policies.websocket import Connection
 from vlabench.types import ActionChunk, EpisodeStart, Observation
-
-_NAME = "vla-eval"
 
 
 class VlaEvalOptions(BaseModel):
@@ -49,7 +43,8 @@ class VlaEvalOptions(BaseModel):
     task: dict[str, str] = {}
 
 
-class VlaEval(FromCard):
+@dataclass(eq=False, repr=False, kw_only=True)
+class VlaEval(ConversingPolicy):
     """Asks a running vla-eval server, over one connection a session.
 
     Args:
@@ -68,47 +63,21 @@ class VlaEval(FromCard):
         UsageError: If there is no url, or a value cannot be understood.
     """
 
-    adapter = _NAME
+    adapter = name = "vla-eval"
+    project = "vla-eval"
+    how = (
+        "start vla-eval's 'vla-eval serve --config configs/model_servers/MODEL/SUITE.yaml' and "
+        "give --policy-arg url=ws://127.0.0.1:8000 --policy-arg checkpoint=CHECKPOINT"
+    )
+    program = "'vla-eval serve'"
 
-    def __init__(
-        self,
-        url: str = "",
-        *,
-        checkpoint: str = "",
-        revision: str = "",
-        card: str = "",
-        connect_timeout_s: str | float = 30.0,
-        timeout_s: str | float = 600.0,
-        attempts: str | int = 3,
-    ) -> None:
-        self._url = text(url)
-        if not self._url:
-            raise UsageError(
-                f"Policy {_NAME!r} has no url; start vla-eval's 'vla-eval serve --config "
-                "configs/model_servers/MODEL/SUITE.yaml' and give --policy-arg "
-                "url=ws://127.0.0.1:8000 --policy-arg checkpoint=CHECKPOINT."
-            )
-        self._connect_timeout_s = seconds(_NAME, "connect_timeout_s", connect_timeout_s)
-        self._timeout_s = seconds(_NAME, "timeout_s", timeout_s)
-        self._attempts = count(_NAME, "attempts", attempts)
-        chosen = find_card(self.adapter, text(checkpoint), text(card))
-        self._spec = replace(chosen.spec(), revision=text(revision))
-        self._options = read_options(chosen, VlaEvalOptions)
-        self._connection()  # a wrong url is told now
-        self._conversations = Conversations(self._connection, self._greet)
-        self._looked = False
+    connect_timeout_s: str | float = 30.0
+    timeout_s: str | float = 600.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._options = read_options(self._card, VlaEvalOptions)
         self._seqs: dict[str, int] = {}
-
-    def spec(self) -> PolicySpec:
-        """What its card and arguments declare, once a server that is there does not contradict.
-
-        Raises:
-            UsageError: If the server's hello contradicts the card; the text names both sides.
-        """
-        if not self._looked:
-            look(self._connection(hurried=True), self._greet)
-            self._looked = True
-        return self._spec
 
     def reset(self, starts: Sequence[EpisodeStart]) -> None:
         """Opens a connection for each session and says which task begins.
@@ -122,15 +91,6 @@ class VlaEval(FromCard):
             task = {"name": start.instruction, **self._options.task}
             self._send(start.episode_id, "episode_start", {"task": task})
 
-    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
-        """One request for each observation.
-
-        Raises:
-            InfrastructureError: If the server is dead, too slow, or sends no frame of vla-eval's.
-            PolicyError: If it reports an error of its own, or answers no such action.
-        """
-        return [self._ask(seen) for seen in observations]
-
     def end(self, episode_ids: Sequence[str]) -> None:
         """Says that the episodes are over, and closes their connections."""
         for episode_id in episode_ids:
@@ -138,21 +98,7 @@ class VlaEval(FromCard):
             with suppress(InfrastructureError):
                 self._send(episode_id, "episode_end", {})
             self._seqs.pop(episode_id, None)
-        self._conversations.end(episode_ids)
-
-    def close(self) -> None:
-        """Closes all connections."""
-        self._conversations.close()
-
-    def _connection(self, *, hurried: bool = False) -> Connection:
-        longest = GREETING_TIMEOUT_S if hurried else math.inf
-        return Connection(
-            _NAME,
-            self._url,
-            connect_timeout_s=min(self._connect_timeout_s, longest),
-            timeout_s=min(self._timeout_s, longest),
-            attempts=1 if hurried else self._attempts,
-        )
+        super().end(episode_ids)
 
     def _greet(self, connection: Connection) -> None:
         payload = {"harness_version": "vlabench", "protocol_version": PROTOCOL_VERSION}
@@ -160,20 +106,14 @@ class VlaEval(FromCard):
         answer = self._receive(connection)
         if answer.kind != "hello":
             raise self._stranger(f"answered a hello with {answer.kind!r} {_short(answer.payload)}")
-        found = differences(answer.payload, self._spec, f"the card {self._spec.name!r}")
-        if found:
-            raise ContractError(
-                f"The server of policy {_NAME!r} at {self._url} is not what was declared: "
-                f"{'; '.join(found)}; start it with the card's checkpoint, or give --policy-arg "
-                "checkpoint=NAME or --policy-arg card=FILE."
-            )
+        self._refuse(differences(answer.payload, self._spec, f"the card {self._spec.name!r}"))
 
     def _ask(self, seen: Observation) -> ActionChunk:
         seq = self._send(seen.episode_id, "observation", self._payload(seen))
         answer = self._receive(self._conversations.of(seen.episode_id))
         if answer.kind == "error":
             raise PolicyError(
-                f"vla-eval's server at {self._url} answered with an error "
+                f"{self._server_name} answered with an error "
                 f"({_short(answer.payload)}); its log has the whole."
             )
         if answer.kind != "action" or answer.seq != seq:
@@ -195,17 +135,15 @@ class VlaEval(FromCard):
         actions = payload.get("actions")
         length, dimension = self._spec.chunk_length, self._spec.action.dimension
         if not isinstance(actions, np.ndarray):
-            raise PolicyError(
-                f"vla-eval's server at {self._url} answered no actions but {_short(payload)}."
-            )
+            raise PolicyError(f"{self._server_name} answered no actions but {_short(payload)}.")
         due = (length, dimension) if length > 1 else (dimension,)
         if actions.shape not in (due, (length, dimension)) or actions.dtype.kind != "f":
             raise PolicyError(
-                f"vla-eval's server at {self._url} answered {actions.dtype} {actions.shape} where "
+                f"{self._server_name} answered {actions.dtype} {actions.shape} where "
                 f"a float {due} is due; does it run a checkpoint of the card {self._spec.name!r}?"
             )
         rows = actions.reshape(length, dimension)
-        check_numbers(f"vla-eval's server at {self._url}", rows, self._spec.action.bound)
+        check_numbers(self._server_name, rows, self._spec.action.bound)
         extras = {"terminate": True} if payload.get("terminate_episode") is True else {}
         return ActionChunk(rows, extras=extras)
 
@@ -224,12 +162,6 @@ class VlaEval(FromCard):
             return unpack(frame)
         except WireError as error:
             raise self._stranger(f"sent a frame that cannot be read ({error})") from error
-
-    def _stranger(self, what: str) -> InfrastructureError:
-        return InfrastructureError(
-            f"The server of policy {_NAME!r} at {self._url} {what}; see that 'vla-eval serve' runs "
-            "there, and run the same command again."
-        )
 
 
 def _short(payload: Mapping[str, Plain]) -> str:

@@ -233,8 +233,8 @@ def _fault(line: _Line, episode: PlannedEpisode | None, expected: Expected) -> s
         return "is of another contract between policy and environment than the run"
     if episode is None:
         return f"is of the episode {line.episode_id!r}, which is not in the manifest"
-    drawn = episode.task, episode.index, episode.control_id
-    if (line.task, line.index, line.control_id) != drawn:
+    drawn = episode.task, episode.index, episode.control_id, episode.horizon
+    if (line.task, line.index, line.control_id, line.horizon) != drawn:
         return f"says of the episode {line.episode_id} what the manifest does not say"
     if line.success != (line.status == "success"):
         return f"says 'status' {line.status!r} and 'success' {str(line.success).lower()}"

@@ -22,7 +22,7 @@ from vlabench.runinfo import Conditions, Determinism, Stopping
 from vlabench.seeding import stream
 from vlabench.stats.sequential import SequentialGate
 from vlabench.stats.verdict import Rule, Verdict, judge, judge_sequence, judge_strata
-from vlabench.store import LOCK, Run
+from vlabench.store import EPISODES, LOCK, Run
 from vlabench.types import EpisodeSpec, Status
 
 TASKS = ("stack", "place")
@@ -270,7 +270,9 @@ def test_progress_is_compared_where_it_says_more(make, base: Run) -> None:
     assert vlabench.compare(base, make("single", failing(3))).progress is None
     planned = [episode("chain", index) for index in range(60)]
     whole = make("whole", planned=planned)
-    found = vlabench.compare(whole, make("new", failing(*range(30)), planned)).progress
+    found = vlabench.compare(
+        whole, make("new", failing(*range(30), tasks=("chain",)), planned)
+    ).progress
     assert found is not None
     drops = [(index % 3) / 3 - 1 if index < 30 else 0.0 for index in range(60)]
     assert found.value == pytest.approx(sum(drops) / 60)
@@ -369,6 +371,20 @@ def test_losses_of_one_arm_only_are_not_valid(make) -> None:
         vlabench.compare(base, new)
     alike = make("alike", lossy, planned)
     assert vlabench.compare(alike, new).overall.base_n == 594
+
+
+def test_the_order_of_the_records_says_nothing(make, base: Run) -> None:
+    new = make("new", failing(1, 2, 50))
+    before = figures(vlabench.compare(base, new))
+    path = new.path / EPISODES
+    path.write_bytes(b"".join(reversed(path.read_bytes().splitlines(keepends=True))))
+    assert figures(vlabench.compare(base, new.path)) == before
+
+
+def test_a_run_without_records_has_nothing_but_missing_episodes(make, base: Run) -> None:
+    new = make("new", lambda spec: None)
+    with pytest.raises(InvalidRunError, match="200 of 200 episodes are missing"):
+        vlabench.compare(base, new)
 
 
 def test_a_run_on_its_way_is_not_valid(make, base: Run) -> None:

@@ -16,7 +16,7 @@ from vlabench import store
 from vlabench.errors import UsageError
 from vlabench.evaluation import Plan, plan
 from vlabench.index import ManifestIndex
-from vlabench.jsonfiles import append_line, read_lines
+from vlabench.jsonfiles import append_line, drop_torn_line, read_lines
 from vlabench.provenance import Checkout
 from vlabench.runinfo import Session
 from vlabench.runner.job import Finished, Station
@@ -283,6 +283,28 @@ def test_a_line_that_the_disk_refuses_leaves_no_trace(
     monkeypatch.undo()
     append_line(path, {"a": 3})
     assert [row for _, row in read_lines(path)] == [{"a": 1}, {"a": 3}]
+
+
+@pytest.mark.parametrize(
+    ("content", "kept"),
+    [
+        (b"", b""),
+        (b"one\n", b"one\n"),
+        (b"torn", b""),
+        (b"one\n" + b"x" * 200_000, b"one\n"),
+        (b"x" * 200_000 + b"\ntorn", b"x" * 200_000 + b"\n"),
+        (b"x" * 200_000, b""),
+    ],
+)
+def test_what_follows_the_last_whole_line_is_cut(
+    content: bytes, kept: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(content)
+    drop_torn_line(path)
+    assert path.read_bytes() == kept
+    drop_torn_line(tmp_path / "nothing.jsonl")
+    assert not (tmp_path / "nothing.jsonl").exists()
 
 
 def test_an_unwritable_place_is_told(planned: Plan, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from vlabench.policies import http, websocket
+
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
 
@@ -27,6 +29,13 @@ def _workers_find_the_fakes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", HERE, prepend=os.pathsep)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long before the next attempt to connect."""
+    monkeypatch.setattr(websocket, "PAUSE_S", 0.001)
+    monkeypatch.setattr(http, "PAUSE_S", 0.001)
 
 
 @pytest.fixture(scope="session")

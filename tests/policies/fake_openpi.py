@@ -8,15 +8,14 @@ so that a mistake in ours cannot hide.
 from __future__ import annotations
 
 import http
-import threading
 import time
 import traceback
 
 import msgpack
 import numpy as np
+from fake_websocket import HANG_UP, FakeServer
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
-from websockets.sync.server import serve
 
 
 def pack(value):
@@ -52,41 +51,21 @@ def unpack(data):
     return msgpack.unpackb(data, object_hook=unpacked)
 
 
-class FakeOpenPi:
+class FakeOpenPi(FakeServer):
     """Asks ``infer(observation, call)``, where `call` counts the requests of a connection.
 
     `infer` gives what openpi's policies give (a map with ``actions``), raises, or gives bytes or
-    text that are sent as they are. ``HANG_UP`` closes the connection without a word.
+    text that are sent as they are, or `HANG_UP`.
 
     Attributes:
-        frames: Every frame that came, as bytes.
         headers: Of every connection that was opened.
-        connections: How many there have been.
         api_key: What a client must have; None for nothing.
     """
 
     def __init__(self, infer, metadata=None):
         self.infer, self.metadata = infer, {} if metadata is None else metadata
-        self.frames, self.headers, self.connections, self.api_key = [], [], 0, None
-        self.server = serve(
-            self._talk,
-            "127.0.0.1",
-            0,
-            compression=None,
-            max_size=None,
-            process_request=self._process,
-        )
-        self.port = self.server.socket.getsockname()[1]
-        self.url = f"ws://127.0.0.1:{self.port}"
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *args):
-        self.server.shutdown()
-        self.thread.join()
+        self.headers, self.api_key = [], None
+        super().__init__(process_request=self._process)
 
     @property
     def requests(self):
@@ -100,8 +79,7 @@ class FakeOpenPi:
             return connection.respond(http.HTTPStatus.UNAUTHORIZED, "no\n")
         return None
 
-    def _talk(self, connection):
-        self.connections += 1
+    def talk(self, connection):
         self.headers.append(dict(connection.request.headers))
         metadata = self.metadata
         connection.send(metadata if isinstance(metadata, bytes | str) else pack(metadata))
@@ -133,6 +111,3 @@ class FakeOpenPi:
                     "Internal server error. Traceback included in previous frame.",
                 )
                 return
-
-
-HANG_UP = object()

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 
 import numpy as np
+from fake_websocket import HANG_UP, FakeServer
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.server import serve
 
 from vlabench.contract import protocol
 from vlabench.contract.protocol import Actions, Done, Hello, Reset
 from vlabench.contract.specs import PolicySpec
 from vlabench.types import ActionChunk
-
-HANG_UP = object()
-"""An answer: the connection is closed without one."""
 
 SILENCE = object()
 """An answer: none ever comes."""
@@ -31,29 +27,31 @@ def well(request):
             return Done(request.request)
 
 
-class FakeRemote:
+class FakeRemote(FakeServer):
     """Says hello for `spec` and answers each request with ``answer(request)``.
 
     An answer is a frame, bytes or text that are sent as they are, `HANG_UP` or `SILENCE`.
 
     Attributes:
-        frames: All that was received, as bytes.
-        requests: The same, read.
-        connections: How many there were.
+        requests: All that was received, read.
+        released: Ends a silence.
     """
 
     def __init__(self, spec=None, answer=well):
         self.spec = spec or PolicySpec("zeros", max_batch=8)
         self.answer, self.hello = answer, None
-        self.frames, self.requests, self.connections = [], [], 0
-        self.released = threading.Event()
+        self.requests, self.released = [], threading.Event()
+        super().__init__()
+
+    def __exit__(self, *error):
+        self.released.set()
+        super().__exit__(*error)
 
     @property
     def resets(self):
         return sum(isinstance(request, Reset) for request in self.requests)
 
     def talk(self, connection):
-        self.connections += 1
         self._send(connection, self.hello or Hello(protocol.VERSION, "a fake", self.spec))
         try:
             for data in connection:
@@ -71,16 +69,3 @@ class FakeRemote:
         else:
             plain = isinstance(frame, bytes | str)
             connection.send(frame if plain else protocol.write(frame))
-
-
-@contextmanager
-def running(talk, **options):
-    """The url of a websocket server that calls `talk` with each connection."""
-    with serve(talk, "127.0.0.1", 0, compression=None, **options) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
-        finally:
-            server.shutdown()
-            thread.join()

@@ -8,15 +8,14 @@ hide.
 from __future__ import annotations
 
 import io
-import threading
 import time
 from http import HTTPStatus
 
 import msgpack
 import numpy as np
+from fake_websocket import HANG_UP, FakeServer
 from PIL import Image
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.server import serve
 
 DELTA = {"name": "position", "dims": 3, "format": "delta_xyz", "range": [-1, 1]}
 AXIS_ANGLE = {"name": "rotation", "dims": 3, "format": "axis_angle", "range": [-3.15, 3.15]}
@@ -77,48 +76,23 @@ def unpack(data):
     return msgpack.unpackb(data, object_hook=unpacked, raw=False)
 
 
-class FakeVlaEval:
+class FakeVlaEval(FakeServer):
     """Asks ``predict(observation, step)``, where `step` counts the observations of an episode.
 
-    `predict` gives the payload of an action, raises, or gives bytes that are sent as they are.
-    ``HANG_UP`` closes the connection without a word. ``hello`` is what the server says of itself.
-
-    Attributes:
-        messages: Every message that came, with arrays.
-        frames: The same as bytes.
-        connections: How many there have been.
+    `predict` gives the payload of an action, raises, or gives bytes that are sent as they are, or
+    `HANG_UP`. ``hello`` is what the server says of itself.
     """
 
     def __init__(self, predict, hello=OPENVLA, version=1):
         self.predict, self.hello, self.version = predict, hello, version
-        self.frames, self.connections = [], 0
-        self.server = serve(
-            self._talk,
-            "127.0.0.1",
-            0,
-            compression=None,
-            max_size=None,
-            ping_interval=None,
-            process_request=_health,
-        )
-        self.port = self.server.socket.getsockname()[1]
-        self.url = f"ws://127.0.0.1:{self.port}"
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *args):
-        self.server.shutdown()
-        self.thread.join()
+        super().__init__(ping_interval=None, process_request=_health)
 
     @property
     def messages(self):
+        """Every message that came, with arrays."""
         return [unpack(frame) for frame in self.frames]
 
-    def _talk(self, connection):
-        self.connections += 1
+    def talk(self, connection):
         step = 0
         try:
             while True:
@@ -153,9 +127,6 @@ class FakeVlaEval:
             text = f"observation_failed: {type(error).__name__}: {error}"
             return pack("error", {"error": text}, message["seq"])
         return pack("action", answer, message["seq"]) if isinstance(answer, dict) else answer
-
-
-HANG_UP = object()
 
 
 def _health(connection, request):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from importlib.resources import files
 
 import pytest
@@ -16,6 +17,7 @@ from vlabench.contract.specs import (
     StateField,
 )
 from vlabench.errors import UnknownNameError, UsageError
+from vlabench.evaluation import plan
 from vlabench.policies import card as cards
 from vlabench.policies.card import (
     SOURCED,
@@ -26,6 +28,8 @@ from vlabench.policies.card import (
     packaged_cards,
     read_card,
 )
+from vlabench.registry import POLICIES
+from vlabench.runner.job import declaration_of
 from vlabench.testing import EXAMPLE_ENVS
 
 CARD = files("vlabench.policies") / "cards" / "openvla.yaml"
@@ -113,6 +117,8 @@ def everything():
         "gripper_relative": True,
         "gripper_sticky_steps": 15,
         "bound": 4.0,
+        "offset": [-0.6, 0.0, 0.9],
+        "turned": [0, 0, 1, 0],
     }
     card |= {
         "chunk_length": 4,
@@ -143,6 +149,7 @@ def test_every_field_of_a_card_reaches_the_declaration(tmp_path):
     assert spec.prompt == PromptSpec("Do {instruction}", "lower", strip_period=True)
     action = spec.action
     assert (action.dimension, action.padding, action.bound) == (9, 2, 4.0)
+    assert (action.offset, action.turned) == ((-0.6, 0.0, 0.9), (0, 0, 1, 0))
     assert (action.gripper_relative, action.gripper_sticky_steps) == (True, 15)
     assert (spec.ensembling, spec.needs) == (Ensembling(0.1, 2), ("last_action",))
     assert (spec.fixed_batch, spec.while_waiting) == (True, "rest")
@@ -252,16 +259,63 @@ def test_a_card_of_ones_own_may_not_contradict_a_packaged_one(tmp_path):
         assert part in str(caught.value)
 
 
+# --- what a card says of its policy before there is one -----------------------------------------
+
+
+def needy(folder, adapter):
+    """The path of a card of `adapter` that needs a package which vlabench lacks."""
+    card = packaged() | {"name": "mine", "adapter": adapter, "requires": ["tinynumpy==1.2.1"]}
+    card |= {"checkpoints": ["me/mine"]}
+    card["sources"]["requires"] = "its setup.py"
+    return written(folder, card)
+
+
 def test_a_policy_that_is_made_from_a_card_says_what_it_requires(tmp_path):
     class Mine(FromCard):
         adapter = "mine"
 
-    card = packaged() | {"name": "mine", "adapter": "mine", "requires": ["tinynumpy==1.2.1"]}
-    card |= {"checkpoints": ["me/mine"]}
-    card["sources"]["requires"] = "its setup.py"
-    path = written(tmp_path, card)
+    path = needy(tmp_path, "mine")
     assert Mine.requires({"card": path}) == ("tinynumpy==1.2.1",)
     assert Mine.requires({"card": path, "checkpoint": "me/mine"}) == ("tinynumpy==1.2.1",)
     with pytest.raises(UsageError, match="mine"):
         Mine.requires({})
     assert cards.card_of("mine", {"card": path}).name == "mine"
+
+
+URLS = {
+    "groot-zmq": "tcp://127.0.0.1:1",
+    "oft-rest": "http://127.0.0.1:1",
+    "openpi": "ws://127.0.0.1:1",
+    "openvla-rest": "http://127.0.0.1:1",
+    "vla-eval": "ws://127.0.0.1:1",
+}
+"""An address for each adapter, at which no server listens."""
+
+
+@pytest.mark.parametrize("name", sorted(POLICIES.names()))
+def test_what_a_class_declares_is_what_its_policy_does(name):
+    made = POLICIES.load(name)
+    if not issubclass(made, FromCard):
+        assert declaration_of(name, {}) is None
+        return
+    usual = {"url": URLS[made.adapter], "revision": 7, "connect_timeout_s": 0.01}
+    for card in (card.name for card in packaged_cards() if card.adapter == made.adapter):
+        args = {**usual, "card": card}
+        with closing(made(**args)) as policy:
+            assert declaration_of(name, args) == policy.spec()
+            assert policy.spec().revision == "7"
+    with pytest.raises(UnknownNameError, match="card"):
+        declaration_of(name, {"card": "pi1"})
+
+
+def test_a_run_is_planned_without_the_packages_that_its_card_requires(tmp_path, tiny, monkeypatch):
+    def unwanted(*_):
+        raise AssertionError("an environment was built, or a policy made")
+
+    monkeypatch.setattr("vlabench.runner.ray.declaration", unwanted)
+    monkeypatch.setattr("vlabench.policies.openvla.OpenVla.__post_init__", unwanted)
+    args = {"url": "http://h", "card": needy(tmp_path, "openvla-rest"), "revision": "step 3"}
+    planned = plan("deaf:openvla", tiny, policy_args=args)
+    assert planned.job.requires == ("tinynumpy==1.2.1",)
+    assert planned.job.declared.name == "deaf:mine"
+    assert planned.job.declared.revision == "step 3"

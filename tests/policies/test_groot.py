@@ -397,7 +397,11 @@ def test_without_a_url_it_says_what_to_start_and_what_to_give():
         ({"url": "http://127.0.0.1:5555"}, "no tcp address"),
         ({"url": "tcp://127.0.0.1"}, "no tcp address"),
         ({"url": "tcp://host:port"}, "no tcp address"),
-        ({"url": "tcp://me@host:1"}, "no tcp address"),
+        ({"url": "tcp://127.0.0.1:5555/act"}, "no tcp address"),
+        ({"url": "tcp://me@host:1"}, "more in it than the tcp address"),
+        ({"url": "tcp://:secret@host:1"}, "more in it than the tcp address"),
+        ({"url": "tcp://me:secret@host:port"}, "more in it than the tcp address"),
+        ({"url": "tcp://host:1?token=secret"}, "more in it than the tcp address"),
         ({"url": "tcp://host:1", "timeout_s": "soon"}, "timeout_s=soon"),
         ({"url": "tcp://host:1", "connect_timeout_s": 0}, "connect_timeout_s=0"),
         ({"url": "tcp://host:1", "checkpoint": "nvidia/GR00T"}, "did you mean"),
@@ -408,6 +412,7 @@ def test_a_wrong_argument_is_a_usage_error(arguments, part):
     with pytest.raises(UsageError) as caught:
         Groot(**arguments)
     assert part in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_without_pyzmq_it_says_what_to_install(monkeypatch):

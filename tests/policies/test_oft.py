@@ -8,13 +8,12 @@ from importlib.resources import files
 import numpy as np
 import pytest
 import yaml
-from fake_rest import dead_port, object_hook, render, serving
+from fake_rest import object_hook, render, serving
 from recalled import recall
 from rest_runs import in_process, runs, through_the_command
 
 from vlabench.contract.negotiate import negotiate
-from vlabench.errors import InfrastructureError, PolicyError, UnknownNameError, UsageError
-from vlabench.policies import http
+from vlabench.errors import PolicyError, UnknownNameError, UsageError
 from vlabench.policies.card import packaged_cards
 from vlabench.policies.oft import OpenVlaOft
 from vlabench.testing import EXAMPLE_ENV, check_policy, example_observation
@@ -42,11 +41,6 @@ GOLDEN_ANSWER = b"[" + b",".join([GOLDEN_ROW] * 8) + b"]"
 def server():
     with serving(GOLDEN_ANSWER) as fake:
         yield fake
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(http, "PAUSE_S", 0.001)
 
 
 def see():
@@ -121,31 +115,6 @@ def test_a_wrong_answer_is_the_policys_error(server, answer, part):
     assert part in str(caught.value)
     assert server.url in str(caught.value)
     assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize(("status", "answer"), [(500, b"oops"), (404, b"{}"), (200, b"<html>")])
-def test_a_sick_server_is_an_infrastructure_error(server, status, answer):
-    server.status, server.answer = status, answer
-    with pytest.raises(InfrastructureError, match="oft-rest"):
-        OpenVlaOft(server.url).act([see()])
-
-
-def test_a_dead_server_is_an_infrastructure_error():
-    port = dead_port()
-    with pytest.raises(InfrastructureError, match=f"127.0.0.1:{port}"):
-        OpenVlaOft(f"http://127.0.0.1:{port}").act([see()])
-
-
-def test_a_server_that_hangs_up_is_an_infrastructure_error(server):
-    server.drops = 2
-    with pytest.raises(InfrastructureError, match="attempts: 2"):
-        OpenVlaOft(server.url, attempts="2").act([see()])
-
-
-def test_a_server_that_hangs_is_an_infrastructure_error(server):
-    server.release.clear()
-    with pytest.raises(InfrastructureError, match="took too long"):
-        OpenVlaOft(server.url, timeout_s="0.2").act([see()])
 
 
 def test_without_a_url_it_says_what_to_start_and_what_to_give():

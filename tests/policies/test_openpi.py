@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import socket
 import threading
-from contextlib import closing
 from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
 import pytest
 import yaml
-from fake_openpi import HANG_UP, FakeOpenPi, pack
+from fake_openpi import FakeOpenPi, pack
+from fake_websocket import HANG_UP
 from recorded import in_process, recorded, runs, through_the_command
+from sessions import NOBODY, begin, making
 
 from vlabench.cli import main
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.wire import policy_spec_to_wire
 from vlabench.errors import ContractError, InfrastructureError, PolicyError, UsageError
-from vlabench.policies import websocket
 from vlabench.policies.card import find_card, packaged_cards
 from vlabench.policies.openpi import OpenPi
-from vlabench.testing import EXAMPLE_ENV, check_policy, example_observation
-from vlabench.types import EpisodeStart, Observation
+from vlabench.testing import EXAMPLE_ENV, example_observation
+from vlabench.types import Observation
 
 IMAGE = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
 CARDS = files("vlabench.policies") / "cards"
-NOBODY = "ws://127.0.0.1:1"
 STATE = np.array([0.5, -0.25, 1.0, 3.0, 0.125, -0.0625, 0.03125, -0.03125])
 PIXELS = bytes(range(12))
 
@@ -78,28 +76,10 @@ def see(episode_id="e"):
     return Observation(episode_id, 0, 0.0, "open the top drawer!", images, {}, state=STATE)
 
 
-def begin(policy, *ids):
-    policy.reset([EpisodeStart(name, 0, "Open it.", EXAMPLE_ENV) for name in ids])
-    return policy
-
-
 @pytest.fixture
 def policy_of():
-    """Makes policies that are closed in the end."""
-    made = []
-
-    def make(server, **arguments):
-        made.append(OpenPi(getattr(server, "url", server), **{"timeout_s": 20, **arguments}))
-        return begin(made[-1], "e")
-
-    yield make
-    for policy in made:
-        policy.close()
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(websocket, "PAUSE_S", 0.001)
+    with making(OpenPi) as make:
+        yield make
 
 
 # --- the frames ---------------------------------------------------------------------------------
@@ -151,24 +131,6 @@ def test_droids_state_is_cut_into_its_two_keys(policy_of):
     np.testing.assert_array_equal(request["observation/gripper_position"], STATE[7:])
 
 
-def test_each_session_has_a_connection_of_its_own(policy_of):
-    calls = []
-
-    def answer(observation, call):
-        calls.append(call)
-        return zeros(observation, call)
-
-    with FakeOpenPi(answer) as server:
-        policy = begin(policy_of(server), "other")
-        policy.act([see(), see("other")])
-        policy.act([see()])
-        assert server.connections == 2
-        policy.end(["e"])
-        begin(policy, "e").act([see()])
-        assert server.connections == 3
-    assert calls == [0, 0, 1, 0]
-
-
 def test_an_api_key_travels_in_the_header_alone(policy_of, monkeypatch):
     monkeypatch.setenv("MY_KEY", "s3cret")
     with FakeOpenPi(zeros) as server:
@@ -197,12 +159,6 @@ def test_a_server_that_compiles_for_long_is_waited_for(policy_of):
 
 
 # --- the declaration ----------------------------------------------------------------------------
-
-
-def test_the_policy_conforms():
-    with FakeOpenPi(zeros) as server, closing(OpenPi(server.url)) as policy:
-        pipeline = check_policy(policy)
-        assert {camera.role for camera in pipeline.cameras} == {"exterior/0", "wrist/0"}
 
 
 def test_the_server_is_sent_what_the_pipeline_prepared(policy_of):
@@ -330,13 +286,7 @@ def test_wrong_options_of_a_card_are_a_usage_error(card_with, options, part):
     [
         ({}, "serve_policy.py"),
         ({"url": None}, "ws://127.0.0.1:8000"),
-        ({"url": "http://127.0.0.1:8000"}, "no address of a websocket"),
-        ({"url": "127.0.0.1:8000"}, "no address of a websocket"),
-        ({"url": NOBODY, "timeout_s": "soon"}, "timeout_s=soon"),
-        ({"url": NOBODY, "connect_timeout_s": 0}, "connect_timeout_s=0"),
-        ({"url": NOBODY, "attempts": "0"}, "attempts=0"),
         ({"url": NOBODY, "token_env": "NO_SUCH_KEY"}, "NO_SUCH_KEY"),
-        ({"url": NOBODY, "card": "nowhere.yaml"}, "nowhere.yaml"),
         ({"url": NOBODY, "card": "openvla"}, "openvla"),
     ],
 )
@@ -389,8 +339,6 @@ def test_a_wrong_answer_is_the_policys_error(policy_of, answer, part):
 @pytest.mark.parametrize(
     ("answer", "part"),
     [
-        (lambda observation, call: HANG_UP, "closed the connection"),
-        (lambda observation, call: b"\xc1", "cannot be read"),
         (lambda observation, call: b"{}", "cannot be read"),
         (
             lambda observation, call: pack({"actions": np.zeros((10, 7))}).replace(b"<f8", b"|O8"),
@@ -415,34 +363,6 @@ def test_a_stranger_is_an_infrastructure_error(policy_of, metadata):
         pytest.raises(InfrastructureError, match=r"serve_policy\.py"),
     ):
         policy_of(server)
-
-
-def test_a_dead_server_is_an_infrastructure_error(policy_of):
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(InfrastructureError, match=f"127.0.0.1:{port}.*attempts: 2"):
-        policy_of(f"ws://127.0.0.1:{port}", attempts="2")
-
-
-def test_a_server_that_hangs_is_an_infrastructure_error(policy_of):
-    release = threading.Event()
-    with FakeOpenPi(lambda observation, call: release.wait(20) and zeros(None, 0)) as server:
-        policy = policy_of(server, timeout_s="0.3")
-        with pytest.raises(InfrastructureError, match=r"has not answered for 0\.3 s"):
-            policy.act([see()])
-        release.set()
-
-
-def test_a_session_that_lost_its_server_is_not_continued_but_begun_again(policy_of):
-    answers = iter([HANG_UP, zeros(None, 0)])
-    with FakeOpenPi(lambda observation, call: next(answers)) as server:
-        policy = policy_of(server)
-        for _ in range(2):
-            with pytest.raises(InfrastructureError):
-                policy.act([see()])
-        assert len(server.frames) == 1
-        begin(policy, "e").act([see()])
-        assert server.connections == 2
 
 
 def test_after_its_own_error_the_server_can_be_left_and_asked_again(policy_of):

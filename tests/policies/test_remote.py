@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import yaml
-from fake_remote import HANG_UP, SILENCE, FakeRemote, running, well
+from fake_remote import SILENCE, FakeRemote, well
+from fake_websocket import HANG_UP
 
 from vlabench.contract import protocol
 from vlabench.contract.negotiate import negotiate
@@ -15,7 +16,6 @@ from vlabench.contract.protocol import Act, Actions, Done, End, Failure, Hello, 
 from vlabench.contract.specs import PolicySpec
 from vlabench.contract.wire import WireError, encode, policy_spec_to_wire, to_wire
 from vlabench.errors import ContractError, InfrastructureError, PolicyError, UsageError
-from vlabench.policies import websocket
 from vlabench.policies.card import packaged_card
 from vlabench.policies.remote import Remote
 from vlabench.testing import EXAMPLE_ENV, check_policy
@@ -42,16 +42,8 @@ def see(episode_id="e", **more):
 
 @pytest.fixture
 def fake():
-    server = FakeRemote()
-    with running(server.talk, max_size=None) as url:
-        server.url = url
+    with FakeRemote() as server:
         yield server
-        server.released.set()
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(websocket, "PAUSE_S", 0.001)
 
 
 def begun(fake, **arguments):
@@ -267,16 +259,17 @@ def test_a_server_that_does_not_say_hello_is_refused(fake, answer):
 
 
 def test_another_version_of_the_protocol_is_named(fake):
-    hello = {"type": "hello", "version": 2, "greeting": "from the future"}
-    fake.hello = encode(hello)
-    with pytest.raises(InfrastructureError, match="version 2 of the protocol 'remote'"):
+    later = protocol.VERSION + 1
+    fake.hello = encode({"type": "hello", "version": later, "greeting": "from the future"})
+    with pytest.raises(InfrastructureError, match=f"version {later} of the protocol 'remote'"):
         Remote(fake.url)
 
 
 def test_a_declaration_with_a_wrong_field_is_named(fake):
     spec = policy_spec_to_wire(fake.spec)
     spec["action"]["control"] = "telepathy"
-    fake.hello = encode({"type": "hello", "version": 1, "server": "s", "policy": spec})
+    hello = {"type": "hello", "version": protocol.VERSION, "server": "s", "policy": spec}
+    fake.hello = encode(hello)
     with pytest.raises(InfrastructureError, match=r"Hello\.policy\.action\.control is 'telepathy'"):
         Remote(fake.url)
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-import socket
 import struct
-import threading
 import zlib
-from contextlib import closing
 from dataclasses import replace
 from importlib.resources import files
 
@@ -18,7 +15,6 @@ from fake_vla_eval import (
     AXIS_ANGLE,
     CLOSE_POSITIVE,
     DELTA,
-    HANG_UP,
     IMAGE,
     OPENVLA,
     PI0,
@@ -28,20 +24,19 @@ from fake_vla_eval import (
 )
 from PIL import Image
 from recorded import in_process, recorded, runs, through_the_command
+from sessions import NOBODY, begin, making
 
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.wire import WireError
 from vlabench.errors import ContractError, InfrastructureError, PolicyError, UsageError
 from vlabench.policies import vla_eval_frames as frames
-from vlabench.policies import websocket
 from vlabench.policies.card import find_card
 from vlabench.policies.vla_eval import VlaEval
 from vlabench.policies.vla_eval_hello import differences
-from vlabench.testing import EXAMPLE_ENV, check_policy, example_observation
-from vlabench.types import EpisodeStart, Observation
+from vlabench.testing import EXAMPLE_ENV, example_observation
+from vlabench.types import Observation
 
 CARDS = files("vlabench.policies") / "cards"
-NOBODY = "ws://127.0.0.1:1"
 PICTURE = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
 ACTION = np.array([0.25, -0.5, 0.0, 0.125, 0.0, -1.0, 1.0], dtype=np.float32)
 SECONDS = b"\xcbA\xd9\x00\x00\x00\x00\x00\x00"
@@ -108,28 +103,10 @@ def see(episode_id="e", state=None):
     return Observation(episode_id, 0, 0.0, "open it", images, {}, state=state)
 
 
-def begin(policy, *ids):
-    policy.reset([EpisodeStart(name, 0, "Open it.", EXAMPLE_ENV) for name in ids])
-    return policy
-
-
 @pytest.fixture
 def policy_of():
-    """Makes policies that are closed in the end."""
-    made = []
-
-    def make(server, **arguments):
-        made.append(VlaEval(getattr(server, "url", server), **{"timeout_s": 20, **arguments}))
-        return begin(made[-1], "e")
-
-    yield make
-    for policy in made:
-        policy.close()
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(websocket, "PAUSE_S", 0.001)
+    with making(VlaEval) as make:
+        yield make
 
 
 # --- the frames ---------------------------------------------------------------------------------
@@ -213,18 +190,14 @@ def test_what_has_no_form_is_not_sent():
         frames.pack(frames.Message("action", {"actions": np.zeros(2, dtype=complex)}, 1, 0.0))
 
 
-def test_each_session_has_a_connection_and_numbers_of_its_own(policy_of):
-    with FakeVlaEval(lambda observation, step: {"actions": np.full(7, step / 4)}) as server:
+def test_each_session_counts_its_own_messages(policy_of):
+    with FakeVlaEval(zeros) as server:
         policy = begin(policy_of(server), "other")
-        first, other = policy.act([see(), see("other")])
-        (second,) = policy.act([see()])
-        assert server.connections == 2
+        policy.act([see(), see("other"), see()])
         policy.end(["e"])
-        (again,) = begin(policy, "e").act([see()])
-        assert server.connections == 3
+        begin(policy, "e").act([see()])
         seqs = [message["seq"] for message in server.messages if message["type"] == "observation"]
     assert seqs == [3, 3, 4, 3]
-    assert [chunk.actions[0, 0] for chunk in (first, other, second, again)] == [0, 0, 0.25, 0]
 
 
 def test_a_policy_may_ask_for_the_end(policy_of):
@@ -234,12 +207,6 @@ def test_a_policy_may_ask_for_the_end(policy_of):
 
 
 # --- the declaration ----------------------------------------------------------------------------
-
-
-def test_the_policy_conforms():
-    with FakeVlaEval(zeros) as server, closing(VlaEval(server.url)) as policy:
-        pipeline = check_policy(policy)
-        assert [camera.role for camera in pipeline.cameras] == ["exterior/0"]
 
 
 def test_the_server_is_sent_what_the_pipeline_prepared(policy_of):
@@ -354,10 +321,6 @@ def test_another_version_of_the_protocol_is_refused():
         VlaEval(server.url).spec()
 
 
-def test_a_dry_run_needs_no_server():
-    assert VlaEval(NOBODY).spec() == find_card("vla-eval").spec()
-
-
 def test_a_card_may_tell_the_server_of_its_task(policy_of, tmp_path):
     card = yaml.safe_load((CARDS / "vla-eval-openvla-libero.yaml").read_text("utf-8"))
     card |= {"name": "mine", "checkpoints": [], "options": {"task": {"suite": "libero_goal"}}}
@@ -374,11 +337,6 @@ def test_a_card_may_tell_the_server_of_its_task(policy_of, tmp_path):
     [
         ({}, "vla-eval serve"),
         ({"url": None}, "ws://127.0.0.1:8000"),
-        ({"url": "http://127.0.0.1:8000"}, "no address of a websocket"),
-        ({"url": NOBODY, "timeout_s": "soon"}, "timeout_s=soon"),
-        ({"url": NOBODY, "connect_timeout_s": 0}, "connect_timeout_s=0"),
-        ({"url": NOBODY, "attempts": "0"}, "attempts=0"),
-        ({"url": NOBODY, "card": "nowhere.yaml"}, "nowhere.yaml"),
         ({"url": NOBODY, "checkpoint": "pi05libero"}, "pi05_libero"),
     ],
 )
@@ -424,8 +382,6 @@ def test_a_wrong_answer_is_the_policys_error(policy_of, answer, part):
 @pytest.mark.parametrize(
     ("answer", "part"),
     [
-        (lambda observation, step: HANG_UP, "closed the connection"),
-        (lambda observation, step: b"\xc1", "cannot be read"),
         (lambda observation, step: "a text", "sent a text"),
         (lambda observation, step: pack("action", zeros(None, 0), 2), "to request 2"),
         (lambda observation, step: pack("hello", {}, 3), "'hello'"),
@@ -447,34 +403,6 @@ def test_a_stranger_is_an_infrastructure_error(policy_of, hello):
         pytest.raises(InfrastructureError, match="vla-eval serve"),
     ):
         policy_of(server)
-
-
-def test_a_dead_server_is_an_infrastructure_error(policy_of):
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(InfrastructureError, match=f"127.0.0.1:{port}.*attempts: 2"):
-        policy_of(f"ws://127.0.0.1:{port}", attempts="2")
-
-
-def test_a_server_that_hangs_is_an_infrastructure_error(policy_of):
-    release = threading.Event()
-    with FakeVlaEval(lambda observation, step: release.wait(20) and zeros(None, 0)) as server:
-        policy = policy_of(server, timeout_s="0.3")
-        with pytest.raises(InfrastructureError, match=r"has not answered for 0\.3 s"):
-            policy.act([see()])
-        release.set()
-
-
-def test_a_session_that_lost_its_server_is_not_continued_but_begun_again(policy_of):
-    answers = iter([HANG_UP, zeros(None, 0)])
-    with FakeVlaEval(lambda observation, step: next(answers)) as server:
-        policy = policy_of(server)
-        for _ in range(2):
-            with pytest.raises(InfrastructureError):
-                policy.act([see()])
-        policy.end(["e"])
-        begin(policy, "e").act([see()])
-        assert server.connections == 2
 
 
 # --- the real world -----------------------------------------------------------------------------

@@ -8,16 +8,10 @@ import threading
 from contextlib import closing
 
 import pytest
-from fake_remote import running
+from fake_websocket import running
 
 from vlabench.errors import InfrastructureError, UsageError
-from vlabench.policies import websocket
 from vlabench.policies.websocket import Connection, ConnectionLostError, authorization
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(websocket, "PAUSE_S", 0.001)
 
 
 def connection(url, **options):

@@ -221,7 +221,8 @@ def _progress(
     values = scene_values(difference, pairs).tolist()
     if len(values) < 2:
         return None
-    interval = stats.bca_interval(values, confidence=rule.confidence)
+    low, high = stats.bca_interval(values, confidence=rule.confidence)
+    interval = stats.Interval(max(-1.0, low), min(1.0, high))
     return stats.Effect(math.fsum(values) / len(values), interval, stats.paired_permutation(values))
 
 

@@ -65,40 +65,61 @@ class _Timeless:
 
 @dataclass(frozen=True, slots=True)
 class HandToBase(_Timeless):
-    """A change of pose along and about the axes of the hand becomes one along the base's."""
+    """A change of pose along and about the axes of the hand becomes one along the base's.
+
+    Attributes:
+        turned: From the policy's hand frame to the grip site; see `ActionSpec.turned`.
+    """
+
+    turned: Quaternion | None = None
 
     reads: ClassVar[tuple[str, ...]] = ("ee_quaternion",)
 
     def __call__(self, action: Floats, proprio: Proprio, memory: Memory) -> tuple[Floats, Memory]:
         """The row in the base's frame; its rotation is an axis-angle."""
         hand = _hand(proprio)
+        if self.turned is not None:
+            hand = multiply(hand, to_quaternion(self.turned, "quaternion_xyzw"))
         moved = rotate(hand, _vector(action[:3]))
         turned = rotate(hand, _vector(action[3:6]))
         return np.array([*moved, *turned, *action[6:].tolist()]), memory
 
     def describe(self) -> str:
         """What it does, in a few words."""
-        return "from the hand's frame to the base's"
+        return f"from the frame of the hand{_turned(self.turned)} to the base's"
 
 
 @dataclass(frozen=True, slots=True)
 class PoseToDelta(_Timeless):
-    """A pose to go to (metres, quaternion xyzw) becomes the change from where the hand is."""
+    """A pose to go to (metres, quaternion xyzw) becomes the change from where the hand is.
+
+    Attributes:
+        offset: Metres that the policy's positions have more; see `ActionSpec.offset`.
+        turned: From the policy's hand frame to the grip site; see `ActionSpec.turned`.
+    """
+
+    offset: Vector | None = None
+    turned: Quaternion | None = None
 
     reads: ClassVar[tuple[str, ...]] = ("ee_position", "ee_quaternion")
 
     def __call__(self, action: Floats, proprio: Proprio, memory: Memory) -> tuple[Floats, Memory]:
         """The change: metres and axis-angle in the base's frame, the short way round."""
-        with np.errstate(over="ignore"):
-            moved = action[:3] - proprio["ee_position"]
         target = to_quaternion(action[3:7].tolist(), "quaternion_xyzw")
+        if self.turned is not None:
+            target = multiply(target, inverse(to_quaternion(self.turned, "quaternion_xyzw")))
+        with np.errstate(over="ignore"):
+            position = action[:3] if self.offset is None else action[:3] - self.offset
+            moved = position - proprio["ee_position"]
         turned = from_quaternion(multiply(target, inverse(_hand(proprio))), "axis_angle")
         rounded = [round(number, DECIMALS) for number in turned]
         return np.array([*moved.tolist(), *rounded, *action[7:].tolist()]), memory
 
     def describe(self) -> str:
         """What it does, in a few words."""
-        return "from a pose to the change from where the hand is"
+        less = "" if self.offset is None else " less ({:g}, {:g}, {:g}) m".format(*self.offset)
+        of = "" if self.turned is None else f" of a hand{_turned(self.turned)}"
+        return f"from a pose{less}{of} to the change from where the hand is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +231,10 @@ class StickyGripper:
     def describe(self) -> str:
         """What it does, in a few words."""
         return f"a change of the gripper is held for {self.steps} control steps"
+
+
+def _turned(by: Quaternion | None) -> str:
+    return "" if by is None else " turned by ({:g}, {:g}, {:g}, {:g}) xyzw".format(*by)
 
 
 def _hand(proprio: Proprio) -> Quaternion:

@@ -19,6 +19,7 @@ from vlabench.contract.actions import (
     ScaleJoints,
     Turn,
 )
+from vlabench.contract.controls import DRIVEN_BY, resamples
 from vlabench.contract.execution import (
     HandToBase,
     JointsToDelta,
@@ -28,7 +29,7 @@ from vlabench.contract.execution import (
     StickyGripper,
 )
 from vlabench.contract.images import image_steps
-from vlabench.contract.mismatch import DRIVEN_BY, find_mismatches, resamples
+from vlabench.contract.mismatch import find_mismatches
 from vlabench.contract.pipeline import Pipeline
 from vlabench.contract.specs import ActionSpec, EnvSpec, PolicySpec
 from vlabench.errors import ContractError
@@ -87,14 +88,14 @@ def _arm(
     match action.control:
         case "ee_pose":
             before.append(Turn(action.rotation, "quaternion_xyzw"))
-            return before, [PoseToDelta()], _scale((1.0, 1.0), env)
+            return before, [PoseToDelta(action.offset, action.turned)], _scale((1.0, 1.0), env)
         case "joint_position":
             return before, [JointsToDelta()], _scale_joints(1.0, env)
         case "joint_delta" | "joint_velocity":
             return [*before, *_scale_joints(_joint_unit(action, env), env)], [], []
         case "ee_delta":
             before += _deltas(action, env)
-            return before, [HandToBase()] if action.frame == "hand" else [], []
+            return before, [HandToBase(action.turned)] if action.frame == "hand" else [], []
 
 
 def _deltas(action: ActionSpec, env: EnvSpec) -> list[ActionConverter]:

@@ -12,13 +12,15 @@ import numpy.typing as npt
 
 from vlabench.contract import prompt, proprio
 from vlabench.contract.actions import ActionConverter
+from vlabench.contract.answer import check_answer
 from vlabench.contract.convert import to_json
-from vlabench.contract.execution import Memory, StepConverter
+from vlabench.contract.execution import StepConverter
+from vlabench.contract.executor import Executor
 from vlabench.contract.history import History
 from vlabench.contract.images import ImageConverter, Shown
 from vlabench.contract.playback import Playback
-from vlabench.contract.specs import CameraSpec, EnvSpec, PolicySpec
-from vlabench.errors import InfrastructureError, PolicyError
+from vlabench.contract.specs import ActionSpec, CameraSpec, EnvSpec, PolicySpec
+from vlabench.errors import InfrastructureError
 from vlabench.hashing import content_hash
 from vlabench.types import Floats, Json, Observation
 
@@ -138,32 +140,7 @@ class Pipeline:
             PolicyError: If it has a wrong type or shape, or a number that is not finite or beyond
                 the bound that the policy declared.
         """
-        name, shape = self.policy.name, (self.policy.chunk_length, self.policy.action.dimension)
-        if not isinstance(actions, np.ndarray):
-            raise PolicyError(
-                f"Policy {name!r} answered a {type(actions).__name__}; actions must be a float "
-                f"array of shape {shape}."
-            )
-        if actions.dtype.kind != "f":
-            raise PolicyError(
-                f"Policy {name!r} answered actions of type {actions.dtype}; they must be floats."
-            )
-        if actions.shape != shape:
-            raise PolicyError(
-                f"Policy {name!r} answered actions of shape {actions.shape}; it declares "
-                f"{shape[0]} rows (chunk_length) of {shape[1]} numbers (dimension)."
-            )
-        numbers: Floats = actions.astype(np.float64)
-        bound = self.policy.action.bound
-        meant = np.isfinite(numbers) if bound is None else np.abs(numbers) <= bound
-        if not meant.all():
-            row, column = np.argwhere(~meant)[0]
-            limit = "finite" if bound is None else f"finite and at most {bound:g} in size"
-            raise PolicyError(
-                f"Policy {name!r} answered {actions[row, column]} in row {row}, column {column}; "
-                f"every number must be {limit}."
-            )
-        return numbers
+        return check_answer(self.policy, actions)
 
     def to_env(
         self, actions: npt.NDArray[np.floating[Any]], proprio: Mapping[str, Floats] | None = None
@@ -176,13 +153,14 @@ class Pipeline:
         Raises:
             PolicyError: If the answer is none.
         """
-        execute = Executor(self)
+        execute = self.executor()
         rows = [execute(row, proprio or {}) for row in self.check(actions)]
         return np.array(rows, dtype=np.float32).reshape(-1, self.env.action.dimension)
 
     def executor(self) -> Executor:
         """What makes the actions of one session."""
-        return Executor(self)
+        name = self.policy.name
+        return Executor(name, self.actions, self.execution, self.finish)
 
     def playback(self) -> Playback:
         """What keeps the answers of one session."""
@@ -236,7 +214,7 @@ class Pipeline:
             "prompt": asdict(policy.prompt),
             "needs": list(policy.needs),
             "privileged": policy.privileged,
-            "action": asdict(policy.action),
+            "action": _numbers(policy.action),
             "actions": [to_json(step) for step in self._steps()],
             "chunk_length": policy.chunk_length,
             "executed": self.executed,
@@ -244,7 +222,7 @@ class Pipeline:
             "while_waiting": policy.while_waiting,
             "control_hz": self.env.control_hz,
             "rows_per_step": [self.ratio.numerator, self.ratio.denominator],
-            "controller": asdict(self.env.action),
+            "controller": _numbers(self.env.action),
             "mismatches": list(self.mismatches),
         }
 
@@ -325,52 +303,12 @@ class Pipeline:
             yield f"camera {role}{key}: {', '.join(done)}"
 
 
-class Executor:
-    """Makes one session's rows into the environment's actions, one control step after another.
-
-    Args:
-        pipeline: What was agreed.
-    """
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-        self._memories: list[Memory] = [()] * len(pipeline.execution)
-
-    def __call__(self, row: Floats, proprio: Mapping[str, Floats]) -> npt.NDArray[np.float32]:
-        """The environment's action ``(n,)`` for a row ``(D,)`` of the policy.
-
-        `proprio` has the fields of `Pipeline.reads`, as they are now.
-
-        Raises:
-            PolicyError: If the row cannot be meant, for example a quaternion of length 0.
-        """
-        try:
-            action = self._converted(row[np.newaxis], proprio)
-            if not np.isfinite(action).all():
-                raise ValueError(f"{row.tolist()} makes numbers that are not finite")
-        except (ValueError, OverflowError) as error:
-            raise PolicyError(
-                f"Policy {self._pipeline.policy.name!r} answered what cannot be meant: {error}."
-            ) from error
-        return action
-
-    def wait(self) -> None:
-        """A control step goes by without a row: the robot stands still."""
-        steps = zip(self._pipeline.execution, self._memories, strict=True)
-        self._memories = [step.waited(memory) for step, memory in steps]
-
-    def _converted(self, rows: Floats, proprio: Mapping[str, Floats]) -> npt.NDArray[np.float32]:
-        for whole in self._pipeline.actions:
-            rows = whole(rows)
-        for number, step in enumerate(self._pipeline.execution):
-            row, self._memories[number] = step(rows[0], proprio, self._memories[number])
-            rows = row[np.newaxis]
-        for whole in self._pipeline.finish:
-            rows = whole(rows)
-        action: npt.NDArray[np.float32] = rows[0].astype(np.float32)
-        return action
-
-
 def rendered(camera: CameraSpec) -> CameraSpec:
     """What the environment renders for `camera`."""
     return CameraSpec(camera.role, camera.height, camera.width)
+
+
+def _numbers(action: ActionSpec) -> dict[str, Json]:
+    """All of `action` but of which origin and hand it is, which a converter says."""
+    told = asdict(action)
+    return {name: value for name, value in told.items() if name not in ("offset", "turned")}

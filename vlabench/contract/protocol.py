@@ -50,7 +50,7 @@ from vlabench.contract.specs import PolicySpec
 from vlabench.contract.wire import WireError, decode, encode, from_wire, to_wire
 from vlabench.types import ActionChunk, EpisodeStart, Observation
 
-VERSION = 1
+VERSION = 2
 """Of the protocol; grows with every change of a frame."""
 
 FailureKind: TypeAlias = Literal["policy", "infrastructure", "protocol"]

@@ -187,6 +187,10 @@ class ActionSpec:
         max_joint: The same of a joint: radians, or radians a second.
         bound: The largest size of a number that can be meant; an answer beyond it is an error of
             the policy and not clipped. None for no bound.
+        offset: Of a pose to go to: metres by which the policy's positions are those in the robot's
+            base frame and more, as of `StateField.offset`.
+        turned: Of a pose to go to, or of a change in the hand's frame: unit quaternion xyzw from
+            the policy's hand frame to the grip site, as of `StateField.turned`.
     """
 
     control: Control = "ee_delta"
@@ -204,6 +208,8 @@ class ActionSpec:
     max_rotation_rad: float | None = None
     max_joint: float | None = None
     bound: float | None = None
+    offset: tuple[float, float, float] | None = None
+    turned: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
