@@ -292,6 +292,7 @@ def plan(
         shared=is_shared(name),
         latency=thinking,
         allow_mismatch=allow_mismatch,
+        code_hash=info.code_hash,
     )
     return Plan(folder, info, manifest, pipeline, job)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from harness_fakes import FakeEnvironment, FakePolicy, FakeWorld
 
+from vlabench.errors import UsageError
 from vlabench.manifest import build_manifest
+from vlabench.provenance import code_hash
 from vlabench.rollout import RunContext
 from vlabench.runner.job import Finished, Job, Station
 from vlabench.suite import load_suite
@@ -46,3 +49,10 @@ def test_the_environment_is_freed_whatever_the_policy_does(
         station.close()
     assert len(freed) == 1
     station.close()
+
+
+def test_a_worker_that_runs_other_code_is_refused(episode: EpisodeSpec) -> None:
+    job = Job("harness_fakes:FakeWorld", "harness_fakes:FakePolicy", {}, CONTEXT)
+    assert isinstance(Station(replace(job, code_hash=code_hash())).attempt(episode, 0), Finished)
+    with pytest.raises(UsageError, match=r"another vlabench, .*vlabench; install the same one"):
+        Station(replace(job, code_hash="0123456789abcdef")).attempt(episode, 0)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from vlabench import provenance
 from vlabench.contract.declared import disagreements
 from vlabench.contract.environment import Environment, World
 from vlabench.contract.latency import Latency
@@ -30,7 +31,6 @@ from vlabench.errors import (
     in_one_line,
 )
 from vlabench.hashing import canonical_json
-from vlabench.provenance import source_hash
 from vlabench.registry import POLICIES, WORLDS, WRAPPERS, Registry, load_own, search_in
 from vlabench.rollout import RunContext, run_episode
 from vlabench.trace import Trace
@@ -71,6 +71,7 @@ class Job:
         shared: Whether one copy of the policy should ask for everybody; see `is_shared`.
         latency: How long each answer takes in simulated time; None for no time at all.
         allow_mismatch: Whether the run goes on where policy and environment do not agree.
+        code_hash: Of the sources that a worker must have too; empty where nobody asks.
     """
 
     world: str
@@ -84,6 +85,7 @@ class Job:
     shared: bool = False
     latency: Latency | None = None
     allow_mismatch: bool = False
+    code_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,16 @@ class Station:
         finally:
             environment.close()
 
+    def _check_code(self) -> None:
+        """Raises `UsageError` if another vlabench is running here than where the job was made."""
+        if self.job.code_hash not in ("", provenance.code_hash()):
+            raise UsageError(
+                f"A worker runs another vlabench, {Path(provenance.__file__).parent}; install the "
+                "same one everywhere, and start from a folder that holds none."
+            )
+
     def _build(self) -> tuple[Environment, Policy, Pipeline]:
+        self._check_code()
         search_in(self.job.folder)
         make = self.hosted or (lambda: make_policy(self.job.policy, self.job.policy_args))
         policy = make()
@@ -330,7 +341,7 @@ def policy_code_hash(reference: str, args: Mapping[str, Json]) -> str:
         return ""
     defining = inspect.getmodule(load_own(target, POLICIES.kind))
     modules = {sys.modules[target.partition(":")[0]], defining}
-    return source_hash(module for module in modules if module is not None)
+    return provenance.source_hash(module for module in modules if module is not None)
 
 
 def seen_by(reference: str, observation: Observation) -> Observation:
@@ -394,7 +405,10 @@ def _said(reference: str, method: str, args: Mapping[str, Json]) -> Any:
     if wrapper:
         return _said(inner, method, _shared_out(wrapper, args)[1])
     factory = _load(POLICIES, reference)
-    return getattr(factory, method)(args) if hasattr(factory, method) else None
+    if not hasattr(factory, method):
+        return None
+    _check_args(reference, factory, args)
+    return getattr(factory, method)(args)
 
 
 def _load(registry: Registry, reference: str) -> Any:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import socket
 import time
 from collections import deque
@@ -180,7 +181,7 @@ class _Pool:
                 raise
             raise error.cause from error
         except ray.exceptions.RayError as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = _last_words(str(error))
             return LostAttempt(episode, attempt, f"{type(error).__name__}: {reason}")
         return event
 
@@ -243,7 +244,8 @@ def _wait_for(actor: Any, job: Job) -> None:
 
 def _last_words(text: str) -> str:
     """What pip complained of last, or else the end of what Ray says."""
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    lines = [" ".join(line.split()) for line in plain.splitlines() if line.strip()]
     complaints = [line for line in lines if line.startswith("ERROR:")]
     return " ".join(complaints[-3:] or lines[-2:]).rstrip(".")[-600:]
 
