@@ -4,9 +4,9 @@
         [--whole] [--workers 2] [--out FOLDER]
 
 Each baseline runs over the suite `full`, whose records are then told apart by suite, and over the
-suites that are not part of it. `noop` runs every episode of `full`; for everything else `SAMPLES`
-says how many episodes of each task and cell are run, the first ones, with their twins; the tables
-say how many that are. With ``--whole`` all run everything.
+suites that are not part of it. `noop` and `random` run every episode of `full`; for everything
+else `SAMPLES` says how many episodes of each task and cell are run, the first ones, with their
+twins; the tables say how many that are. With ``--whole`` all run everything.
 
 The expert solves at least 97 % of the episodes, which shows that they can be solved; doing nothing
 and doing anything solve at most 2 %, which shows that success is not given away. Where `replay`,
@@ -49,7 +49,7 @@ SUITES = ("full", "generalization", "ci", "smoke", "stages")
 """Everything that is published but `train`: what is not here is a part of `full`."""
 
 _FEW = {"full": 1, "generalization": 1, "stages": 1}
-_MANY = {"generalization": 2, "stages": 2}
+_MANY = {"generalization": 2}
 SAMPLES: Mapping[str, Mapping[str, int]] = {
     name: _MANY if name in IDLE else _FEW for name in (*EXPERT, *IDLE, *HONEST)
 }
@@ -126,7 +126,8 @@ def _part(run: Run, whole: Header, suite: str, sample: int | None) -> Summary:
     )
     valid = len(wanted) - len(results) <= LARGEST_MISSING_SHARE * len(wanted)
     episodes = ManifestIndex.of(planned.manifest).episodes
-    return summarize_results(header, episodes, results, valid=valid)
+    summary = summarize_results(header, episodes, results, valid=valid)
+    return replace(summary, header=replace(header, complete=planned.info.complete))
 
 
 @cache

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import numpy as np
 
 from vlabench.errors import InvalidRunError, UsageError
 from vlabench.hashing import canonical_json, content_hash
 from vlabench.jsonfiles import read_json, understanding
+from vlabench.naming import file_name
 from vlabench.outcomes import MISSING, STATUSES, Outcomes
 from vlabench.runinfo import RunInfo, check_schema
-from vlabench.store import RUN, Run
+from vlabench.store import RUN, Run, refuse_run_file
 from vlabench.types import SCHEMA_VERSION, Change, Json
 
 BASELINES = Path("results/baselines")
@@ -68,6 +70,7 @@ def promote(run: Run, path: Path | None = None) -> Path:
     """
     _refuse_unfit(run)
     path = default_path(run.info) if path is None else path
+    refuse_run_file(path)
     if path.exists():
         read_baseline(path)
     outcomes = Outcomes.of(run)
@@ -108,8 +111,8 @@ def changes_to(path: Path, run: Run) -> str:
 
 def default_path(info: RunInfo) -> Path:
     """Where the baseline of a run goes unless told otherwise."""
-    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", info.policy.label).strip("-.") or "policy"
-    return BASELINES / f"{readable}-{info.suite}.json"
+    policy, suite = file_name(info.policy.label, "policy"), file_name(info.suite, "suite")
+    return BASELINES / f"{policy}-{suite}.json"
 
 
 def read_baseline(path: Path) -> Outcomes:
@@ -123,20 +126,20 @@ def read_baseline(path: Path) -> Outcomes:
     with understanding(str(path)):
         check_schema(data["schema_version"], str(path))
         info = RunInfo.from_json(data["run"])
-        rows = data["episodes"]
-        statuses = np.array([STATUSES[row["status"]] for row in rows], dtype=np.int64)
+        rows = msgspec.convert(data["episodes"], list[_Row])
+        statuses = np.array([STATUSES[row.status] for row in rows], dtype=np.int64)
         outcomes = Outcomes(
             source=path,
             info=info,
-            names=[row["episode"] for row in rows],
-            tasks=[row["task"] for row in rows],
-            changes=[tuple(map(_change, row["changes"])) for row in rows],
-            seeds=np.array([row["seed"] for row in rows], dtype=np.int64),
-            indices=np.array([row["index"] for row in rows], dtype=np.int64),
+            names=[row.episode for row in rows],
+            tasks=[row.task for row in rows],
+            changes=[tuple(map(_change, row.changes)) for row in rows],
+            seeds=np.array([row.seed for row in rows], dtype=np.int64),
+            indices=np.array([row.index for row in rows], dtype=np.int64),
             statuses=statuses,
             progress=np.array([_progress(row) for row in rows], dtype=np.float64),
         )
-        unchanged = data["hash"] == content_hash([data["run"], rows])
+        unchanged = data["hash"] == content_hash([data["run"], data["episodes"]])
     if not unchanged or not len(outcomes) or len(outcomes.by_name) != len(outcomes):
         raise UsageError(
             f"{path} was changed after it was written (its content does not give its 'hash'); "
@@ -187,13 +190,27 @@ def _read(path: Path) -> Json:
     return data
 
 
+class _Row(msgspec.Struct, frozen=True, gc=False):
+    """What is said of an episode."""
+
+    episode: str
+    task: str
+    changes: tuple[str, ...]
+    seed: int
+    index: int
+    status: str
+    progress: Annotated[float, msgspec.Meta(ge=0, le=1)] | None
+
+
 def _change(text: str) -> Change:
     axis, _, level = text.partition(":")
     return Change(axis, level)
 
 
-def _progress(row: dict[str, Json]) -> float:
-    return float("nan") if row["progress"] is None else float(row["progress"])
+def _progress(row: _Row) -> float:
+    if (row.progress is None) != (STATUSES[row.status] == MISSING):
+        raise ValueError(f"the episode {row.episode} has a progress and is missing, or the reverse")
+    return math.nan if row.progress is None else row.progress
 
 
 def _portable(info: RunInfo) -> RunInfo:

@@ -232,6 +232,7 @@ def plan(
     pipeline = negotiate(spec, offer, allow_mismatch=allow_mismatch)
     thinking = _latency(latency)
     unlimited, certified = _manifest(whole, chosen, the_world, offer.fingerprint)
+    certified = certified and thinking is None  # certificates are for a world that waits
     manifest = unlimited if limit is None else unlimited.limit(limit)
     _refuse_other_arms(pipeline, manifest)
     complete = manifest.hash == unlimited.hash and arrange(chosen) == arrange(whole)

@@ -3,7 +3,8 @@
 A table has a line for each episode of the manifest, in its order; one without a record has the
 status ``missing`` and nothing else that only a record says. The columns are the fields of
 `vlabench.types.EpisodeRecord`, and before them the policy. What is no number, truth value or text
-is JSON, so nothing is lost.
+is JSON, so nothing is lost. In CSV, a text that a spreadsheet would take for a formula has an
+apostrophe before it.
 
 Hugging Face reads ``.eval_results/*.yaml`` of a model's repository; the format is that of
 https://github.com/huggingface/hub-docs/blob/main/eval_results.yaml.
@@ -12,6 +13,7 @@ https://github.com/huggingface/hub-docs/blob/main/eval_results.yaml.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
@@ -23,11 +25,15 @@ import yaml
 from vlabench.errors import InvalidRunError, UsageError
 from vlabench.hashing import canonical_json
 from vlabench.index import PlannedEpisode
+from vlabench.naming import no_formula
 from vlabench.report import Summary, summarize
-from vlabench.store import Run
+from vlabench.store import Run, refuse_run_file
 from vlabench.types import EpisodeRecord, Json
 
 Cell: TypeAlias = str | int | float | bool | None
+
+_DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+_ADDRESS = re.compile(r"https?://[!-~]+")
 
 ROWS_AT_ONCE = 10_000
 """How many lines of a table are in memory in two forms at once."""
@@ -52,7 +58,8 @@ def export_episodes(run: Run, path: Path, form: Literal["parquet", "csv"]) -> No
     """Writes a table of all episodes to `path`, all of it or nothing.
 
     Raises:
-        UsageError: If the records cannot be read, or the file cannot be written.
+        UsageError: If the records cannot be read, the file belongs to a run, or cannot be
+            written.
     """
     write = {"parquet": _write_parquet, "csv": _write_csv}[form]
     _write(path, lambda scratch: write(run, scratch))
@@ -63,7 +70,8 @@ def export_to_hub(run: Run, path: Path, benchmark: Benchmark) -> None:
 
     Raises:
         InvalidRunError: If the run has no overall success rate.
-        UsageError: If the dataset's name is none, or the file cannot be written.
+        UsageError: If the dataset's name or the source's address is none, the file belongs to a
+            run, or cannot be written.
     """
     entry = hub_entry(run, benchmark)
     text = yaml.safe_dump([entry], sort_keys=False, allow_unicode=True, width=98)
@@ -75,13 +83,17 @@ def hub_entry(run: Run, benchmark: Benchmark) -> dict[str, Json]:
 
     Raises:
         InvalidRunError: If the run has no overall success rate.
-        UsageError: If the dataset's name is none.
+        UsageError: If the dataset's name or the source's address is none.
     """
-    owner, slash, name = benchmark.dataset.partition("/")
-    if not (owner and slash and name) or "/" in name:
+    if _DATASET.fullmatch(benchmark.dataset) is None:
         raise UsageError(
             f"--dataset is {benchmark.dataset!r}; give the Hub's name of the dataset that holds "
             "the leaderboard, for example owner/name."
+        )
+    if benchmark.source is not None and _ADDRESS.fullmatch(benchmark.source) is None:
+        raise UsageError(
+            f"--source is {benchmark.source!r}; give an address that begins with https:// or "
+            "http:// and has no blanks."
         )
     summary = summarize(run)
     if summary.overall is None or summary.overall.rate is None:
@@ -199,15 +211,18 @@ def _cell(kind: str, value: Json) -> Cell:
 
 
 def _write_csv(run: Run, path: Path) -> None:
+    kinds = columns()
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(columns()), lineterminator="\n")
+        writer = csv.DictWriter(file, list(kinds), lineterminator="\n")
         writer.writeheader()
         for row in _rows(run):
-            writer.writerow({name: _csv_text(cell) for name, cell in row.items()})
+            writer.writerow({name: _csv_text(kinds[name], cell) for name, cell in row.items()})
 
 
-def _csv_text(cell: Cell) -> Cell:
-    return str(cell).lower() if isinstance(cell, bool) else cell
+def _csv_text(kind: str, cell: Cell) -> Cell:
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    return no_formula(cell) if kind == "text" and isinstance(cell, str) else cell
 
 
 def _write_parquet(run: Run, path: Path) -> None:
@@ -234,6 +249,7 @@ def _write_parquet(run: Run, path: Path) -> None:
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:
     """Writes to `path`, all of it or nothing."""
+    refuse_run_file(path)
     scratch = path.with_name(f"{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,18 @@ _BLOCK = 1 << 16
 """Bytes that are looked through at a time for the end of a file's last whole line."""
 
 
+_NOT_UNDERSTOOD = (
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    msgspec.MsgspecError,
+)
+"""What it raises to take values of one form for values of another."""
+
+
 def write_json(path: Path, value: Json) -> None:
     """Writes `value` to `path`, all of it or nothing.
 
@@ -52,7 +64,7 @@ def read_json(path: Path) -> Json:
     """
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"Cannot read {path} ({error}); start over with --fresh.") from error
 
 
@@ -100,7 +112,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Json]]]:
     for number, line in whole_lines(path):
         try:
             yield number, json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise no_json(f"{path}:{number}") from None
 
 
@@ -160,7 +172,7 @@ def understanding(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except (AttributeError, KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
+    except _NOT_UNDERSTOOD as error:
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(
             f"{where} is not what this version of vlabench writes ({reason}); read it with the "

@@ -9,6 +9,7 @@ names the line, never a number that might be false. The order of the lines says 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ T = TypeVar("T")
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
+
+CREDIBLE_HZ = 1e-3, 1e6
+"""The fewest and most control steps a second; outside, time is counted in something else."""
 
 
 class Stage(msgspec.Struct, frozen=True, gc=False):
@@ -153,7 +157,9 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
     env_fingerprint: str
     contract_fingerprint: str
     task: str
+    changes: tuple[Change, ...]
     index: int
+    seed: int
     control_id: str | None
     status: Status
     success: bool
@@ -171,6 +177,16 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
     max_contact_force_n: Amount | None = None
     n_drops: Count | None = None
 
+    @property
+    def seconds(self) -> float:
+        """The time to success; 0 where there is none."""
+        return self.time_to_success_s or 0.0
+
+    @property
+    def control_hz(self) -> float | None:
+        """Control steps a second; None where it does not tell."""
+        return self.steps / self.seconds if self.seconds else None
+
 
 _DECODER = msgspec.json.Decoder(_Line)
 
@@ -181,6 +197,7 @@ def _read(expected: Expected, make: Callable[[_Line, PlannedEpisode, bytes], T])
     found: list[T | None] = [None] * len(index.episodes)
     repeated: set[str] = set()
     versions: set[str] = set()
+    control_hz: float | None = None
     for number, data in whole_lines(path):
         line = _decoded(path, number, data)
         if line.schema_version not in versions:
@@ -188,12 +205,13 @@ def _read(expected: Expected, make: Callable[[_Line, PlannedEpisode, bytes], T])
             versions.add(line.schema_version)
         row = index.rows.get(line.episode_id)
         episode = None if row is None else index.episodes[row]
-        fault = _fault(line, episode, expected)
+        fault = _fault(line, episode, expected) or _other_clock(line.control_hz, control_hz)
         if row is None or episode is None or fault:
             raise UsageError(
                 f"{path}:{number} {fault}; the file is damaged or mixed up with another: put the "
                 "run's own file back, or delete the line and run the same command again."
             )
+        control_hz = control_hz or line.control_hz
         if line.status == "infra_error":
             continue
         if found[row] is None:
@@ -208,7 +226,7 @@ def _read(expected: Expected, make: Callable[[_Line, PlannedEpisode, bytes], T])
 def _decoded(path: Path, number: int, data: bytes) -> _Line:
     try:
         return _DECODER.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _explained(f"{path}:{number}", data)
 
 
@@ -216,7 +234,7 @@ def _explained(place: str, data: bytes) -> _Line:
     """What is wrong with a line that could not be read: its version, its fields, or all of it."""
     try:
         row = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise no_json(place) from None
     with understanding(place):
         check_schema(row["schema_version"], place)
@@ -233,8 +251,9 @@ def _fault(line: _Line, episode: PlannedEpisode | None, expected: Expected) -> s
         return "is of another contract between policy and environment than the run"
     if episode is None:
         return f"is of the episode {line.episode_id!r}, which is not in the manifest"
-    drawn = episode.task, episode.index, episode.control_id, episode.horizon
-    if (line.task, line.index, line.control_id, line.horizon) != drawn:
+    drawn = episode.task, episode.index, episode.seed, episode.control_id, episode.horizon
+    told = line.task, line.index, line.seed, line.control_id, line.horizon
+    if told != drawn or line.changes != episode.changes:
         return f"says of the episode {line.episode_id} what the manifest does not say"
     if line.success != (line.status == "success"):
         return f"says 'status' {line.status!r} and 'success' {str(line.success).lower()}"
@@ -242,9 +261,23 @@ def _fault(line: _Line, episode: PlannedEpisode | None, expected: Expected) -> s
         return "has a time to success and no success, or the reverse"
     if (line.compliance is not None) != episode.diagnostic:
         return "has 'compliance' and is no diagnostic, or the reverse"
+    if line.success and (line.progress == 0 or not all(stage.success for stage in line.stages)):
+        return "is a success without progress, or with a stage that was not reached"
+    if line.steps > line.horizon or (line.success and bool(line.steps) != bool(line.seconds)):
+        return "has a time to success, or steps, that its horizon does not allow"
     if line.chain_length > len(line.stages) > 0:
         return f"has a 'chain_length' of {line.chain_length} in {len(line.stages)} stages"
     return ""
+
+
+def _other_clock(own: float | None, others: float | None) -> str:
+    """What is wrong with the control steps a second of a line, beside those of the lines before."""
+    if own is None or (
+        CREDIBLE_HZ[0] <= own <= CREDIBLE_HZ[1] and (others is None or math.isclose(own, others))
+    ):
+        return ""
+    before = "" if others is None else f", and lines before it {others:g}"
+    return f"has a time to success of {own:g} control steps a second{before}"
 
 
 def _refuse_contradictions(path: Path, names: set[str]) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+import msgspec
+
 from vlabench.errors import UsageError
 from vlabench.hashing import canonical_json, content_hash
 from vlabench.provenance import Checkout
@@ -232,7 +234,13 @@ class RunInfo:
 
     @staticmethod
     def from_json(data: Mapping[str, Json]) -> RunInfo:
-        """The value that `to_json` wrote; fields of a newer minor version are left out."""
+        """The value that `to_json` wrote; fields of a newer minor version are left out.
+
+        Raises:
+            msgspec.ValidationError: If a field has a value of another type.
+            KeyError: If one is not there.
+        """
+        msgspec.convert(data, RunInfo)
         sessions = (known(Session, session) for session in data.get("sessions", ()))
         nested = {
             "contract": tuple(data["contract"]),

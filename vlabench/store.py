@@ -195,15 +195,33 @@ class Run:
         """The executed actions and checksums of one episode.
 
         Raises:
-            UsageError: If the episode has not run.
+            UsageError: If the episode is none of the run's, or has not run.
         """
         try:
+            if episode_id not in self.index.rows:
+                raise FileNotFoundError
             return load_trace(self.path / TRACES / f"{episode_id}.npz")
         except FileNotFoundError:
             raise UsageError(
                 f"{self.path} has no trace of the episode {episode_id!r}; "
                 f"take a name from {EPISODES}."
             ) from None
+
+
+def refuse_run_file(path: Path) -> None:
+    """Refuses to write to `path` if it is one of the files that a run consists of.
+
+    Raises:
+        UsageError: If it is.
+    """
+    place = path.resolve()
+    for folder in place.parents:
+        own = place.relative_to(folder).parts[0] in OWN_NAMES
+        if own and any((folder / name).exists() for name in (RUN, EPISODES)):
+            raise UsageError(
+                f"{path} belongs to the run in {folder}, whose records would be lost; give "
+                "another file."
+            )
 
 
 class RunWriter:

@@ -39,15 +39,19 @@ def section(sources: Sources) -> str:
         "[policies.md](policies.md) has more about each.",
         table(["policy", "does"], [[f"`{name}`", does] for name, does in SHOWS.items()]),
         "All but `noop` and `random` read the simulator's state or the task's name, so they are "
-        "marked *privileged* in every table and are no competitors: they say how much of a rate "
-        "needs no seeing and no understanding.",
+        "marked *privileged* in every table (here by \\*), and no competitors: they say how much "
+        "of a rate needs no seeing and no understanding.",
     ]
     if not sources.baselines.exists():
         return "\n\n".join([*text, "No baselines have been published yet."])
     with sources.baselines.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     with understanding(str(sources.baselines)):
-        return "\n\n".join([*text, *_tables(rows)])
+        now = {name: str(suite.version) for name, suite in sources.all_suites.items()}
+        old = sorted({row["suite"] for row in rows if row["suite_version"] != now[row["suite"]]})
+        if old:
+            text.append(f"Measured on an older version, and left out: {', '.join(old)}.")
+        return "\n\n".join([*text, *_tables([row for row in rows if row["suite"] not in old])])
 
 
 def _tables(rows: Sequence[Row]) -> list[str]:
@@ -55,7 +59,7 @@ def _tables(rows: Sequence[Row]) -> list[str]:
     unchanged = [row for row in rows if row["kind"] == "nominal"]
     levels = [row for row in rows if row["kind"] == "level"]
     diagnostics = [row for row in rows if row["kind"] == "compliance"]
-    telling = {_change(row) for row in levels if _is_telling(row)}
+    telling = {_where(row) for row in levels if _is_telling(row)}
     return [
         f"Success in percent, means over tasks; **bold** is above {100 * TELLING:g} % without "
         "knowing the scene or the goal. Intervals and numbers of episodes are in "
@@ -64,7 +68,7 @@ def _tables(rows: Sequence[Row]) -> list[str]:
         _grid("suite", changed, lambda row: f"`{row['suite']}`", "success_rate"),
         "Unchanged episodes:",
         _grid("suite", unchanged, lambda row: f"`{row['suite']}`", "success_rate"),
-        *_where_telling([row for row in levels if _change(row) in telling]),
+        *_where_telling([row for row in levels if _where(row) in telling]),
         *_compliance(diagnostics),
     ]
 
@@ -74,7 +78,7 @@ def _where_telling(rows: Sequence[Row]) -> list[str]:
         return [f"No baseline but the expert passes {100 * TELLING:g} % at any level of any axis."]
     return [
         f"Levels at which a baseline other than the expert passes {100 * TELLING:g} %:",
-        _grid("change", rows, _change, "success_rate"),
+        _grid("suite, change", rows, _where, "success_rate"),
     ]
 
 
@@ -83,18 +87,21 @@ def _compliance(rows: Sequence[Row]) -> list[str]:
         return []
     return [
         "Diagnostics: compliance in percent. A robot that stands still complies with two of them.",
-        _grid("change", rows, _change, "compliance"),
+        _grid("suite, change", rows, _where, "compliance"),
     ]
 
 
 def _grid(head: str, rows: Iterable[Row], label: Callable[[Row], str], column: str) -> str:
-    """A row for each label, a column for each policy."""
+    """A row for each label, a column for each policy; those that are privileged are marked."""
+    rows = list(rows)
     cells: dict[str, dict[str, str | None]] = {}
     for row in rows:
         cells.setdefault(label(row), {})[row["policy"]] = _cell(row, column)
     policies = [name for name in SHOWS if any(name in of for of in cells.values())]
     lines = [[name, *(of.get(policy) for policy in policies)] for name, of in sorted(cells.items())]
-    return table([head, *policies], lines, right="l" + "r" * len(policies))
+    privileged = {row["policy"] for row in rows if row["privileged"] == "True"}
+    heads = [name + r"\*" * (name in privileged) for name in policies]
+    return table([head, *heads], lines, right="l" + "r" * len(policies))
 
 
 def _cell(row: Row, column: str) -> str | None:
@@ -109,5 +116,6 @@ def _is_telling(row: Row) -> bool:
     return row["policy"] in HONEST and rate != "" and float(rate) > TELLING
 
 
-def _change(row: Row) -> str:
-    return ":".join(filter(None, (row["axis"], row["level"])))
+def _where(row: Row) -> str:
+    change = ":".join(filter(None, (row["axis"], row["level"])))
+    return f"`{row['suite']}`, {change}"

@@ -26,8 +26,8 @@ def section(sources: Sources) -> str:
             "## Tasks",
             f"A task is its roles, its stages of goals, and a horizon: {len(tasks)} of them. Goals "
             f"are [predicates](#predicates); a stage counts when its goals have held for {hold}. "
-            f"Control runs at {CONTROL_HZ:g} Hz. The horizon is twice what the scripted expert "
-            "needs for half of the episodes, rounded up; *expert* is that median over the "
+            f"Control runs at {CONTROL_HZ:g} Hz. The horizon is about twice what the scripted "
+            "expert needs for half of the episodes; *expert* is that median over the "
             "certified unchanged episodes. Pictures show the start as a policy sees it and the end "
             "that the expert reaches. Of objects, the tables give how many categories may play a "
             "role in nominal episodes (*seen*), how many are kept apart from the task, and how "

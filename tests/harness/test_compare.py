@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from report_fakes import episode, episodes, make_run
 from scipy import stats as scipy_stats
@@ -16,6 +17,7 @@ import vlabench
 from vlabench import stats
 from vlabench.baseline import open_outcomes, promote
 from vlabench.comparison import Comparison, exit_code
+from vlabench.comparison.pairs import Pairs, verdict_of
 from vlabench.errors import InvalidRunError, NotComparableError, UsageError
 from vlabench.report.verdict_json import as_data
 from vlabench.runinfo import Conditions, Determinism, Stopping
@@ -242,7 +244,7 @@ def test_shared_scenes_count_once(make) -> None:
     independent = judge(48, 0, 240).interval
     assert found.verdict.interval.low < independent.low
     assert found.verdict.interval.high > independent.high
-    assert any("8 were won by the base and 0 by the new run" in note for note in found.notes)
+    assert any("240 pairs share 40 scenes" in note for note in found.notes)
 
 
 def test_identical_policies_on_shared_scenes_keep_to_alpha() -> None:
@@ -252,10 +254,99 @@ def test_identical_policies_on_shared_scenes_keep_to_alpha() -> None:
     for _ in range(runs):
         lost, won, _ = rng.multinomial(30, [0.1, 0.1, 0.8]).tolist()
         counts = [6 * lost], [6 * won], [180]
-        alarms += judge_strata(*counts, Rule(), scenes=(lost, won)).outcome == "REGRESSED"
+        scenes = np.repeat([-1, 1, 0], [lost, won, 30 - lost - won])
+        alarms += verdict_of(_pairs(np.repeat(scenes[:, None], 6, axis=1)), Rule()).failed
         naive += judge_strata(*counts, Rule()).outcome == "REGRESSED"
     assert alarms / runs <= 0.07
     assert naive / runs > 0.15
+
+
+def _pairs(difference: np.ndarray, tasks: int = 1) -> Pairs:
+    """Pairs of a difference for each scene and axis; scenes take turns at tasks."""
+    scenes, axes = difference.shape
+    scene = np.repeat(np.arange(scenes), axes)
+    flat = difference.ravel()
+    return Pairs(flat <= 0, flat >= 0, scene % tasks, scene)
+
+
+def test_what_many_scenes_lose_a_few_may_win_back() -> None:
+    """New wins a tenth of the scenes whole and loses one of five axes in half: no difference."""
+    rng, runs = stream("test", "whole-scenes"), 300
+    alarms, mirrored, sign_test = 0, 0, 0
+    for _ in range(runs):
+        whole, one = rng.random((2, 100)) < [[0.1], [0.5 / 0.9]]
+        difference = np.zeros((100, 5), dtype=int)
+        difference[one, 0] = -1
+        difference[whole] = 1
+        alarms += verdict_of(_pairs(difference, tasks=10), Rule()).outcome == "REGRESSED"
+        mirrored += verdict_of(_pairs(-difference, tasks=10), Rule()).outcome == "REGRESSED"
+        lost = int(np.count_nonzero(one & ~whole)), int(np.count_nonzero(whole))
+        sign_test += stats.mcnemar_midp(*lost, "greater") <= 0.05
+    assert max(alarms, mirrored) / runs <= 0.11
+    assert sign_test / runs > 0.9
+
+
+def test_a_drop_in_whole_scenes_outweighs_many_small_gains() -> None:
+    difference = np.zeros((100, 5), dtype=int)
+    difference[:20] = -1
+    difference[20:50, 0] = 1
+    found = verdict_of(_pairs(difference, tasks=10), Rule())
+    assert found.difference == pytest.approx(-0.14)
+    assert found.failed
+    assert found.interval.high < 0
+
+
+def test_tasks_of_unlike_size_are_tested_as_they_are_weighted() -> None:
+    """Large tasks lose what small ones win: the counts differ and the mean over tasks does not."""
+    rng, runs, pairs = stream("test", "unlike-tasks"), 1000, [70, 70, 7, 7]
+    alarms = pooled = 0
+    for _ in range(runs):
+        b = [int(rng.binomial(n, 0.15)) for n in pairs[:2]] + [0, 0]
+        c = [0, 0] + [int(rng.binomial(n, 0.15)) for n in pairs[2:]]
+        alarms += judge_strata(b, c, pairs, Rule()).outcome == "REGRESSED"
+        pooled += judge(sum(b), sum(c), sum(pairs)).outcome == "REGRESSED"
+    assert alarms / runs <= 0.12
+    assert pooled / runs > 0.9
+    assert judge_strata([0, 9], [20, 0], [200, 20], Rule()).outcome == "REGRESSED"
+
+
+def test_test_and_interval_never_contradict_each_other() -> None:
+    rng = stream("test", "contradictions")
+    for _ in range(2000):
+        pairs = rng.integers(1, 30, size=int(rng.integers(1, 4)))
+        b = rng.integers(0, pairs + 1)
+        c = rng.integers(0, pairs - b + 1)
+        effect = float(rng.choice([1.0, 1.7, 4.0]))
+        found = judge_strata(b.tolist(), c.tolist(), pairs.tolist(), Rule(), design_effect=effect)
+        assert found.interval.low <= found.difference <= found.interval.high or (
+            found.interval.high == 0 and found.difference < 0
+        )
+        if found.interval.high < 0:
+            assert found.outcome == "REGRESSED"
+        if found.interval.low > 0:
+            assert found.outcome == "IMPROVED"
+
+
+def test_a_sequence_is_not_called_worse_where_the_mean_over_tasks_is_better() -> None:
+    counts = [20, 0], [0, 4], [200, 10]
+    assert judge_sequence("regressed", *counts, Rule()).outcome == "INCONCLUSIVE"
+    mirrored = [0, 4], [20, 0], [200, 10]
+    assert judge_sequence("non-inferior", *mirrored, Rule()).outcome == "INCONCLUSIVE"
+
+
+def test_a_mix_of_tasks_is_no_difference_of_unpaired_rates(make) -> None:
+    """Each run solves one task and not the other, and has nine times as many of another one."""
+    many, few = range(90), range(10)
+    planned = {
+        name: tuple(episode(t, i) for t, rows in zip(TASKS, sizes, strict=True) for i in rows)
+        for name, sizes in {"base": (many, few), "new": (few, many)}.items()
+    }
+    runs = [
+        make(name, failing(*many, tasks=TASKS[1:]), planned=plan) for name, plan in planned.items()
+    ]
+    found = vlabench.compare(*runs, allow_unpaired=True)
+    assert found.overall.difference == pytest.approx(0)
+    assert found.verdict.outcome == "INCONCLUSIVE"
 
 
 def test_a_flip_rate_enters_what_a_run_could_see(make, base: Run) -> None:

@@ -261,6 +261,24 @@ def test_a_scene_counts_once_however_many_axes_use_it(tmp_path: Path) -> None:
     assert ranks([one, other]) == [1, 1]
 
 
+def test_whole_scenes_lost_outweigh_single_episodes_won(tmp_path: Path) -> None:
+    """More scenes are won than lost, but by one of eight episodes each: the mean decides."""
+    planned = episodes(["stack"], [(f"axis-{k}", "L1") for k in range(8)], 60)
+    one = make_run(
+        tmp_path / "one",
+        planned,
+        lambda spec: (
+            "failure"
+            if spec.index >= 40 and spec.changes and spec.changes[0].axis == "axis-0"
+            else "success"
+        ),
+    )
+    other = make_run(
+        tmp_path / "other", planned, lambda spec: "failure" if spec.index < 15 else "success"
+    )
+    assert ranks([one, other]) == [1, 2]
+
+
 def test_the_file_keeps_others_and_replaces_the_same_run(
     runs: dict[str, Run], tmp_path: Path
 ) -> None:

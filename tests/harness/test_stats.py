@@ -286,6 +286,8 @@ def test_shared_scenes_widen_the_interval() -> None:
         lambda: stats.stratified_rate([1, 0], [2, 0]),
         lambda: stats.stratified_rate([1], [2], weights=[0]),
         lambda: stats.stratified_gap([], [], []),
+        lambda: stats.effective_counts([1], [1, 1], [5, 5]),
+        lambda: stats.effective_counts([3], [3], [5]),
         lambda: stats.scene_design_effect([], []),
     ],
 )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import typer
 
 from vlabench.errors import VlabenchError
+from vlabench.naming import one_line
 from vlabench.registry import load_attribute
 
 
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _app(words)(words, prog_name="vlabench")
     except VlabenchError as error:
-        typer.echo(f"vlabench: {error}", err=True)
+        typer.echo(f"vlabench: {one_line(str(error))}", err=True)
         raise SystemExit(error.exit_code) from None
 
 

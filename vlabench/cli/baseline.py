@@ -17,13 +17,16 @@ def baseline_command(
 ) -> None:
     """Write what a run came to into one small file, to be committed and reviewed like code."""
     from vlabench.baseline import changes_to, default_path, promote
+    from vlabench.naming import one_line
     from vlabench.store import Run
 
     opened = Run.open(run)
     path = default_path(opened.info) if out is None else out
     told = changes_to(path, opened)
     promote(opened, path)
-    typer.echo(f"{opened.info.policy.label} on {opened.info.suite}: {told}")
+    typer.echo(one_line(f"promoted {opened.info.policy.label} on {opened.info.suite}: {told}"))
     if opened.info.git is not None and opened.info.git.dirty:
         typer.echo("Its checkout had changes that are in no commit: nobody else has that code.")
-    typer.echo(f"Written to {path}; commit it, and compare with 'vlabench compare {path} RUN'.")
+    typer.echo(
+        one_line(f"Written to {path}; commit it, and compare with 'vlabench compare {path} RUN'.")
+    )

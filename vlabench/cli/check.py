@@ -9,6 +9,7 @@ import typer
 
 from vlabench.cli import options
 from vlabench.cli.verdicts import FORMAT_HELP
+from vlabench.naming import one_line
 
 if TYPE_CHECKING:
     from vlabench.gate import Check
@@ -104,10 +105,11 @@ def check_command(
 
 def _describe(check: Check) -> None:
     info, base = check.planned.info, check.baseline
-    typer.echo(f"{info.policy.label} on {info.suite} v{info.suite_version}", err=True)
-    typer.echo(f"against {base.info.policy.label}: {base.source}", err=True)
+    asked = f"evaluating {info.policy.label} on {info.suite} v{info.suite_version}"
+    typer.echo(one_line(asked), err=True)
+    typer.echo(one_line(f"against {base.info.policy.label}: {base.source}"), err=True)
     how = "one pair after the other until it is decided" if check.sequential else "all of them"
-    typer.echo(f"{info.planned} episodes, {how} -> {check.planned.folder}", err=True)
+    typer.echo(one_line(f"{info.planned} episodes, {how} -> {check.planned.folder}"), err=True)
 
 
 def _tell_the_end(run: Run) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from vlabench.cli import options
 from vlabench.errors import InvalidRunError, UsageError
+from vlabench.naming import one_line
 from vlabench.types import Json, Observation
 
 if TYPE_CHECKING:
@@ -164,7 +165,8 @@ def parse_latency(text: str | None) -> float | Literal["measured"] | None:
 def _describe(planned: Plan) -> None:
     info = planned.info
     marked = "" if info.complete else " (not all of the suite's own episodes)"
-    typer.echo(f"{info.policy.label} on {info.suite} v{info.suite_version}{marked}")
+    asked = f"evaluating {info.policy.label} on {info.suite} v{info.suite_version}{marked}"
+    typer.echo(one_line(asked))
     typer.echo(f"manifest {info.manifest_hash}, {info.planned} episodes -> {planned.folder}")
     typer.echo(f"contract {info.contract_fingerprint}:")
     for line in info.contract:

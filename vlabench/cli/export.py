@@ -43,6 +43,7 @@ def export_command(
 ) -> None:
     """Write a run in a format that others read."""
     from vlabench.export import Benchmark, export_episodes, export_to_hub
+    from vlabench.naming import file_name
     from vlabench.store import Run
 
     opened = Run.open(run)
@@ -58,7 +59,7 @@ def export_command(
             "--format hf needs --dataset OWNER/NAME, the dataset on the Hugging Face Hub that "
             "holds the leaderboard; give it."
         )
-    path = out or run / "tables" / "eval_results" / f"{opened.info.suite}.yaml"
+    path = out or run / "tables" / "eval_results" / f"{file_name(opened.info.suite, 'suite')}.yaml"
     export_to_hub(opened, path, Benchmark(dataset, task_id, source))
     typer.echo(f"Written to {path}; it belongs into .eval_results/ of the model's repository.")
 

@@ -85,7 +85,7 @@ def show(comparison: Comparison, forms: Sequence[Form], code: int) -> None:
     """Shows `comparison` in each of `forms`; `code` is the exit code that goes with it.
 
     Raises:
-        UsageError: If a file cannot be written.
+        UsageError: If a file belongs to a run, or cannot be written.
     """
     from vlabench.report.verdict import verdict_text
     from vlabench.report.verdict_json import verdict_json
@@ -117,6 +117,9 @@ def _github(comparison: Comparison, code: int) -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    from vlabench.store import refuse_run_file
+
+    refuse_run_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

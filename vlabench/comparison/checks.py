@@ -41,10 +41,10 @@ def differing(base: Outcomes, new: Outcomes) -> dict[str, tuple[str, str]]:
         if not outcomes.info.conditions.reproducible:
             found["latency_setting_ms"] = fields["latency_setting_ms"]
         _refuse_biased(outcomes, base if outcomes is new else None)
-    if not found and list(base.names[: len(new)]) != list(new.names):
+    if not found and not (_fits(base, new) and list(base.names[: len(new)]) == list(new.names)):
         raise NotComparableError(
             f"{base.source} (BASE) and {new.source} (NEW) have the same manifest_hash and not the "
-            "same episodes: a manifest.json was changed; run again with --fresh."
+            "same episodes: a file of one of them was changed; run again with --fresh."
         )
     return found
 
@@ -91,6 +91,17 @@ def _refuse_biased(outcomes: Outcomes, base: Outcomes | None) -> None:
             f"{stopping.baseline!r} was decided, so that its success rate is biased; compare it "
             "with that run alone, or run the whole suite with 'vlabench eval'."
         )
+
+
+def _fits(base: Outcomes, new: Outcomes) -> bool:
+    """Whether `new` has as many episodes as it says: all, or those until its rule ended it.
+
+    Diagnostics are counted in the manifest, and are not among the outcomes.
+    """
+    if not new.info.stopped_early:
+        return len(new) == len(base)
+    diagnostics = base.info.planned - len(base)
+    return 0 <= new.info.asked - len(new) <= diagnostics
 
 
 def _latency(outcomes: Outcomes) -> str:

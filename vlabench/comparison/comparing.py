@@ -106,9 +106,15 @@ def _paired(base: Outcomes, new: Outcomes, rule: Rule) -> Comparison:
     axes = _axes(everything, groups, both, rule, tested=stopping is None)
     discordance = (pairs.base_only + pairs.new_only) / len(pairs)
     flip_rate = _flip_rate(base, new)
-    effective = max(1, int(len(pairs) / pairs.design_effect))
+    lost, won, effective = stats.effective_counts(
+        *counts_of(pairs), design_effect=pairs.null_effect
+    )
     smallest = smallest_effect(
-        effective, discordance, rule.alpha, POWER, flip_rate=flip_rate or 0.0
+        max(1, round(effective)),
+        min(1.0, (lost + won) / effective),
+        rule.alpha,
+        POWER,
+        flip_rate=flip_rate or 0.0,
     )
     return Comparison(
         base=_side(base),

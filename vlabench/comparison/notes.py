@@ -72,11 +72,11 @@ def _notes_on(pairs: Pairs, episodes: int) -> Iterator[str]:
             f"Tasks have {min(counts)} to {max(counts)} pairs; rates and differences give every "
             "task the same weight."
         )
-    scenes = pairs.scenes_won
-    if scenes is not None:
+    if pairs.scenes < len(pairs):
         yield (
-            f"Pairs share scenes, so the test counts scenes: {scenes[0]} were won by the base and "
-            f"{scenes[1]} by the new run, and the interval is wider accordingly."
+            f"{len(pairs)} pairs share {pairs.scenes} scenes: test and interval count them as "
+            f"{len(pairs) / pairs.null_effect:.0f} and {len(pairs) / pairs.design_effect:.0f} "
+            "pairs that share none."
         )
 
 

@@ -100,27 +100,26 @@ class Pairs:
         return len(set(self.per_task().tolist())) == 1
 
     @cached_property
-    def scenes_won(self) -> tuple[int, int] | None:
-        """How many scenes the base won, and the new run; None if each pair has its own."""
-        totals = np.bincount(self.scene, weights=self.difference)
-        if np.count_nonzero(np.bincount(self.scene)) == len(self):
-            return None
-        return int(np.count_nonzero(totals < 0)), int(np.count_nonzero(totals > 0))
+    def scenes(self) -> int:
+        """How many scenes they use."""
+        return int(np.count_nonzero(np.bincount(self.scene)))
 
-    @cached_property
+    @property
     def design_effect(self) -> float:
         """How many times larger a variance is because pairs share scenes; 1 if none does."""
-        if self.scenes_won is None:
-            return 1.0
-        return shared_scenes(self.difference, self.task, self.scene)
+        return self._effects[0]
 
+    @property
+    def null_effect(self) -> float:
+        """The same for the test that there is no difference; at least as large."""
+        return self._effects[1]
 
-def shared_scenes(values: Codes | Mask, task: Codes, scene: Codes) -> float:
-    """`vlabench.stats.scene_design_effect` of a mean over tasks of the same weight."""
-    counts = np.maximum(np.bincount(task), 1)
-    means = np.bincount(task, weights=values) / counts
-    deviations = (values - means[task]) / counts[task]
-    return stats.scene_design_effect(deviations.tolist(), scene.tolist())
+    @cached_property
+    def _effects(self) -> tuple[float, float]:
+        if self.scenes == len(self):
+            return 1.0, 1.0
+        difference = self.difference.tolist()
+        return stats.scene_design_effects(difference, self.task.tolist(), self.scene.tolist())
 
 
 def scene_values(difference: Floats, pairs: Pairs) -> Floats:
@@ -134,7 +133,7 @@ def scene_values(difference: Floats, pairs: Pairs) -> Floats:
 def verdict_of(pairs: Pairs, rule: Rule) -> Verdict:
     """The verdict on a fixed number of pairs."""
     return judge_strata(
-        *counts_of(pairs), rule, scenes=pairs.scenes_won, design_effect=pairs.design_effect
+        *counts_of(pairs), rule, design_effect=pairs.design_effect, null_effect=pairs.null_effect
     )
 
 
@@ -168,7 +167,7 @@ def line_of(kind: Kind, name: str | None, pairs: Pairs, verdict: Verdict) -> Lin
 
 def better(pairs: Pairs) -> float:
     """The one-sided mid-p value of "the new run is better"."""
-    lost, won = pairs.scenes_won or (pairs.base_only, pairs.new_only)
+    lost, won, _ = stats.effective_counts(*counts_of(pairs), design_effect=pairs.null_effect)
     return stats.mcnemar_midp(won, lost, "greater")
 
 

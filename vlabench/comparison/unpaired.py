@@ -1,7 +1,8 @@
 """Two rates of runs that did not meet the same episodes: weaker, and marked as such.
 
-The test is Boschloo's and the intervals are Newcombe's, of pooled counts. Where episodes share
-scenes, both take as many episodes as would say the same were they independent.
+Rates are means over the tasks, each of the same weight. The test is Boschloo's and the intervals
+are Newcombe's. Where tasks differ in size, or episodes share scenes, both take as many episodes as
+would say the same were they independent and of one task; the test the nearest whole number.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import Literal
 
 import numpy as np
 
+from vlabench import stats
 from vlabench.comparison.model import Kind, Line
-from vlabench.comparison.pairs import Groups, Mask, changed, shared_scenes
+from vlabench.comparison.pairs import Groups, Mask, changed
 from vlabench.errors import UsageError
 from vlabench.outcomes import Codes, Outcomes
 from vlabench.stats.intervals import newcombe_interval
@@ -33,18 +35,30 @@ class _Arm:
         return _Arm(self.succeeded[mask], self.task[mask], self.scene[mask])
 
     @property
-    def counts(self) -> tuple[int, int]:
+    def counts(self) -> tuple[float, float]:
         """Successes and trials, as many as independent episodes would say the same by."""
-        successes, trials = int(np.count_nonzero(self.succeeded)), len(self.succeeded)
-        if len(np.unique(self.scene)) == trials:
-            return successes, trials
-        effect = shared_scenes(self.succeeded, self.task, self.scene)
-        effective = max(1, round(trials / effect))
-        return round(successes * effective / trials), effective
+        effect = 1.0
+        if len(np.unique(self.scene)) < len(self.succeeded):
+            values = self.succeeded.astype(np.int64).tolist()
+            effect, _ = stats.scene_design_effects(values, self.task.tolist(), self.scene.tolist())
+        solved, trials = self._per_task
+        likely = (solved + 2) / (trials + 4)
+        variance = likely * (1 - likely)
+        spread = effect * float(np.sum(variance / trials))
+        effective = len(trials) * float(np.sum(variance)) / spread
+        return min(effective, self.rate * effective), effective
 
     @property
     def rate(self) -> float:
-        return float(np.mean(self.succeeded))
+        solved, trials = self._per_task
+        return float(np.mean(solved / trials))
+
+    @property
+    def _per_task(self) -> tuple[Codes, Codes]:
+        """Successes and trials of each task that has any."""
+        trials = np.bincount(self.task)
+        solved = np.bincount(self.task[self.succeeded], minlength=len(trials))
+        return solved[trials > 0], trials[trials > 0]
 
 
 def unpaired_verdict(base: Outcomes, new: Outcomes, rule: Rule) -> tuple[Verdict, Line]:
@@ -101,12 +115,18 @@ def _arm(outcomes: Outcomes, groups: Groups) -> _Arm:
     return _Arm(outcomes.succeeded, groups.task, groups.scene).part(outcomes.present)
 
 
+def _whole(rate: float, trials: float) -> tuple[int, int]:
+    """Successes and trials as whole numbers, at least one trial."""
+    whole = max(1, round(trials))
+    return round(rate * whole), whole
+
+
 def _line(
     kind: Kind, name: str | None, base: _Arm, new: _Arm, rule: Rule
 ) -> tuple[Line, float, float]:
     """The line, and the one-sided p-values of "worse" and of "better"."""
     (base_successes, base_n), (new_successes, new_n) = base.counts, new.counts
-    counts = base_successes, base_n, new_successes, new_n
+    counts = *_whole(base.rate, base_n), *_whole(new.rate, new_n)
     interval = newcombe_interval(new_successes, new_n, base_successes, base_n, rule.confidence)
     worse = boschloo(*counts, "greater") if kind != "task" else 1.0
     finer = boschloo(*counts, "less") if kind != "task" else 1.0

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from vlabench.errors import UsageError
-from vlabench.leaderboard.columns import AXIS_SCORES, Cell, Column, columns, schema
+from vlabench.leaderboard.columns import (
+    AXIS_SCORES,
+    IDENTITY,
+    RANKING,
+    REST,
+    SCORES,
+    Cell,
+    Column,
+    columns,
+    schema,
+)
 from vlabench.leaderboard.file import read_leaderboard
 
 
@@ -22,7 +32,8 @@ def check_leaderboard(path: Path) -> list[str]:
     board = read_leaderboard(path)
     known = columns(board.columns)
     rows = [_values(row, known) for row in board.rows]
-    faults = []
+    absent = [name for name in (*IDENTITY, *SCORES, *REST) if name not in board.columns]
+    faults = [f"{path}: there is no column {name!r}" for name in absent]
     for line, row in enumerate(rows, start=2):
         where = f"{path}:{line} ({row['run_id']})"
         faults += [f"{where}: {fault}" for fault in _faults(row)]
@@ -80,3 +91,14 @@ def _together(rows: list[dict[str, Cell]]) -> Iterator[str]:
     for name, count in Counter(row["run_id"] for row in rows).items():
         if count > 1:
             yield f"the run {name!r} has {count} rows; keep one"
+    rankings: dict[tuple[Cell, ...], list[int]] = defaultdict(list)
+    for row in rows:
+        rank = row.get("rank")
+        if isinstance(rank, int) and not isinstance(rank, bool):
+            rankings[tuple(row.get(name) for name in RANKING)].append(rank)
+    for (suite, *_), ranks in rankings.items():
+        # of each two runs, at most one is better
+        count = len(ranks)
+        if max(ranks) > count or sum(ranks) - count > count * (count - 1) // 2:
+            told = ", ".join(map(str, sorted(ranks)))
+            yield f"a ranking of {count} on {suite!r} cannot have the ranks {told}"

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from vlabench.errors import UsageError
-from vlabench.leaderboard.columns import MET, RANKING, Cell, columns, schema
+from vlabench.leaderboard.columns import MET, RANKING, Cell, Column, columns, schema
 from vlabench.leaderboard.ranking import Standing, standings
 from vlabench.leaderboard.rows import Declared, leaderboard_row
+from vlabench.naming import no_formula
 from vlabench.report import summarize
-from vlabench.store import Run
+from vlabench.store import Run, refuse_run_file
+
+BOM = "\ufeff"
+"""Which some programs write before the first line."""
 
 KEPT = tuple(field.name for field in fields(Declared))
 """What a row keeps of an older one of the same run, where nothing new is said."""
@@ -66,13 +72,17 @@ def update_leaderboard(
     summaries = [summarize(run) for run in runs]
     rows = [leaderboard_row(run, summary) for run, summary in zip(runs, summaries, strict=True)]
     known = columns()
+    cells = columns(before.columns)
     written = [
-        _written(row, standing, declared, _kept(older.get(str(row["run_id"]), {}), known))
+        _written(
+            row, standing, declared, _kept(older.get(no_formula(str(row["run_id"])), {}), known)
+        )
         for row, standing in zip(rows, standings(runs, summaries), strict=True)
     ]
-    given = {run.info.run_id for run in runs}
-    kept = [dict(row) for row in before.rows if row["run_id"] not in given]
-    changed = {_ranking(row) for row in written}
+    given = {row["run_id"] for row in written}
+    kept = [_harmless(row, cells) for row in before.rows if row["run_id"] not in given]
+    replaced = [row for row in before.rows if row["run_id"] in given]
+    changed = {_ranking(row) for row in [*written, *replaced] if row.get("rank")}
     unranked = [row for row in kept if _ranking(row) in changed and row.get("rank")]
     for row in unranked:
         row |= {"rank": "", "letters": ""}
@@ -101,6 +111,10 @@ def read_leaderboard(path: Path) -> Leaderboard:
     except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"Cannot read {path} ({error}); give another --out.") from error
     names = tuple(reader.fieldnames or ())
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice or (names and names[0].startswith(BOM)):
+        what = f"it has the column {twice[0]!r} twice" if twice else "it begins with a BOM"
+        raise UsageError(f"{path} is no leaderboard ({what}); mend it, or give another --out.")
     absent = [name for name in ("run_id", *MET) if name not in names]
     if absent or any(None in row for row in rows):
         what = f"it has no column {absent[0]!r}" if absent else "a row has too many cells"
@@ -127,7 +141,22 @@ def _written(
         stands = {"rank": standing.rank, "letters": standing.letters}
     known = {name: _text(cell) for name, cell in row.items() if cell is not None}
     told = {name: _text(cell) for name, cell in {**stands, **declared.cells()}.items()}
-    return dict.fromkeys(row, "") | known | kept | told
+    cells = dict.fromkeys(row, "") | known | kept | told
+    return _harmless(cells, columns(tuple(cells)))
+
+
+def _harmless(row: Mapping[str, str], known: Mapping[str, Column | None]) -> dict[str, str]:
+    """The row without anything that a spreadsheet takes for a formula; numbers are none."""
+    return {
+        name: no_formula(cell) if _is_text(cell, known.get(name)) else cell
+        for name, cell in row.items()
+    }
+
+
+def _is_text(cell: str, column: Column | None) -> bool:
+    if column is None:
+        return math.isnan(_value(cell, otherwise=math.nan))
+    return isinstance(column.read(cell), str)
 
 
 def _kept(older: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
@@ -172,6 +201,7 @@ def _value(cell: str, otherwise: float) -> float:
 
 
 def _write(board: Leaderboard, path: Path) -> None:
+    refuse_run_file(path)
     scratch = path.with_name(f"{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

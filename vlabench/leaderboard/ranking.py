@@ -35,10 +35,10 @@ class Standing:
 def standings(runs: Sequence[Run], summaries: Sequence[Summary]) -> list[Standing | None]:
     """The standing of each run among those of the same manifest, world and latency.
 
-    Each scene counts once: the policy that wins more of its episodes wins it. So a scene that is
-    used under several axes is not counted as several, and where each is used once this is
-    McNemar's test. A run without an overall success rate, or under conditions of its own, stands
-    nowhere.
+    Two runs are told apart by the mean over tasks of their difference, as `vlabench compare` does:
+    a scene that is used under several axes is not counted as several, and where each is used once
+    and tasks are equally large this is McNemar's test. A run without an overall success rate, or
+    under conditions of its own, stands nowhere.
     """
     rankings: dict[tuple[object, ...], list[int]] = defaultdict(list)
     rates: dict[int, float] = {}
@@ -68,8 +68,10 @@ def _ranked(runs: Sequence[Run]) -> list[Standing]:
     """The standings of runs of one ranking."""
     index = runs[0].index
     columns = [_successes(run, index) for run in runs]
+    names: dict[str, int] = {}
+    tasks = np.array([names.setdefault(e.task, len(names)) for e in index.episodes], dtype=np.int64)
     contests: dict[tuple[int, int], stats.Contest] = {
-        (i, j): _scenes_won(columns[i], columns[j], index.scenes)
+        (i, j): _contest(columns[i], columns[j], tasks, index.scenes)
         for i, j in itertools.combinations(range(len(runs)), 2)
     }
     ranks = stats.ranks(len(runs), contests)
@@ -85,10 +87,24 @@ def _successes(run: Run, index: ManifestIndex) -> npt.NDArray[np.int8]:
     return column
 
 
-def _scenes_won(
-    first: npt.NDArray[np.int8], second: npt.NDArray[np.int8], scenes: npt.NDArray[np.int64]
-) -> tuple[int, int]:
-    """How many scenes each of two runs wins, over the episodes that have a result in both."""
+def _contest(
+    first: npt.NDArray[np.int8],
+    second: npt.NDArray[np.int8],
+    tasks: npt.NDArray[np.int64],
+    scenes: npt.NDArray[np.int64],
+) -> stats.Tested:
+    """What came of two runs, over the episodes that have a result in both."""
     both = (first != MISSING) & (second != MISSING)
-    scores = np.bincount(scenes[both], weights=first[both] - second[both])
-    return int(np.count_nonzero(scores > 0)), int(np.count_nonzero(scores < 0))
+    if not both.any():
+        return stats.Tested(1.0, 0.0)
+    lead, task, scene = (first - second)[both], tasks[both], scenes[both]
+    effect = 1.0
+    if len(np.unique(scene)) < len(lead):
+        _, effect = stats.scene_design_effects(lead.tolist(), task.tolist(), scene.tolist())
+    pairs = np.bincount(task)
+    won, lost = (np.bincount(task[lead == sign], minlength=len(pairs)) for sign in (1, -1))
+    met = pairs > 0
+    counts = stats.effective_counts(
+        won[met].tolist(), lost[met].tolist(), pairs[met].tolist(), design_effect=effect
+    )
+    return stats.Tested(stats.mcnemar_midp(counts.b, counts.c), counts.b - counts.c)

@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from vlabench.naming import one_line
+
 NO_DATA = "–"
 
 TableRow: TypeAlias = tuple[str, Sequence[str]]
@@ -26,7 +28,7 @@ def signed(value: float) -> str:
 
 def plain(raw: str) -> str:
     """`raw` on one line, without control characters, its blanks kept."""
-    return "".join(char if char.isprintable() else " " for char in raw)
+    return one_line(raw)
 
 
 def escape_markdown(raw: str) -> str:

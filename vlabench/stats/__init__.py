@@ -7,8 +7,11 @@ Where there is nothing to compute from they raise `ValueError`; none of them eve
 from __future__ import annotations
 
 from vlabench.stats.aggregate import (
+    EffectiveCounts,
     StratifiedRate,
+    effective_counts,
     scene_design_effect,
+    scene_design_effects,
     stratified_gap,
     stratified_rate,
 )
@@ -42,7 +45,14 @@ from vlabench.stats.power import (
     required_unpaired,
     smallest_effect,
 )
-from vlabench.stats.ranking import Contest, Unpaired, compact_letters, pairwise_p_values, ranks
+from vlabench.stats.ranking import (
+    Contest,
+    Tested,
+    Unpaired,
+    compact_letters,
+    pairwise_p_values,
+    ranks,
+)
 from vlabench.stats.sequential import Decision, SequentialGate, e_mcnemar, noninferiority_e
 from vlabench.stats.survival import SurvivalCurve, kaplan_meier, restricted_mean_time
 from vlabench.stats.unpaired import boschloo
@@ -53,12 +63,14 @@ __all__ = [
     "Contest",
     "Decision",
     "Effect",
+    "EffectiveCounts",
     "Interval",
     "SequentialGate",
     "StageSuccess",
     "StratifiedRate",
     "StrengthCurve",
     "SurvivalCurve",
+    "Tested",
     "Unpaired",
     "bca_interval",
     "boschloo",
@@ -68,6 +80,7 @@ __all__ = [
     "compact_letters",
     "conditional_stage_success",
     "e_mcnemar",
+    "effective_counts",
     "holm",
     "interaction",
     "jeffreys_interval",
@@ -86,6 +99,7 @@ __all__ = [
     "required_unpaired",
     "restricted_mean_time",
     "scene_design_effect",
+    "scene_design_effects",
     "smallest_effect",
     "stratified_gap",
     "stratified_rate",

@@ -70,7 +70,11 @@ def jeffreys_interval(successes: int, trials: int, confidence: float = 0.95) -> 
 
 
 def newcombe_interval(
-    successes_a: int, trials_a: int, successes_b: int, trials_b: int, confidence: float = 0.95
+    successes_a: float,
+    trials_a: float,
+    successes_b: float,
+    trials_b: float,
+    confidence: float = 0.95,
 ) -> Interval:
     """Newcombe's hybrid score interval for rate a minus rate b, where trials are not paired.
 

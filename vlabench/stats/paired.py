@@ -11,12 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from vlabench.stats.intervals import Interval, normal_quantile
 
 Alternative: TypeAlias = Literal["two-sided", "greater", "less"]
 """Of the first member's success rate, against the second's."""
+
+_WHOLE = 1e-9
+"""A count that is nearer than this to a whole number is that number."""
 
 
 def mcnemar_exact(b: int, c: int, alternative: Alternative = "two-sided") -> float:
@@ -40,11 +43,13 @@ def mcnemar_exact(b: int, c: int, alternative: Alternative = "two-sided") -> flo
     return _upper_tail(b, b + c) if alternative == "greater" else _upper_tail(c, b + c)
 
 
-def mcnemar_midp(b: int, c: int, alternative: Alternative = "two-sided") -> float:
+def mcnemar_midp(b: float, c: float, alternative: Alternative = "two-sided") -> float:
     """The mid-p value of McNemar's test: the exact one less half of what was just seen.
 
     One-sided it is P(X >= b) - P(X = b)/2; two-sided it is the exact p-value less P(X = b), and
-    less half of it where b = c. Args and errors as `mcnemar_exact`.
+    less half of it where b = c. Counts need not be whole: a weighted mean brings effective ones,
+    and the binomial tails are those of the incomplete beta function, which at whole counts are the
+    same. Args and errors as `mcnemar_exact`.
 
     Returns:
         The mid-p value; where no pair differs, 1 two-sided and 1/2 one-sided.
@@ -52,6 +57,12 @@ def mcnemar_midp(b: int, c: int, alternative: Alternative = "two-sided") -> floa
     Fagerland, Lydersen and Laake (2013), BMC Medical Research Methodology 13:91.
     """
     _check(b, c, alternative)
+    whole_b, whole_c = round(b), round(c)
+    if abs(b - whole_b) > _WHOLE or abs(c - whole_c) > _WHOLE:
+        better = _continuous_midp(b, c)
+        tails = {"greater": better, "less": 1 - better, "two-sided": 2 * min(better, 1 - better)}
+        return tails[alternative]
+    b, c = whole_b, whole_c
     exact = mcnemar_exact(b, c, alternative)
     seen = float(stats.binom.pmf(b, b + c, 0.5))
     if alternative == "two-sided":
@@ -111,7 +122,14 @@ def _upper_tail(count: int, trials: int) -> float:
     return float(stats.binom.sf(count - 1, trials, 0.5))
 
 
-def _check(b: int, c: int, alternative: str) -> None:
+def _continuous_midp(b: float, c: float) -> float:
+    """P(X > b) + P(X = b)/2 of X ~ Bin(b + c, 1/2), for counts that need not be whole."""
+    at_least = float(special.betainc(b, c + 1, 0.5)) if b > 0 else 1.0
+    beyond = float(special.betainc(b + 1, c, 0.5)) if c > 0 else 0.0
+    return (at_least + beyond) / 2
+
+
+def _check(b: float, c: float, alternative: str) -> None:
     if b < 0 or c < 0:
         raise ValueError(f"Counts of pairs are not negative; these are {b} and {c}.")
     if alternative not in ("two-sided", "greater", "less"):

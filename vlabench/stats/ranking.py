@@ -23,16 +23,25 @@ class Unpaired(NamedTuple):
     trials_second: int
 
 
-Contest: TypeAlias = tuple[int, int] | Unpaired
-"""Pairs in which only the first of two policies succeeded, and only the second; or `Unpaired`."""
+class Tested(NamedTuple):
+    """A comparison of two policies that was tested elsewhere.
+
+    Attributes:
+        p_value: Two-sided and not corrected.
+        lead: By how much the first is better; below 0 if it is worse.
+    """
+
+    p_value: float
+    lead: float
+
+
+Contest: TypeAlias = tuple[int, int] | Unpaired | Tested
+"""Pairs in which only the first of two policies succeeded, and only the second; or as named."""
 
 
 def pairwise_p_values(contests: Mapping[tuple[int, int], Contest]) -> dict[tuple[int, int], float]:
     """Two-sided p-values of all contests, corrected by Holm: mid-p, or Boschloo's if unpaired."""
-    raw = [
-        boschloo(*contest) if isinstance(contest, Unpaired) else mcnemar_midp(*contest)
-        for contest in contests.values()
-    ]
+    raw = [_p_value(contest) for contest in contests.values()]
     return dict(zip(contests, holm(raw), strict=True))
 
 
@@ -103,7 +112,15 @@ def _letter(at: int) -> str:
     return string.ascii_letters[place] + (str(turn) if turn else "")
 
 
+def _p_value(contest: Contest) -> float:
+    if isinstance(contest, Tested):
+        return contest.p_value
+    return boschloo(*contest) if isinstance(contest, Unpaired) else mcnemar_midp(*contest)
+
+
 def _first_leads(contest: Contest) -> bool:
+    if isinstance(contest, Tested):
+        return contest.lead > 0
     if isinstance(contest, Unpaired):
         first = contest.successes_first * contest.trials_second
         return first > contest.successes_second * contest.trials_first

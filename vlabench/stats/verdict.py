@@ -10,6 +10,11 @@ With the difference in success rate, new less base, and its interval of coverage
 A policy can be worse for certain and yet not by much: such a regression, whose interval lies above
 the smallest drop that matters, is a warning and no failure.
 
+Test and interval are of the same number, the mean over tasks: McNemar's mid-p value and Tango's
+interval of the same effective counts. Where few pairs differ the mid-p value is the more cautious
+of the two; an interval then reaches up to 0 where the test does not refuse 0, so that none lies
+below 0 without a regression.
+
 Throughout, `b` counts the pairs in which only the base succeeded and `c` those in which only the
 new policy did.
 """
@@ -20,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from vlabench.stats.aggregate import stratified_gap
+from vlabench.stats.aggregate import effective_counts, stratified_gap
 from vlabench.stats.intervals import Interval
 from vlabench.stats.paired import mcnemar_midp
 
@@ -117,6 +122,8 @@ class Verdict:
 def decide(p_value: float, difference: float, interval: Interval, rule: Rule) -> Verdict:
     """The verdict on a difference, whichever way its p-value and its interval were found."""
     outcome: Outcome = "INCONCLUSIVE"
+    if p_value > rule.alpha and interval.high < 0:
+        interval = Interval(interval.low, 0.0)
     if p_value <= rule.alpha and difference < 0:
         outcome = "REGRESSED"
     elif interval.low > 0:
@@ -148,23 +155,23 @@ def judge_strata(
     pairs: Sequence[int],
     rule: Rule,
     *,
-    scenes: tuple[int, int] | None = None,
     design_effect: float = 1.0,
+    null_effect: float | None = None,
 ) -> Verdict:
     """The verdict on the mean over strata, such as tasks, each of the same weight.
 
-    Pairs that share a scene succeed and fail together, so the test counts scenes: the policy that
-    wins more of a scene's pairs wins it. Were the two policies alike, either would win a scene as
-    often as the other, whatever the weights; so this keeps to alpha.
+    Pairs that share a scene succeed and fail together, so they count for fewer: the design effect
+    says for how many. Where every pair has a scene of its own and strata are equally large, the
+    test is McNemar's of the pooled counts.
 
     Args:
         b: Per stratum, pairs in which only the base succeeded.
         c: Per stratum, pairs in which only the new policy did.
         pairs: Per stratum, each above 0.
         rule: What to measure by.
-        scenes: How many scenes the base won, and how many the new policy; None where every pair
-            has a scene of its own.
-        design_effect: What `vlabench.stats.scene_design_effect` says, where scenes are shared.
+        design_effect: What `vlabench.stats.scene_design_effects` says first, where scenes are
+            shared.
+        null_effect: What it says second; the design effect if None.
 
     Raises:
         ValueError: If there is no stratum, one has no pairs, or counts make no sense.
@@ -172,7 +179,7 @@ def judge_strata(
     difference, interval = stratified_gap(
         c, b, pairs, confidence=rule.confidence, design_effect=design_effect
     )
-    lost, won = (sum(b), sum(c)) if scenes is None else scenes
+    lost, won, _ = effective_counts(b, c, pairs, design_effect=null_effect or design_effect)
     return decide(mcnemar_midp(lost, won, "greater"), difference, interval, rule)
 
 
@@ -186,7 +193,9 @@ def judge_sequence(
     """The verdict of a gate that was fed pair by pair and stopped when it fired.
 
     The gate's e-values allow for the looking; the interval does not, and says only where the
-    difference stood when it stopped. So a regression is never called tolerable by it.
+    difference stood when it stopped. So a regression is never called tolerable by it. The gate
+    counts pairs and not tasks: where tasks differ in size and the mean over them contradicts what
+    it said, nothing is decided.
 
     Args:
         fired: What the gate said; None if it said nothing up to the last pair.
@@ -199,5 +208,9 @@ def judge_sequence(
         ValueError: If there is no stratum, one has no pairs, or counts make no sense.
     """
     difference, interval = stratified_gap(c, b, pairs, confidence=rule.confidence)
-    said: dict[str | None, Outcome] = {"regressed": "REGRESSED", "non-inferior": "NON-INFERIOR"}
-    return Verdict(said.get(fired, "INCONCLUSIVE"), difference, interval, None, rule)
+    outcome: Outcome = "INCONCLUSIVE"
+    if fired == "regressed" and difference < 0:
+        outcome = "REGRESSED"
+    elif fired == "non-inferior" and difference > -rule.margin:
+        outcome = "NON-INFERIOR"
+    return Verdict(outcome, difference, interval, None, rule)
