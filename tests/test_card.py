@@ -256,27 +256,37 @@ def test_an_audit_of_another_schema_is_refused(card: ModuleType, sources):
         card.audit.section(sources)
 
 
-COLUMNS = ["policy", "suite", "kind", "axis", "level", "success_rate", "compliance"]
+COLUMNS = [
+    *("policy", "privileged", "suite", "suite_version", "kind", "axis", "level"),
+    *("success_rate", "compliance"),
+]
 
 
 def test_baselines_show_what_needs_no_senses(card: ModuleType, sources):
+    for name in ("lighting", "ci", "camera", "instruction-control"):
+        shutil.copy(DOCS.parent / "suites" / f"{name}.yaml", sources.suites)
     rows = [
-        "noop,lighting,overall,,,0.0,",
-        "prior,lighting,overall,,,0.2125,",
-        "expert,lighting,overall,,,0.9950,",
-        "prior,lighting,nominal,,,0.1500,",
-        "prior,lighting,level,lighting,L1,0.3000,",
-        "expert,lighting,level,lighting,L1,0.9900,",
-        "prior,lighting,level,lighting,L2,0.1000,",
-        "noop,instruction-control,compliance,absent-object,L1,,1.0",
+        "noop,False,lighting,2,overall,,,0.0,",
+        "prior,True,lighting,2,overall,,,0.2125,",
+        "expert,True,lighting,2,overall,,,0.9950,",
+        "prior,True,lighting,2,nominal,,,0.1500,",
+        "prior,True,lighting,2,level,lighting,L1,0.3000,",
+        "prior,True,ci,1,level,lighting,L1,0.4000,",
+        "expert,True,lighting,2,level,lighting,L1,0.9900,",
+        "prior,True,lighting,2,level,lighting,L2,0.1000,",
+        "noop,False,instruction-control,1,compliance,absent-object,L1,,1.0",
+        "noop,False,camera,0,overall,,,0.0,",
     ]
     sources.baselines.write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
     text = card.baselines.section(sources)
-    assert "| suite | noop | prior | expert |" in text
+    assert r"| suite | noop | prior\* | expert\* |" in text
     assert "| `lighting` | 0.0 | **21.2** | 99.5 |" in text
-    assert "| lighting:L1 | **30.0** | 99.0 |" in text
+    assert "| `lighting`, lighting:L1 | **30.0** | 99.0 |" in text
+    assert "| `ci`, lighting:L1 | **40.0** |" in text
     assert "lighting:L2" not in text
-    assert "| absent-object:L1 | 100.0 |" in text
+    assert "| `instruction-control`, absent-object:L1 | 100.0 |" in text
+    assert "older version, and left out: camera." in text
+    assert "| `camera`" not in text
 
 
 def test_a_torn_table_of_baselines_is_refused(card: ModuleType, sources):
