@@ -48,7 +48,9 @@ def section(sources: Sources) -> str:
         rows = list(csv.DictReader(file))
     with understanding(str(sources.baselines)):
         now = {name: str(suite.version) for name, suite in sources.all_suites.items()}
-        old = sorted({row["suite"] for row in rows if row["suite_version"] != now.get(row["suite"])})
+        old = sorted(
+            {row["suite"] for row in rows if row["suite_version"] != now.get(row["suite"])}
+        )
         if old:
             text.append(f"Measured on an older version, and left out: {', '.join(old)}.")
         return "\n\n".join([*text, *_tables([row for row in rows if row["suite"] not in old])])

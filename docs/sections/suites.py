@@ -171,8 +171,8 @@ def certificates(sources: Sources) -> str:
         "last state, which anybody can compute again (`vlabench certify SUITE --check N`). What it "
         "does not solve, or what starts against the rules, is rejected, stays in the ledger with "
         f"the reason, and another draw takes its place. At most {level} of the draws of an axis "
-        f"level and {cell} of those in one task at one level may be rejected, a single one in any "
-        "case: more is a fault of the task, and its suite is not published. Rejection makes the "
+        f"level, rounded up to whole draws, and {cell} of those in one task at one level may be "
+        "rejected, a single one in any case: more is a fault of the task, and its suite is not published. Rejection makes the "
         "published scenes a little easier for the expert than scenes at large; how much is "
         "bounded by the share that was rejected.",
     ]
