@@ -173,8 +173,8 @@ def certificates(sources: Sources) -> str:
         f"the reason, and another draw takes its place. At most {level} of the draws of an axis "
         f"level, rounded up to whole draws, and {cell} of those in one task at one level may be "
         "rejected, a single one in any case: more is a fault of the task, and its suite is not "
-        "published. Rejection makes the published scenes a little easier for the expert than scenes "
-        "at large; how much is bounded by the share that was rejected.",
+        "published. Rejection makes the published scenes a little easier for the expert than "
+        "scenes at large; how much is bounded by the share that was rejected.",
     ]
     found = [sources.publications[n] for n in _ordered(sources) if n in sources.publications]
     if not found:
