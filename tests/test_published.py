@@ -6,6 +6,8 @@ import csv
 import json
 import subprocess
 from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,16 @@ from vlabench.envs.world import TabletopWorld
 from vlabench.halfway import StagedWorld
 from vlabench.layout import Key, arrange
 from vlabench.manifest import build_manifest
-from vlabench.published import CERTIFICATES, LOCK, Published, key_of, open_published, read_lock
+from vlabench.published import (
+    CERTIFICATES,
+    LOCK,
+    Certified,
+    Published,
+    key_of,
+    open_published,
+    read_lock,
+    read_pool,
+)
 from vlabench.registry import TASKS
 from vlabench.suite import load_suite, suite_names
 from vlabench.types import Change, EpisodeSpec
@@ -34,8 +45,16 @@ def drawn() -> dict[Key, EpisodeSpec]:
     return {}
 
 
+@cache
+def pool() -> Mapping[str, Certified]:
+    """All published episodes, which most suites share."""
+    return read_pool(ROOT / "suites", TASKS.names())
+
+
+@cache
 def published(name: str) -> Published:
-    found = open_published(load_suite(name))
+    """The suite of that name, read and checked once."""
+    found = open_published(load_suite(name), pool())
     assert found is not None, f"certify it: vlabench certify {name}"
     return found
 

@@ -152,8 +152,13 @@ class Published:
             return None
 
 
-def open_published(suite: Suite) -> Published | None:
+def open_published(suite: Suite, read: Mapping[str, Certified] | None = None) -> Published | None:
     """What has been published of `suite` in its present version; None if nothing has.
+
+    Args:
+        suite: The suite.
+        read: What `read_pool` has read of its folder, for who opens several suites; None to read
+            what this one needs.
 
     Raises:
         UsageError: If a file is missing, damaged or does not fit the others, or the suite's YAML
@@ -163,9 +168,11 @@ def open_published(suite: Suite) -> Published | None:
     if publication is None or suite.folder is None:
         return None
     where = _file(suite.folder, suite.name)
+    if read is None:
+        read = read_pool(suite.folder, suite.all_tasks())
     pool = {
         name: certified
-        for name, certified in read_pool(suite.folder, suite.all_tasks()).items()
+        for name, certified in read.items()
         if certified[0].world_version == publication.world_version
     }
     known = {key_of(episode): episode for episode, _ in pool.values()}
@@ -330,7 +337,8 @@ def _facts_of(certificate: Certificate) -> dict[str, Json]:
 
 def _with_twins(manifest: Manifest, known: Mapping[Key, EpisodeSpec]) -> dict[str, EpisodeSpec]:
     """The episodes of a manifest and the twins of all of them, by name."""
-    twins = (known[(*key_of(episode)[:3], ())] for episode in manifest.episodes)
+    scenes = dict.fromkeys(key_of(episode)[:3] for episode in manifest.episodes)
+    twins = (known[(*scene, ())] for scene in scenes)
     return {twin.episode_id: twin for twin in twins} | dict(manifest.by_id)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -133,6 +134,7 @@ class Category:
         return self.tints.get(color) or PALETTE[color]
 
 
+@cache
 def category(name: str) -> Category:
     """The category called `name`.
 

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,26 @@ HOLD = np.zeros(7, dtype=np.float32)
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
+@cache
+def composed(robot: str) -> mujoco.MjSpec:
+    """A robot at its table, to be copied: composing and compiling one takes seconds."""
+    spec = base_spec(robot).spec
+    spec.compile()
+    return spec
+
+
+def model_of(robot: str) -> mujoco.MjModel:
+    """A model of its own."""
+    return composed(robot).copy().compile()
+
+
 class Arm:
     """The world's own Panda at its table, with a controller."""
 
     def __init__(self, model: mujoco.MjModel) -> None:
         self.model, self.arm = model, ArmModel.find(model, embodiment("panda"))
         self.data = mujoco.MjData(model)
-        self.data.qpos[model.jnt_qposadr[list(self.arm.joints)]] = base_spec("panda").home
+        self.data.qpos[model.jnt_qposadr[list(self.arm.joints)]] = embodiment("panda").home
         mujoco.mj_forward(model, self.data)
         self.controller = OscPoseController(model, self.arm)
         self.controller.reset(self.data)
@@ -72,7 +86,7 @@ def random_actions(seed: int, steps: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model() -> mujoco.MjModel:
-    spec = base_spec("panda").spec.copy()
+    spec = composed("panda").copy()
     spec.body("gripper0_right_eef").add_camera(name="wrist")
     return spec.compile()
 
@@ -308,7 +322,7 @@ def test_a_grippers_command_is_robosuites(robot: str) -> None:
     from robosuite.models.grippers import gripper_factory
 
     kind = embodiment(robot)
-    model = base_spec(robot).spec.copy().compile()
+    model = model_of(robot)
     arm, data = ArmModel.find(model, kind), mujoco.MjData(model)
     ours = OscPoseController(model, arm, physics_steps=1)
     theirs = gripper_factory(kind.gripper.robosuite)
@@ -461,7 +475,7 @@ def test_hidden_state_and_data_are_all_there_is(arm: Arm) -> None:
 def test_reset_forgets_the_episode(arm: Arm) -> None:
     first = arm.run(seed=11)
     mujoco.mj_resetData(arm.model, arm.data)
-    arm.data.qpos[:7] = base_spec("panda").home
+    arm.data.qpos[:7] = embodiment("panda").home
     mujoco.mj_forward(arm.model, arm.data)
     arm.controller.reset(arm.data)
     assert arm.run(seed=11) == first
@@ -472,7 +486,7 @@ def test_reset_forgets_the_episode(arm: Arm) -> None:
 
 def test_interleaved_controllers_do_not_meet(model: mujoco.MjModel) -> None:
     alone = [Arm(model).run(seed) for seed in (12, 13)]
-    arms = [Arm(model), Arm(base_spec("panda").spec.copy().compile())]
+    arms = [Arm(model), Arm(model_of("panda"))]
     for first, second in zip(random_actions(12, 6), random_actions(13, 6), strict=True):
         arms[0].controller.step(arms[0].data, first)
         arms[1].controller.step(arms[1].data, second)
@@ -568,7 +582,7 @@ def test_another_process_loads_the_compiled_callback_and_gives_the_same_bits(
     actions, arm = random_actions(19, 4), Arm(model)
     for action in actions:
         arm.controller.step(arm.data, action)
-    np.savez(tmp_path / "run.npz", actions=actions, home=base_spec("panda").home)
+    np.savez(tmp_path / "run.npz", actions=actions, home=embodiment("panda").home)
     script = """
 import sys
 import mujoco, numpy as np
@@ -603,7 +617,7 @@ print(torques.callback().cache_hits, data.qpos.tobytes().hex())
 @pytest.mark.parametrize("robot", ["panda", "ur5e-robotiq85"])
 def test_controllers_are_made_by_name(name: str, robot: str) -> None:
     kind = embodiment(robot)
-    model = base_spec(robot).spec.copy().compile()
+    model = model_of(robot)
     made = controller(name, model, ArmModel.find(model, kind))
     assert made.dimension == action_size(name, kind)
     assert made.dimension == (7 if name == "osc_pose" else len(kind.joints) + 1)
@@ -636,7 +650,7 @@ def test_an_unknown_controller_is_refused(model: mujoco.MjModel) -> None:
 @pytest.mark.parametrize("joint", range(6))
 def test_joint_positions_are_tracked(joint: int) -> None:
     kind = embodiment("ur5e-panda")
-    model = base_spec(kind.name).spec.copy().compile()
+    model = model_of(kind.name)
     data = mujoco.MjData(model)
     data.qpos[:6] = kind.home
     mujoco.mj_forward(model, data)
@@ -678,7 +692,7 @@ def test_actions_are_clipped(model: mujoco.MjModel) -> None:
 
 
 def test_data_of_another_model_is_refused(arm: Arm) -> None:
-    other = base_spec("panda").spec.copy().compile()
+    other = model_of("panda")
     with pytest.raises(UsageError, match="another model"):
         arm.controller.step(mujoco.MjData(other), HOLD)
 

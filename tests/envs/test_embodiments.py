@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import mujoco
 import numpy as np
@@ -26,6 +27,14 @@ WORKSPACE = [(-0.14, -0.25, 0.02), (-0.14, 0.25, 0.35), (0.13, -0.25, 0.35), (0.
 OPEN, CLOSE = -1.0, 1.0
 
 
+@cache
+def composed(robot: str) -> mujoco.MjSpec:
+    """A robot at its table, to be copied: composing and compiling one takes seconds."""
+    spec = base_spec(robot).spec
+    spec.compile()
+    return spec
+
+
 @dataclass
 class Robot:
     """An embodiment at its table, at home, perhaps with a block of 200 g to take."""
@@ -39,7 +48,7 @@ class Robot:
     @staticmethod
     def make(name: str, *, block: tuple[float, float, float] | None = None) -> Robot:
         """`block` is half its size along x, y and z."""
-        kind, spec = embodiment(name), base_spec(name).spec.copy()
+        kind, spec = embodiment(name), composed(name).copy()
         if block is not None:
             body = spec.worldbody.add_body(name="block", pos=[0.0, 0.0, TABLE_HEIGHT + block[2]])
             body.add_freejoint()

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from vlabench.envs.draw import JOINT_NOISE
-from vlabench.envs.embodiments import TABLE_HEIGHT
+from vlabench.envs.embodiments import TABLE_HEIGHT, embodiment
 from vlabench.envs.factors import check_factors
-from vlabench.envs.robots import base_spec
 from vlabench.envs.scene import CAMERAS, REST_DEPTH, Scene, compose, roles_in
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.tasks.base import task as task_called
@@ -251,7 +250,7 @@ def test_everything_stands_where_it_was_drawn(draw: Draw, task: str) -> None:
             np.testing.assert_allclose(body.quat, turn, atol=1e-8)
         assert thing.category.name == factors[f"{role}.category"]
         assert len(thing.geoms) == len(thing.shape.pieces)
-    assert np.abs(scene.home - base_spec("panda").home).max() <= JOINT_NOISE
+    assert np.abs(scene.home - embodiment("panda").home).max() <= JOINT_NOISE
 
 
 def test_the_whole_robot_counts_as_what_can_hold(scene: Scene) -> None:

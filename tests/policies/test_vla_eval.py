@@ -396,7 +396,10 @@ def test_a_sick_server_is_an_infrastructure_error(policy_of, answer, part):
         assert server.url in str(caught.value)
 
 
-@pytest.mark.parametrize("hello", [b"\xc1", pack("error", {"error": "no"}, 1)])
+HELLOS = {"noise": b"\xc1", "an error": pack("error", {"error": "no"}, 1)}
+
+
+@pytest.mark.parametrize("hello", HELLOS.values(), ids=HELLOS)
 def test_a_stranger_is_an_infrastructure_error(policy_of, hello):
     with (
         FakeVlaEval(zeros, hello) as server,
