@@ -101,7 +101,7 @@ def test_tables(script: ModuleType, summary: Summary) -> None:
 
 
 def test_a_sample_is_the_first_episodes(script: ModuleType) -> None:
-    assert script.SAMPLES["noop"].keys() == {"generalization", "stages"}
+    assert script.SAMPLES["noop"].keys() == {"generalization"}
     few, whole = (script._plan("ci", sample).manifest.by_id for sample in (2, None))
     assert len(few) < len(whole)
     assert few.keys() <= whole.keys()

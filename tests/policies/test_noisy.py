@@ -108,8 +108,9 @@ def test_of_the_arguments_it_takes_its_own() -> None:
 
 
 def test_what_the_inner_policy_says_of_itself_is_not_asked_about_the_noise() -> None:
-    args = {"noise": 0.1, "url": "http://127.0.0.1:1"}
-    assert requirements_of("noisy:openvla", args) == requirements_of("openvla", args)
+    own = {"url": "http://127.0.0.1:1"}
+    args = {"noise": 0.1, **own}
+    assert requirements_of("noisy:openvla", args) == requirements_of("openvla", own)
     assert policy_code_hash("noisy:noop", {"noise": 0.1}) == ""
     declared = declaration_of("noisy:openvla", args)
     assert declared is None or declared.name.startswith("noisy:")
