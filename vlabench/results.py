@@ -82,9 +82,9 @@ class Result(msgspec.Struct, frozen=True, gc=False):
         return self.episode.index
 
     @property
-    def first_failed(self) -> str | None:
-        """Name of the first stage that was not reached; None if all were."""
-        return next((stage.name for stage in self.stages if not stage.success), None)
+    def stages_in_order(self) -> bool:
+        """Whether it reached none of its stages before another that comes earlier."""
+        return all(stage.success == (k < self.chain_length) for k, stage in enumerate(self.stages))
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,14 +70,18 @@ def parse_by(text: str) -> frozenset[Kind]:
 
 @contextlib.contextmanager
 def annotated(forms: Sequence[Form]) -> Iterator[None]:
-    """Where GitHub is told, it is told of errors too."""
+    """Where GitHub or JUnit is told, it is told of errors too."""
     from vlabench.report.verdict_github import annotation
+    from vlabench.report.verdict_junit import error_junit
 
     try:
         yield
     except VlabenchError as error:
-        if any(form.name == "github" for form in forms):
-            typer.echo(annotation("error", "vlabench", str(error)))
+        for form in forms:
+            if form.name == "github":
+                typer.echo(annotation("error", "vlabench", str(error)))
+            elif form.name == "junit":
+                _put(form, error_junit(error))
         raise
 
 
@@ -100,11 +104,7 @@ def show(comparison: Comparison, forms: Sequence[Form], code: int) -> None:
         "github": lambda: _github(comparison, code),
     }
     for form in forms:
-        text = texts[form.name]()
-        if form.path is None:
-            typer.echo(text, nl=False)
-        else:
-            _write(form.path, text)
+        _put(form, texts[form.name]())
 
 
 def _github(comparison: Comparison, code: int) -> str:
@@ -114,6 +114,13 @@ def _github(comparison: Comparison, code: int) -> str:
 
     write_summary(comparison)
     return "\n".join([verdict_text(comparison), *verdict_annotations(comparison, code), ""])
+
+
+def _put(form: Form, text: str) -> None:
+    if form.path is None:
+        typer.echo(text, nl=False)
+    else:
+        _write(form.path, text)
 
 
 def _write(path: Path, text: str) -> None:

@@ -74,8 +74,8 @@ def unpaired_verdict(base: Outcomes, new: Outcomes, rule: Rule) -> tuple[Verdict
                 f"{outcomes.source} has no episode that success is compared by; compare runs of a "
                 "suite that is not made of diagnostics alone."
             )
-    line, worse, _ = _line("overall", None, arms[0], arms[1], rule)
-    return decide(worse, line.difference, line.interval, rule), line
+    line, worse, better = _line("overall", None, arms[0], arms[1], rule)
+    return decide(worse, better, line.difference, line.interval, rule), line
 
 
 def unpaired_lines(

@@ -16,6 +16,7 @@ from vlabench import stats
 from vlabench.index import PlannedEpisode
 from vlabench.report.summary import PASS_AT, Chain, Gap, Header, Kind, Rate, Roughness, Row, Summary
 from vlabench.results import Result
+from vlabench.stats.graded import FEWEST_CLUSTERS
 from vlabench.store import Run
 from vlabench.types import Change, Floats
 
@@ -90,6 +91,7 @@ def summarize_results(
             for group in _grouped(diagnostic, by_level=False)
         ),
         roughness=_roughness([r for r in results if r.compliance is None]),
+        new_tasks=_new_tasks(compared) if whole and overall and overall.rate else None,
     )
 
 
@@ -273,6 +275,16 @@ def _mean_row(
     )
 
 
+def _new_tasks(cells: Sequence[_Cell]) -> stats.Interval | None:
+    """The interval of the mean over tasks, were the tasks drawn anew."""
+    of_task: dict[str, list[float]] = defaultdict(list)
+    for cell in cells:
+        of_task[cell.task].append(float(cell.scores.mean()))
+    if len(of_task) < FEWEST_CLUSTERS:
+        return None
+    return stats.cluster_bootstrap([fmean(rates) for rates in of_task.values()])
+
+
 def _task_weights(cells: Sequence[_Cell]) -> list[float]:
     """Weights of the cells that sum to 1, each task having the same share."""
     cells_of = Counter(cell.task for cell in cells)
@@ -373,10 +385,16 @@ def _pass_at(k: int, cells: Sequence[_Cell]) -> float | None:
 
 
 def _chains(cells: Sequence[_Cell]) -> list[Chain]:
+    """A chain for each cell of several stages; stages that have no order are numbered."""
+    unordered = {
+        result.task for cell in cells for result in cell.results if not result.stages_in_order
+    }
     chains = []
     for cell in cells:
         names = {tuple(stage.name for stage in result.stages) for result in cell.results}
         stages = max(sorted(names), key=len, default=())
+        if cell.task in unordered:
+            stages = tuple(f"any {k}" for k in range(1, len(stages) + 1))
         if len(stages) > 1:
             chains.append(_chain(cell, stages))
     return chains
@@ -385,7 +403,7 @@ def _chains(cells: Sequence[_Cell]) -> list[Chain]:
 def _chain(cell: _Cell, stages: tuple[str, ...]) -> Chain:
     reached = [result.chain_length for result in cell.results]
     lengths = stats.chain_length(reached, len(stages))
-    failed = Counter(result.first_failed for result in cell.results)
+    failed = Counter(reached)
     return Chain(
         task=cell.task,
         condition="nominal" if cell.condition is None else ":".join(cell.condition),
@@ -396,7 +414,7 @@ def _chain(cell: _Cell, stages: tuple[str, ...]) -> Chain:
         given_before=tuple(
             _given_before(stage) for stage in stats.conditional_stage_success(reached, len(stages))
         ),
-        first_failed=tuple(failed[stage] / len(cell.results) for stage in stages),
+        first_failed=tuple(failed[k] / len(reached) for k in range(len(stages))),
     )
 
 
@@ -415,9 +433,11 @@ def _roughness(results: Sequence[Result]) -> Roughness | None:
     drops = [r.n_drops for r in results if r.n_drops is not None]
     if not (forces and collisions and drops):
         return None
+    collided, n = sum(count > 0 for count in collisions), len(collisions)
     return Roughness(
-        n=len(collisions),
-        collision_rate=sum(count > 0 for count in collisions) / len(collisions),
+        n=n,
+        collision_rate=collided / n,
+        collision_interval=stats.clopper_pearson_interval(collided, n),
         max_force_p95_n=float(np.percentile(forces, 95)),
         drops=sum(drops) / len(drops),
     )

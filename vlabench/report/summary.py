@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from vlabench.runinfo import Conditions, Determinism
+from vlabench.stats import Interval
 
 Kind: TypeAlias = Literal["overall", "nominal", "axis", "level", "compliance"]
 
@@ -145,7 +146,8 @@ class Chain:
     Attributes:
         task: The task.
         condition: ``"nominal"``, or ``axis:level``.
-        stages: Names of its stages, in order.
+        stages: Names of its stages, in order; ``"any 1"``, ``"any 2"`` and so on of stages that
+            were not done in order, of which only the number counts.
         n: Episodes with a result.
         success_at: Share of them that finished at least 1, 2, ... stages.
         mean: Average number of stages finished.
@@ -172,6 +174,7 @@ class Roughness:
     Attributes:
         n: Episodes with these figures.
         collision_rate: Share of them with at least one collision.
+        collision_interval: Its 95 % interval, by Clopper and Pearson: never too narrow.
         max_force_p95_n: 95th percentile of their largest contact forces, in newtons, sampled at
             20 Hz; peaks between two samples are higher.
         drops: Mean number of drops an episode.
@@ -179,6 +182,7 @@ class Roughness:
 
     n: int
     collision_rate: float
+    collision_interval: Interval
     max_force_p95_n: float
     drops: float
 
@@ -204,6 +208,8 @@ class Summary:
         compliance: Mean over tasks of each diagnostic axis at each level.
         compliance_axes: Mean over tasks of each diagnostic axis, with all its levels.
         roughness: How rough the robot was; None where nothing was measured.
+        new_tasks: 95 % interval of the overall rate on new tasks like these; None where there is
+            no overall rate, or fewer than ten tasks.
     """
 
     header: Header
@@ -220,6 +226,7 @@ class Summary:
     compliance: tuple[Row, ...] = ()
     compliance_axes: tuple[Row, ...] = ()
     roughness: Roughness | None = None
+    new_tasks: Interval | None = None
 
     @property
     def worst_axis(self) -> Row | None:

@@ -104,6 +104,12 @@ def facts(comparison: Comparison) -> Iterator[str]:
             "Judged pair by pair in the manifest's order, to end as soon as it is decided, at "
             f"alpha {verdict.rule.alpha:g} and a margin of {100 * verdict.rule.margin:g} points."
         )
+        if comparison.evidence is not None:
+            regressed, non_inferior = comparison.evidence
+            yield (
+                f"E-values: {regressed:.3g} for a regression, {non_inferior:.3g} for "
+                f"non-inferiority; {1 / verdict.rule.alpha:g} decides."
+            )
     elif comparison.paired:
         yield _sight(comparison)
     if comparison.progress is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ def as_data(comparison: Comparison) -> dict[str, Json]:
         "discordance": comparison.discordance,
         "flip_rate": comparison.flip_rate,
         "smallest_effect": comparison.smallest_effect,
+        "evidence": _evidence(comparison),
         "progress": _effect(comparison.progress),
         "suite": comparison.suite,
         "manifest_hash": comparison.manifest_hash,
@@ -68,6 +70,19 @@ def _effect(effect: Effect | None) -> Json:
         "interval": list(effect.interval),
         "p_value_two_sided": effect.p_value,
     }
+
+
+def _evidence(comparison: Comparison) -> Json:
+    if comparison.evidence is None:
+        return None
+    regressed, non_inferior = map(_finite, comparison.evidence)
+    decides = 1 / comparison.verdict.rule.alpha
+    return {"e_regressed": regressed, "e_noninferior": non_inferior, "decides_at": decides}
+
+
+def _finite(value: float) -> float:
+    """JSON has no infinity."""
+    return min(value, sys.float_info.max)
 
 
 def _line(line: Line) -> dict[str, Json]:
