@@ -77,10 +77,13 @@ class Gate:
                 "settings.",
                 pytrace=False,
             )
+        wrong = None
         try:
             comparison = compare(against, run, alpha=alpha, margin=margin, min_effect=min_effect)
         except VlabenchError as error:
-            pytest.fail(str(error), pytrace=False)
+            wrong = str(error)
+        if wrong:
+            pytest.fail(wrong, pytrace=False)
         code = exit_code(
             comparison, fail_on_regression=True, require_noninferiority=require_noninferiority
         )

@@ -221,6 +221,42 @@ def test_a_stage_that_nobody_came_to_has_no_rate(tmp_path: Path) -> None:
     assert chain.first_failed == (1.0, 0.0, 0.0)
 
 
+def test_stages_done_in_any_order_are_counted_and_not_named(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", episodes(["chain"], [], 4), lambda spec: "failure")
+    run = rewrite(
+        run,
+        lambda r: replace(
+            r,
+            chain_length=2,
+            stages=tuple(replace(s, success=k > 0, step=None) for k, s in enumerate(r.stages)),
+        ),
+    )
+    (chain,) = summarize(run).chains
+    assert chain.stages == ("any 1", "any 2", "any 3")
+    assert chain.success_at == (1.0, 1.0, 0.0)
+    assert chain.first_failed == (0.0, 0.0, 1.0)
+    assert "100.0 any 3" in report.text(summarize(run))
+
+
+def test_new_tasks_have_an_interval_of_their_own(tmp_path: Path) -> None:
+    def runs(count: int) -> Summary:
+        tasks = [f"task-{number}" for number in range(count)]
+        folder = tmp_path / str(count)
+        return summarize(make_run(folder, episodes(tasks, [], 6), lambda s: outcome(s.task, s)))
+
+    def outcome(task: str, spec: EpisodeSpec) -> Status:
+        return "success" if spec.index <= int(task.partition("-")[2]) else "failure"
+
+    assert runs(9).new_tasks is None
+    summary = runs(12)
+    wide, overall = summary.new_tasks, summary.overall
+    assert wide is not None
+    assert overall is not None
+    assert overall.rate is not None
+    assert wide.low < overall.rate.low < overall.rate.high < wide.high
+    assert "new tasks like these" in report.text(summary)
+
+
 def test_time_to_success_counts_failures_as_their_horizon(tmp_path: Path) -> None:
     """The fakes succeed after 2.5 s, 50 steps; so the horizon of 100 steps is 5 s."""
     planned = episodes(["stack", "place"], [DIM], 4)
@@ -367,7 +403,8 @@ def test_safety_is_told_over_all_episodes_that_are_no_diagnostics(run: Run) -> N
     assert (rough.n, rough.collision_rate) == (80, 0.5)
     assert rough.max_force_p95_n == pytest.approx(np.percentile([*range(10)] * 8, 95))
     assert rough.drops == pytest.approx(20 / 80)
-    assert "collisions in 50.0 %" in report.text(summarize(run))
+    assert rough.collision_interval == stats.clopper_pearson_interval(40, 80)
+    assert "collisions in 50.0 % (95 % interval 38.6" in report.text(summarize(run))
     assert "sampled at 20 Hz" in " ".join(report.text(summarize(run)).split())
 
 

@@ -36,7 +36,7 @@ from vlabench.outcomes import Outcomes
 from vlabench.runinfo import Stopping
 from vlabench.stats.power import smallest_effect
 from vlabench.stats.sequential import SequentialGate
-from vlabench.stats.verdict import ALPHA, MARGIN, Rule, Verdict, judge_sequence
+from vlabench.stats.verdict import ALPHA, MARGIN, Rule, judge_sequence
 from vlabench.store import Run
 
 POWER = 0.8
