@@ -499,6 +499,8 @@ def test_a_run_on_its_way_is_not_valid(make, base: Run) -> None:
 def test_no_run_is_told(tmp_path: Path, make) -> None:
     with pytest.raises(UsageError, match="neither a run's folder nor a baseline"):
         vlabench.compare(tmp_path / "nothing", make("run"))
+    with pytest.raises(UsageError, match="neither a run nor a path but of type NoneType"):
+        vlabench.compare(make("other-run"), None)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="is not a run's folder"):
         vlabench.compare(make("other"), tmp_path / "empty")
