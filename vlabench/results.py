@@ -28,6 +28,8 @@ Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
 
+ROUNDING = 1e-6
+
 CREDIBLE_HZ = 1e-3, 1e6
 """The fewest and most control steps a second; outside, time is counted in something else."""
 
@@ -265,6 +267,9 @@ def _fault(line: _Line, episode: PlannedEpisode | None, expected: Expected) -> s
         return "is a success without progress, or with a stage that was not reached"
     if line.steps > line.horizon or (line.success and bool(line.steps) != bool(line.seconds)):
         return "has a time to success, or steps, that its horizon does not allow"
+    reached = [stage.success for stage in line.stages] or [line.success]
+    if abs(line.progress - sum(reached) / len(reached)) > ROUNDING:
+        return f"has a 'progress' of {line.progress:g}, which its stages do not give"
     if line.chain_length > len(line.stages) > 0:
         return f"has a 'chain_length' of {line.chain_length} in {len(line.stages)} stages"
     return ""

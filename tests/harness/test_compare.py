@@ -450,6 +450,24 @@ def test_unpaired_runs_that_share_nothing_but_a_suite(make, base: Run) -> None:
     found = vlabench.compare(base, make("new", planned=planned), allow_unpaired=True)
     assert [line.name for line in found.axes] == ["unchanged"]
     assert [line.name for line in found.tasks] == ["stack"]
+    assert (found.overall.base_n, found.overall.new_n) == (100, 60)
+    told = " ".join(found.notes)
+    assert "only the base has them: place" in told
+    assert "only the new run has them: shelve" in told
+
+
+def test_unpaired_runs_without_a_task_in_common_are_refused(make, base: Run) -> None:
+    new = make("new", planned=episodes(["shelve"], [("camera", "L1")], 30))
+    with pytest.raises(NotComparableError, match="have no task in common"):
+        vlabench.compare(base, new, allow_unpaired=True)
+
+
+@pytest.mark.parametrize("failed", range(1, 12))
+def test_an_unpaired_interval_is_that_of_its_verdict(make, base: Run, failed: int) -> None:
+    new = make("new", failing(*range(failed), tasks=("stack",)), planned=SINGLES[:160])
+    found = vlabench.compare(base, new, allow_unpaired=True)
+    assert found.overall.interval == found.verdict.interval
+    assert (found.verdict.outcome == "REGRESSED") == (found.overall.interval.high < 0)
 
 
 def test_a_run_with_too_much_missing_is_not_valid(make, base: Run) -> None:

@@ -137,6 +137,29 @@ def test_a_mean_needs_every_task(tmp_path: Path) -> None:
     assert stack.value == 1.0
 
 
+def test_a_lost_cell_leaves_the_task_to_its_others(tmp_path: Path) -> None:
+    """One episode of many that is alone in its cell takes the overall rate with it no longer."""
+    planned = [
+        *episodes(["stack", "place"], [DIM], 150),
+        *episodes(["stack"], [("camera", "L1")], 1),
+    ]
+    run = make_run(
+        tmp_path / "run",
+        planned,
+        lambda spec: None if str(spec.changes).count("camera") else dark_fails(spec),
+    )
+    summary = summarize(run)
+    assert summary.valid
+    assert summary.missing == 1
+    assert level(summary, "camera", "L1").rate is None
+    assert summary.overall is not None
+    assert summary.overall.rate is not None
+    without = [spec for spec in planned if "camera" not in str(spec.changes)]
+    whole = summarize(make_run(tmp_path / "whole", without, dark_fails))
+    assert whole.overall is not None
+    assert summary.overall.rate == whole.overall.rate
+
+
 def test_a_part_of_a_suite_has_no_overall(tmp_path: Path) -> None:
     planned = episodes(["place-on"], [("lighting", "L2")], 5)
     summary = summarize(make_run(tmp_path / "part", planned, dark_fails, complete=False))
@@ -211,7 +234,10 @@ def test_a_stage_that_nobody_came_to_has_no_rate(tmp_path: Path) -> None:
     run = rewrite(
         run,
         lambda r: replace(
-            r, chain_length=0, stages=tuple(replace(s, success=False, step=None) for s in r.stages)
+            r,
+            progress=0.0,
+            chain_length=0,
+            stages=tuple(replace(s, success=False, step=None) for s in r.stages),
         ),
     )
     (chain,) = summarize(run).chains
@@ -227,6 +253,7 @@ def test_stages_done_in_any_order_are_counted_and_not_named(tmp_path: Path) -> N
         run,
         lambda r: replace(
             r,
+            progress=2 / 3,
             chain_length=2,
             stages=tuple(replace(s, success=k > 0, step=None) for k, s in enumerate(r.stages)),
         ),

@@ -70,8 +70,9 @@ def parse_by(text: str) -> frozenset[Kind]:
 
 @contextlib.contextmanager
 def annotated(forms: Sequence[Form]) -> Iterator[None]:
-    """Where GitHub or JUnit is told, it is told of errors too."""
-    from vlabench.report.verdict_github import annotation
+    """Where GitHub, JUnit or JSON is told, it is told of errors too."""
+    from vlabench.report.verdict_github import annotation, write_error
+    from vlabench.report.verdict_json import error_json
     from vlabench.report.verdict_junit import error_junit
 
     try:
@@ -80,8 +81,11 @@ def annotated(forms: Sequence[Form]) -> Iterator[None]:
         for form in forms:
             if form.name == "github":
                 typer.echo(annotation("error", "vlabench", str(error)))
+                write_error(error)
             elif form.name == "junit":
                 _put(form, error_junit(error))
+            elif form.name == "json":
+                _put(form, error_json(error))
         raise
 
 

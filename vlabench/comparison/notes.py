@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from vlabench.comparison.model import Line
 from vlabench.comparison.pairs import Pairs
+from vlabench.comparison.unpaired import shared_tasks
 from vlabench.outcomes import Outcomes
 from vlabench.runinfo import DECISIVE
 from vlabench.stats.verdict import Verdict
@@ -55,6 +56,8 @@ def _warnings(
 def _notes(base: Outcomes, new: Outcomes, pairs: Pairs | None) -> Iterator[str]:
     if pairs is not None:
         yield from _notes_on(pairs, len(new))
+    else:
+        yield from _left_out(base, new)
     if any(changes for changes in new.changes) and not all(new.changes):
         yield (
             "Rates here are over all episodes, the unchanged ones too; the overall rate of a run's "
@@ -90,6 +93,19 @@ def _notes_on(pairs: Pairs, episodes: int) -> Iterator[str]:
             yield (
                 "So few scenes are a small sample of all there are: if a policy is better in many "
                 "and much worse in a few, the few may be absent, and error rates are above alpha."
+            )
+
+
+def _left_out(base: Outcomes, new: Outcomes) -> Iterator[str]:
+    """Tasks of one run that the other lacks."""
+    shared = shared_tasks(base, new)
+    for name, outcomes in (("base", base), ("new run", new)):
+        other = sorted(set(outcomes.tasks) - shared)
+        if other:
+            more = len(other) - MOST_NAMED
+            yield (
+                f"Left out, because only the {name} has them: {', '.join(other[:MOST_NAMED])}"
+                f"{f' and {more} more tasks' if more > 0 else ''}."
             )
 
 

@@ -255,10 +255,12 @@ def _over_tasks(kind: Kind, cells: Sequence[_Cell]) -> Row:
 def _mean_row(
     kind: Kind, task: str | None, axis: str | None, level: str | None, cells: Sequence[_Cell]
 ) -> Row:
-    """The mean over tasks, each of the same weight; of one cell it is that cell's own rate."""
-    weights = _task_weights(cells)
-    paired = all(len(cell.pairs) for cell in cells)
-    ran = all(cell.results for cell in cells)
+    """The mean over tasks, each of the same weight; of one cell it is that cell's own rate.
+
+    A task whose cells are empty in part is told by the others; one without any leaves no mean.
+    """
+    ran = _of_every_task(cells, [cell for cell in cells if cell.results])
+    paired = _of_every_task(cells, [cell for cell in cells if len(cell.pairs)])
     return Row(
         kind=kind,
         task=task,
@@ -267,19 +269,25 @@ def _mean_row(
         planned=sum(cell.planned for cell in cells),
         missing=sum(cell.planned - len(cell.results) for cell in cells),
         policy_errors=sum(cell.policy_errors for cell in cells),
-        rate=_changed_rate(cells, weights) if ran else None,
-        twin=_twin_rate(cells, weights) if paired else None,
-        gap=_gap(cells, weights) if paired else None,
-        time_s=_mean_time_s(cells, weights) if ran and kind != "compliance" else None,
+        rate=_changed_rate(ran, _task_weights(ran)) if ran else None,
+        twin=_twin_rate(paired, _task_weights(paired)) if paired else None,
+        gap=_gap(paired, _task_weights(paired)) if paired else None,
+        time_s=_mean_time_s(ran, _task_weights(ran)) if ran and kind != "compliance" else None,
         pass_at=tuple(_pass_at(k, cells) for k in PASS_AT),
     )
+
+
+def _of_every_task(cells: Sequence[_Cell], some: Sequence[_Cell]) -> Sequence[_Cell]:
+    """`some` of the `cells`, if no task is left out; else none."""
+    return some if {cell.task for cell in some} == {cell.task for cell in cells} else ()
 
 
 def _new_tasks(cells: Sequence[_Cell]) -> stats.Interval | None:
     """The interval of the mean over tasks, were the tasks drawn anew."""
     of_task: dict[str, list[float]] = defaultdict(list)
     for cell in cells:
-        of_task[cell.task].append(float(cell.scores.mean()))
+        if cell.results:
+            of_task[cell.task].append(float(cell.scores.mean()))
     if len(of_task) < FEWEST_CLUSTERS:
         return None
     return stats.cluster_bootstrap([fmean(rates) for rates in of_task.values()])

@@ -30,9 +30,9 @@ LEGEND = (
     "tasks are for information: nothing is tested about them."
 )
 LEGEND_UNPAIRED = (
-    "Success in percent of all episodes of each run; change is new less base, in points. p is "
-    "one-sided, of 'the new run is worse', by Boschloo's test; over axes it is Holm's. Single "
-    "tasks are for information: nothing is tested about them."
+    "Success in percent, the mean over the tasks that both runs have, of the same weight; change "
+    "is new less base, in points. p is one-sided, of 'the new run is worse', by Boschloo's test; "
+    "over axes it is Holm's. Single tasks are for information: nothing is tested about them."
 )
 
 

@@ -12,6 +12,7 @@ from vlabench.types import Json
 
 if TYPE_CHECKING:
     from vlabench.comparison import Comparison, Flip, Line
+    from vlabench.errors import VlabenchError
     from vlabench.stats import Effect
 
 VERSION = "1.0"
@@ -21,6 +22,12 @@ VERSION = "1.0"
 def verdict_json(comparison: Comparison) -> str:
     """The text of a JSON object, with sorted keys."""
     return json.dumps(as_data(comparison), indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def error_json(error: VlabenchError) -> str:
+    """The same where there is no comparison, because of `error`."""
+    told = {"version": VERSION, "outcome": None, "error": type(error).__name__, "text": str(error)}
+    return json.dumps(told, indent=2, sort_keys=True) + "\n"
 
 
 def as_data(comparison: Comparison) -> dict[str, Json]:
