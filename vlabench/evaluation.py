@@ -237,7 +237,15 @@ def plan(
     _refuse_other_arms(pipeline, manifest)
     complete = manifest.hash == unlimited.hash and arrange(chosen) == arrange(whole)
     code_hash = policy_code_hash(name, args)
-    policy_info = PolicyInfo(name, args, spec.to_json(), spec.privileged, code_hash)
+    policy_info = PolicyInfo(
+        name,
+        args,
+        spec.to_json(),
+        spec.privileged,
+        code_hash,
+        params=spec.params,
+        weight_type=spec.weight_type,
+    )
     setting = None if thinking is None else thinking.setting
     conditions = Conditions(setting, pipeline.mismatches)
     run_id = run_name(
@@ -487,7 +495,10 @@ class _Keep:
             self.referee.finished(event.record)
 
     def write(self, event: Finished) -> None:
-        self.writer.add(event.record, event.trace)
+        record, info = event.record, self.writer.info
+        self.writer.add(record, event.trace)
+        policy = info.policy.having_run(record.params, record.gpu_memory_bytes)
+        self.writer.info = replace(info, policy=policy)
 
     def lost(self, event: LostAttempt) -> None:
         self.writer.add_attempt(event.episode.episode_id, event.attempt, event.error)

@@ -39,6 +39,16 @@ class Stage(msgspec.Struct, frozen=True, gc=False):
     success: bool
 
 
+class Planning(msgspec.Struct, frozen=True, gc=False):
+    """What a planner's plans of an episode were like; see `EpisodeRecord` for the fields."""
+
+    planner_calls: int
+    subtask_changes: int
+    subtask_s_mean: float | None
+    stages_named: int
+    stages_named_in_order: int
+
+
 class Result(msgspec.Struct, frozen=True, gc=False):
     """What came of one episode; see `vlabench.types.EpisodeRecord` for its fields."""
 
@@ -55,6 +65,9 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     n_drops: int | None
     latency_ms_p95: float | None
     thought_s: float
+    policy_calls: int | None = None
+    gpu_memory_bytes: int | None = None
+    planning: Planning | None = None
 
     @property
     def success(self) -> bool:
@@ -129,6 +142,9 @@ def read_results(expected: Expected) -> list[Result | None]:
             line.n_drops,
             line.latency_ms_p95,
             line.inference_s if line.infer_s is None else line.infer_s,
+            line.policy_calls,
+            line.gpu_memory_bytes,
+            line.planning,
         )
 
     return _read(expected, result)
@@ -176,6 +192,31 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
     n_collisions: Count | None = None
     max_contact_force_n: Amount | None = None
     n_drops: Count | None = None
+    policy_calls: Count | None = None
+    gpu_memory_bytes: Count | None = None
+    planner_calls: Count | None = None
+    subtask_changes: Count | None = None
+    subtask_s_mean: Amount | None = None
+    stages_named: Count | None = None
+    stages_named_in_order: Count | None = None
+
+    @property
+    def planning(self) -> Planning | None:
+        """What its plans were like; None without a planner."""
+        if (
+            self.planner_calls is None
+            or self.subtask_changes is None
+            or self.stages_named is None
+            or self.stages_named_in_order is None
+        ):
+            return None
+        return Planning(
+            self.planner_calls,
+            self.subtask_changes,
+            self.subtask_s_mean,
+            self.stages_named,
+            self.stages_named_in_order,
+        )
 
     @property
     def seconds(self) -> float:
@@ -265,6 +306,8 @@ def _fault(line: _Line, episode: PlannedEpisode | None, expected: Expected) -> s
         return "is a success without progress, or with a stage that was not reached"
     if line.steps > line.horizon or (line.success and bool(line.steps) != bool(line.seconds)):
         return "has a time to success, or steps, that its horizon does not allow"
+    if not (line.stages_named_in_order or 0) <= (line.stages_named or 0) <= len(line.stages):
+        return "names more stages than there are, or more in order than it names"
     if line.chain_length > len(line.stages) > 0:
         return f"has a 'chain_length' of {line.chain_length} in {len(line.stages)} stages"
     return ""

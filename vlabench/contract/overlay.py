@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -79,9 +80,9 @@ def _draw(pen: object, path: Path2D, camera: CameraSpec, size: tuple[int, int], 
 
     assert isinstance(pen, ImageDraw)
     shares = [placed(point, camera) for point in path.points]
-    points = [(x * (size[0] - 1), y * (size[1] - 1)) for x, y in shares]
+    points = [(x * size[0] - 0.5, y * size[1] - 0.5) for x, y in shares]
     last = max(1, len(points) - 1)
-    for number, (one, other) in enumerate(zip(points, points[1:], strict=False)):
+    for number, (one, other) in enumerate(pairwise(points)):
         pen.line([one, other], fill=_between(number / last), width=width)
     if len(points) == 1:
         pen.ellipse(_around(points[0], width), fill=START)

@@ -68,11 +68,10 @@ class PlanLog:
         Raises:
             PolicyError: If it is not what the planner may say, or it says nothing.
         """
-        if not asked:
+        if self._planner is None or not asked:
             if said is not None:
                 raise PolicyError("The policy answered a plan without being asked for one.")
             return False
-        assert self._planner is not None
         if said is None:
             raise PolicyError(f"Planner {self._planner.name!r} was asked and said nothing.")
         plan = check_plan(self._planner, self._policy, said)

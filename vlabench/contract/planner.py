@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -142,8 +142,11 @@ class Hierarchical:
 
     def _plans(self, observations: Sequence[Observation]) -> list[Plan | None]:
         """What the planner says, where it is asked."""
-        asked = [n for n, seen in enumerate(observations) if seen.planner is not None]
-        shown = [_for_planner(observations[n]) for n in asked]
+        asked, shown = [], []
+        for n, seen in enumerate(observations):
+            if seen.planner is not None:
+                asked.append(n)
+                shown.append(_named(seen.planner, seen))
         who = f"Planner {self._says.name!r}"
         said = self._of_planner(lambda: in_batches(self._planner.plan, self._says, shown, who))
         plans: list[Plan | None] = [None] * len(observations)
@@ -224,13 +227,12 @@ def wording(planner: PlannerSpec, instruction: str, subtask: str) -> str:
     return re.sub(pattern, lambda found: words[found.group()], planner.wording)
 
 
-def _for_planner(seen: Observation) -> Observation:
+def _named(shown: Observation, seen: Observation) -> Observation:
     """What the planner is shown, under the name that the session has here."""
-    assert seen.planner is not None
-    return replace(seen.planner, episode_id=seen.episode_id, plan=seen.plan, planner=None)
+    return replace(shown, episode_id=seen.episode_id, plan=seen.plan, planner=None)
 
 
-def _with_plan(chunk: ActionChunk, plan: Plan | None, planning_ms: float) -> ActionChunk:
+def _with_plan(chunk: Any, plan: Plan | None, planning_ms: float) -> Any:
     if not isinstance(chunk, ActionChunk):
         return chunk
     took = None if chunk.infer_ms is None else chunk.infer_ms + planning_ms * (plan is not None)

@@ -226,9 +226,7 @@ def to_wire(noun: object) -> dict[str, Plain]:
     later = later_of(kind)
     values = ((name, getattr(noun, name)) for name in names_of(kind))
     return {
-        name: _written(value)
-        for name, value in values
-        if name not in later or value != later[name]
+        name: _written(value) for name, value in values if name not in later or value != later[name]
     }
 
 

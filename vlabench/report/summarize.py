@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from vlabench import stats
 from vlabench.index import PlannedEpisode
+from vlabench.report.effort import cost_of, planning_of
 from vlabench.report.summary import PASS_AT, Chain, Gap, Header, Kind, Rate, Roughness, Row, Summary
 from vlabench.results import Result
 from vlabench.store import Run
@@ -43,6 +44,7 @@ def summarize(run: Run) -> Summary:
         conditions=info.conditions,
         stopped_early=info.stopped_early,
         determinism=info.determinism,
+        params=info.policy.params,
     )
     return summarize_results(header, run.needed, run.results, valid=run.valid)
 
@@ -90,6 +92,8 @@ def summarize_results(
             for group in _grouped(diagnostic, by_level=False)
         ),
         roughness=_roughness([r for r in results if r.compliance is None]),
+        planning=planning_of(results),
+        cost=cost_of(results, header.params),
     )
 
 
