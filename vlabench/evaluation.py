@@ -379,16 +379,19 @@ def not_valid(run: Run) -> str:
 
 
 def first_look(planned: Plan) -> Observation:
-    """What the policy would see before its first action of the first episode."""
-    environment = make_world(planned.job.world).make(controller=planned.pipeline.env.controller)
+    """What the policy, and its planner, would see before the first action of the first episode."""
+    pipeline = planned.pipeline
+    privileged, planner = pipeline.policy.privileged, pipeline.planner
+    environment = make_world(planned.job.world).make(controller=pipeline.env.controller)
     try:
         environment.start(planned.manifest.episodes[0])
-        shown = environment.observe(
-            planned.pipeline.cameras, privileged=planned.pipeline.policy.privileged
-        )
+        seen = pipeline.to_policy(environment.observe(pipeline.cameras, privileged=privileged))
+        if planner is not None:
+            shown = environment.observe(planner.cameras, privileged=privileged)
+            seen = replace(seen, planner=planner.to_policy(shown))
     finally:
         environment.close()
-    return seen_by(planned.job.policy, planned.pipeline.to_policy(shown))
+    return seen_by(planned.job.policy, seen)
 
 
 def _declared(

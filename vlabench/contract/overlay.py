@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ import numpy.typing as npt
 from vlabench.contract.images import Shown
 from vlabench.contract.specs import CameraSpec
 from vlabench.plans import Path2D, Pixel
+
+if TYPE_CHECKING:
+    from PIL import ImageDraw
 
 START, END = (0, 0, 255), (255, 0, 0)
 """Colours, RGB, of a path's first and last point."""
@@ -75,10 +79,9 @@ def _drawn(image: Shown, camera: CameraSpec, paths: Sequence[Path2D]) -> Shown:
     return np.ascontiguousarray(marked.transpose(2, 0, 1) if camera.layout == "chw" else marked)
 
 
-def _draw(pen: object, path: Path2D, camera: CameraSpec, size: tuple[int, int], width: int) -> None:
-    from PIL.ImageDraw import ImageDraw
-
-    assert isinstance(pen, ImageDraw)
+def _draw(
+    pen: ImageDraw.ImageDraw, path: Path2D, camera: CameraSpec, size: tuple[int, int], width: int
+) -> None:
     shares = [placed(point, camera) for point in path.points]
     points = [(x * size[0] - 0.5, y * size[1] - 0.5) for x, y in shares]
     last = max(1, len(points) - 1)
