@@ -53,10 +53,7 @@ class _Session:
                 if self.asked not in (program, program[number + 1 :]):
                     break
             else:
-                if self.asked and self.asked != program[len(program) :]:
-                    state = yield from self._rest(state)
-                elif not self.asked:
-                    state = yield from wait(state, 1)
+                state = yield from (self._rest(state) if self.asked else wait(state, 1))
 
     def _while_asked(
         self, state: PrivilegedState, call: SkillCall, left: tuple[SkillCall, ...]

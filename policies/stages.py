@@ -61,6 +61,7 @@ class Stages:
             every=self._every,
             privileged=True,
             max_batch=64,
+            params=0,
         )
 
     def reset(self, starts: Sequence[EpisodeStart]) -> None:

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -24,13 +24,11 @@ from vlabench.contract.batching import answers_of
 from vlabench.contract.compute import check_compute, compute_of
 from vlabench.contract.environment import Environment
 from vlabench.contract.extras import Heard
-from vlabench.contract.history import History, looking
+from vlabench.contract.eyes import Eyes
 from vlabench.contract.latency import Latency
-from vlabench.contract.pipeline import Pipeline, rendered
+from vlabench.contract.pipeline import Pipeline
 from vlabench.contract.planlog import PlanLog
-from vlabench.contract.playback import steps_of
 from vlabench.contract.policy import Policy
-from vlabench.contract.specs import CameraSpec
 from vlabench.errors import InfrastructureError, PlacementError, PolicyError, in_one_line
 from vlabench.hashing import content_hash
 from vlabench.seeding import seed_of
@@ -42,7 +40,6 @@ from vlabench.types import (
     EpisodeSpec,
     EpisodeStart,
     Floats,
-    Observation,
     Outcome,
     Status,
 )
@@ -114,9 +111,8 @@ class _Session:
         self.episode_id = self.episode.episode_id
         self._playback = self.pipeline.playback()
         self._execute = self.pipeline.executor()
-        self._history = History(self.pipeline.policy.cameras)
+        self._eyes = Eyes(self.environment, self.pipeline, self.latency)
         self.plans = PlanLog(self.pipeline.policy)
-        self._planner_history = History(self._planner_cameras)
         self.compute = Compute(params=self.pipeline.policy.params)
         self._last_action: Floats | None = None
         self._over = False
@@ -168,7 +164,9 @@ class _Session:
         """
         spec, due, step = self.pipeline.policy, self._playback.is_due, len(self.actions)
         asked = self.plans.is_asked(step, due)
-        observation = self._look(due, asked)
+        observation = self._eyes.look(
+            self._last_action, self.plans.plan, due=due, asks_planner=asked
+        )
         began = time.perf_counter()
         chunk = _guarded(lambda: answers_of(self.policy, spec, [observation])[0])
         self.latencies_ms.append(1000 * (time.perf_counter() - began))
@@ -176,38 +174,14 @@ class _Session:
         rows = self._rows(_guarded(lambda: chunk.actions), due or another)
         self.batch_sizes.append(_guarded(lambda: _batch_size(chunk)))
         self.infer_ms.append(_guarded(lambda: _infer_ms(chunk)))
-        _guarded(lambda: self.heard.add(step, chunk.extras))
+        if rows is not None:
+            _guarded(lambda: self.heard.add(step, chunk.extras))
         self._note(_guarded(lambda: check_compute(chunk.compute)))
         self._wait(goes_on=spec.while_waiting == "rest" or not due)
         if another:
             self._playback.drop()
         if rows is not None:
             self._playback.take(rows)
-
-    def _look(self, due: bool, asks_planner: bool) -> Observation:
-        """What the policy is shown, and its planner if that is asked too."""
-        shown, to_planner = self._observed(asks_planner)
-        seen = self.pipeline.to_policy(shown, self._history, self._last_action)
-        if self.pipeline.planner is None:
-            return seen
-        seen = replace(seen, due=due, plan=self.plans.plan)
-        if to_planner is None:
-            return seen
-        planner = self.pipeline.planner.to_policy(to_planner, self._planner_history)
-        return replace(seen, planner=replace(planner, plan=self.plans.plan))
-
-    def _observed(self, asks_planner: bool) -> tuple[Observation, Observation | None]:
-        """What the environment shows to the policy, and to its planner; rendered once if it can."""
-        ours, privileged = self.pipeline.cameras, self.pipeline.policy.privileged
-        planner = self.pipeline.planner
-        if planner is None or not asks_planner:
-            return self.environment.observe(ours, privileged=privileged), None
-        both = tuple(dict.fromkeys((*ours, *planner.cameras)))
-        if len({camera.role for camera in both}) == len(both):
-            shown = self.environment.observe(both, privileged=privileged)
-            return shown, shown
-        shown = self.environment.observe(ours, privileged=privileged)
-        return shown, self.environment.observe(planner.cameras, privileged=privileged)
 
     def _rows(self, actions: object, due: bool) -> Floats | None:
         """The answer's rows ``(T, D)``; None where none were due and there are none."""
@@ -257,41 +231,8 @@ class _Session:
         return self.environment.observe().proprio if self.pipeline.reads else {}
 
     def _look_for_later(self) -> None:
-        """Keeps the images that a history will want, and that nobody looks at for an answer."""
-        if self._over or not self._remembers:
-            return
-        step = len(self.actions)
-        ours = looking(self.pipeline.policy.cameras, step, self._period)
-        if ours:
-            shown = self.environment.observe([rendered(camera) for camera in ours])
-            self._history.add(step, self.pipeline.frames(shown))
-        theirs = looking(self._planner_cameras, step, None)
-        if theirs and self.pipeline.planner is not None:
-            shown = self.environment.observe([rendered(camera) for camera in theirs])
-            self._planner_history.add(step, self.pipeline.planner.frames(shown))
-
-    @property
-    def _remembers(self) -> bool:
-        cameras = (*self.pipeline.policy.cameras, *self._planner_cameras)
-        return any(camera.history > 1 for camera in cameras)
-
-    @property
-    def _planner_cameras(self) -> tuple[CameraSpec, ...]:
-        planner = self.pipeline.policy.planner
-        return () if planner is None else planner.cameras
-
-    @property
-    def _period(self) -> int | None:
-        """Control steps from one question to the next; None if they differ."""
-        planner = self.pipeline.policy.planner
-        if planner is not None and planner.every is not None:
-            return None
-        executed = steps_of(self.pipeline.executed, self.pipeline.ratio)
-        if self.latency is None:
-            return executed
-        if self.latency.ms is None:
-            return None
-        return executed + self.latency.steps(self.pipeline.env.control_hz, 0.0)
+        if not self._over:
+            self._eyes.look_for_later(len(self.actions))
 
 
 def _batch_size(chunk: ActionChunk) -> int:

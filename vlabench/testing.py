@@ -190,9 +190,11 @@ class _Run:
     def _shown(self, observation: Observation) -> Observation:
         """What the policy sees, and its planner, which is asked every time."""
         shown = self.pipeline.to_policy(observation)
-        if self.pipeline.planner is None:
+        planner = self.pipeline.planner
+        if planner is None:
             return shown
-        return replace(shown, planner=self.pipeline.planner.to_policy(observation))
+        theirs = self.observe(planner, observation.episode_id, observation.step)
+        return replace(shown, planner=planner.to_policy(theirs))
 
     def _check_chunk(self, chunk: object, proprio: Mapping[str, Floats]) -> Floats:
         if not isinstance(chunk, ActionChunk):

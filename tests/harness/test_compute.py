@@ -57,6 +57,13 @@ class Telling(FakePolicy):
         return [replace(chunk, compute=told) for chunk in super().act(observations)]
 
 
+class Touchy:
+    """Raises whatever it is asked."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise RuntimeError(name)
+
+
 def linear(observation: Observation) -> np.ndarray:
     """A policy that is one function, whose model is global."""
     del observation
@@ -69,6 +76,8 @@ def test_the_parameters_of_all_models_count_once() -> None:
     assert count_parameters(linear) == 15
     assert count_parameters(lambda net=MODEL: MODEL) == 15
     assert count_parameters(FakePolicy()) is None
+    assert count_parameters([Touchy(), Torch()]) == 23
+    assert count_parameters([torch.nn.LazyLinear(3)]) is None
     round_about = Torch()
     round_about.parts["self"] = round_about
     assert count_parameters(round_about) == 23

@@ -307,6 +307,30 @@ def test_a_planner_that_goes_wrong_fails_the_episode_under_its_name(way, text):
     assert (len(rows), record.planner_calls) == (4, 1)
 
 
+def test_what_a_policy_says_beside_is_not_cut_by_its_planners_questions():
+    class Talking(Doer):
+        def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
+            return [replace(c, extras={"mood": "good"}) for c in super().act(observations)]
+
+    record, _ = roll(Hierarchical(Clock("a"), Talking()))
+    assert (record.planner_calls, len(record.said)) == (3, 1)
+
+
+def test_the_parameters_of_both_are_those_of_the_whole():
+    whole = Hierarchical(Clock(params=5), Doer(params=7)).spec()
+    assert whole.params == 12
+    assert Hierarchical(Clock(), Doer(params=7)).spec().params is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [({"weight_type": "mine"}, "weight_type is 'mine'"), ({"params": 7.5}, "has 7.5 parameters")],
+)
+def test_what_a_policy_says_of_itself_must_be_meant(fields, text):
+    with pytest.raises(ContractError, match=text):
+        negotiate(Doer(**fields).spec(), FakeWorld().spec())
+
+
 def test_a_planner_whose_server_is_lost_is_no_failure():
     with pytest.raises(InfrastructureError, match="gone"):
         roll(Hierarchical(Wrong(InfrastructureError("gone")), Doer()))

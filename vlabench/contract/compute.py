@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import types
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from vlabench.errors import PolicyError
@@ -72,11 +72,13 @@ def count_parameters(policy: object) -> int | None:
     if torch is None or not hasattr(torch, "nn"):
         return None
     sizes: dict[int, int] = {}
-    found = False
-    for thing in _held_by(policy, torch.nn.Module):
-        found = True
-        sizes.update({id(parameter): parameter.numel() for parameter in thing.parameters()})
-    return sum(sizes.values()) if found else None
+    modules = list(_held_by(policy, torch.nn.Module))
+    try:
+        for module in modules:
+            sizes.update({id(parameter): parameter.numel() for parameter in module.parameters()})
+    except Exception:  # noqa: BLE001  (a model may refuse to be counted: it is not known then)
+        return None
+    return sum(sizes.values()) if modules else None
 
 
 def _gpu_memory(torch: Any) -> int | None:
@@ -87,34 +89,42 @@ def _gpu_memory(torch: Any) -> int | None:
 
 
 def _held_by(policy: object, kind: type) -> Iterator[Any]:
-    """All objects of `kind` that `policy` is or holds, nearest first, each once."""
+    """All objects of `kind` that `policy` is or holds, nearest first, each once.
+
+    What they are is asked of their types: the objects are anybody's, and may raise.
+    """
     seen, queue = {id(policy)}, deque([policy])
     looked_at = 0
     while queue and looked_at < MOST_LOOKED_AT:
         thing = queue.popleft()
         looked_at += 1
-        if isinstance(thing, kind):
+        if issubclass(type(thing), kind):
             yield thing
             continue
-        for part in _parts(thing):
-            if id(part) not in seen and not isinstance(part, _FINAL):
+        try:
+            parts = [part for part in _parts(thing) if not issubclass(type(part), _FINAL)]
+        except Exception:  # noqa: BLE001, S112  (foreign objects may raise whatever they are asked)
+            continue
+        for part in parts:
+            if id(part) not in seen:
                 seen.add(id(part))
                 queue.append(part)
 
 
-def _parts(thing: object) -> Iterator[object]:
-    if isinstance(thing, Mapping):
+def _parts(thing: Any) -> Iterator[object]:
+    kind = type(thing)
+    if issubclass(kind, dict):
         yield from thing.values()
-    elif isinstance(thing, list | tuple | set | frozenset):
+    elif issubclass(kind, list | tuple | set | frozenset):
         yield from thing
-    elif isinstance(thing, types.FunctionType):
+    elif issubclass(kind, types.FunctionType):
         yield from _used_by(thing)
-    elif isinstance(thing, types.MethodType):
+    elif issubclass(kind, types.MethodType):
         yield thing.__self__
     else:
         yield from getattr(thing, "__dict__", {}).values()
-        for kind in type(thing).__mro__:
-            for name in getattr(kind, "__slots__", ()):
+        for base in kind.__mro__:
+            for name in getattr(base, "__slots__", ()):
                 yield getattr(thing, name, None)
 
 

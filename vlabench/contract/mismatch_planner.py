@@ -63,6 +63,7 @@ def as_policy(planner: PlannerSpec) -> PolicySpec:
         state=planner.state,
         prompt=planner.prompt,
         privileged=planner.privileged,
+        params=planner.params,
     )
 
 

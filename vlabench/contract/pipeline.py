@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.contract import prompt, proprio
+from vlabench.contract import planned, prompt, proprio
 from vlabench.contract.actions import ActionConverter
 from vlabench.contract.answer import check_answer
 from vlabench.contract.convert import to_json
@@ -199,7 +199,7 @@ class Pipeline:
                 f"ensembling: overlapping answers, the i-th oldest weighted "
                 f"exp(-{policy.ensembling.decay:g} i)"
             )
-        lines += self._describe_planner()
+        lines += planned.describe(self)
         return [*lines, *(f"MISMATCH, allowed: {text}" for text in self.mismatches)]
 
     def describe_inputs(self) -> list[str]:
@@ -239,27 +239,7 @@ class Pipeline:
             "rows_per_step": [self.ratio.numerator, self.ratio.denominator],
             "controller": _numbers(self.env.action),
             "mismatches": list(self.mismatches),
-            **self._planner_to_json(),
-        }
-
-    def _planner_to_json(self) -> dict[str, Json]:
-        """What goes to the planner, and from it to the policy; nothing without a planner."""
-        spec, seen = self.policy.planner, self.planner
-        if spec is None or seen is None:
-            return {}
-        inputs = ("cameras", "images", "history", "proprio", "state", "prompt", "privileged")
-        found = seen.to_json()
-        drawn = [camera.role for camera in self.policy.cameras if camera.draws_paths]
-        return {
-            "planner": {
-                **{name: found[name] for name in inputs},
-                "says": list(spec.says),
-                "every": spec.every,
-                "wording": spec.wording,
-                "read": list(self.policy.reads),
-                "drawn": drawn,
-                "skills": list(self.policy.skills),
-            }
+            **planned.to_json(self),
         }
 
     @property
@@ -322,20 +302,6 @@ class Pipeline:
             return None
         none_yet = np.zeros(self.policy.action.dimension)
         return none_yet if last_action is None else last_action
-
-    def _describe_planner(self) -> Iterator[str]:
-        spec, seen = self.policy.planner, self.planner
-        if spec is None or seen is None:
-            return
-        rate = "whenever the policy is asked"
-        if spec.every is not None:
-            rate = f"every {spec.every} control steps"
-        yield f"planner {spec.name}: says {', '.join(spec.says)}, asked {rate}"
-        yield f"planner: the policy is told {spec.wording!r}"
-        drawn = [camera.role for camera in self.policy.cameras if camera.draws_paths]
-        if drawn:
-            yield f"planner: paths are drawn onto {', '.join(drawn)}"
-        yield from (f"planner {line}" for line in seen.describe_inputs())
 
     def _rate(self) -> str:
         hz = f"{self.env.control_hz:g} Hz"

@@ -215,7 +215,12 @@ def joined(planner: PlannerSpec, policy: PolicySpec) -> PolicySpec:
         max_batch=max(policy.max_batch, planner.max_batch),
         fixed_batch=False,
         revision="+".join(filter(None, (planner.revision, policy.revision))),
+        params=_sum(planner.params, policy.params),
     )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
 
 
 def wording(planner: PlannerSpec, instruction: str, subtask: str) -> str:

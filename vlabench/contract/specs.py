@@ -259,6 +259,7 @@ class PlannerSpec:
         max_batch: Most sessions in one call.
         fixed_batch: As of a policy.
         revision: As of a policy.
+        params: As of a policy; 0 of a script. The whole has the sum, if both are known.
     """
 
     name: str
@@ -275,6 +276,7 @@ class PlannerSpec:
     max_batch: int = 1
     fixed_batch: bool = False
     revision: str = ""
+    params: int | None = None
 
 
 # --- both sides ---------------------------------------------------------------------------------
