@@ -175,7 +175,7 @@ class _Session:
         self.batch_sizes.append(_guarded(lambda: _batch_size(chunk)))
         self.infer_ms.append(_guarded(lambda: _infer_ms(chunk)))
         if rows is not None:
-            _guarded(lambda: self.heard.add(step, chunk.extras))
+            _guarded(lambda: self.heard.add(observation.step, chunk.extras))
         self._note(_guarded(lambda: check_compute(chunk.compute)))
         self._wait(goes_on=spec.while_waiting == "rest" or not due)
         if another:

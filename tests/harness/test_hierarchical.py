@@ -238,6 +238,37 @@ def test_both_are_told_in_their_own_words_and_see_through_their_own_cameras():
     assert [seen.plan for seen in planner.seen[:2]] == [None, Plan("Lift It.")]
 
 
+class Stamped(FakeEnvironment):
+    """Shows the control step as a shade of grey, and counts what it renders."""
+
+    rendered = 0
+
+    def observe(self, cameras=(), *, privileged=False):
+        seen = super().observe(cameras, privileged=privileged)
+        self.rendered += len(cameras)
+        return replace(
+            seen, images={r: np.full_like(i, self.steps) for r, i in seen.images.items()}
+        )
+
+
+def test_a_planner_that_remembers_images_gets_every_one_of_them():
+    several = CameraSpec("exterior/0", 2, 2, history=3, history_stride=2)
+    planner, policy = Clock("a", cameras=(several,)), Doer()
+    roll(Hierarchical(planner, policy), Stamped(FakeWorld()))
+    shades = [seen.images["exterior/0"][:, 0, 0, 0].tolist() for seen in planner.seen]
+    assert shades == [[0, 0, 0], [0, 2, 4], [4, 6, 8]]
+
+
+def test_what_both_see_alike_is_rendered_once_and_only_where_somebody_looks():
+    camera = CameraSpec("exterior/0", 2, 2)
+    alike, apart = Stamped(FakeWorld()), Stamped(FakeWorld())
+    roll(Hierarchical(Clock("a", cameras=(camera,)), Doer(cameras=(camera,))), alike)
+    larger = replace(camera, height=4)
+    roll(Hierarchical(Clock("a", cameras=(larger,)), Doer(cameras=(camera,))), apart)
+    # asked at 0, 4, 6 and 8, the planner at all of them but 6
+    assert (alike.rendered, apart.rendered) == (4, 7)
+
+
 def test_the_contract_says_what_goes_to_the_planner_and_from_it():
     planner, env = Clock(cameras=(CameraSpec("exterior/0", 8, 8),)), FakeWorld().spec()
     alone = negotiate(Doer().spec(), env)
@@ -415,6 +446,7 @@ def test_a_name_with_a_slash_is_a_planner_and_its_policy():
         ("stages/stages/skills", {}, UsageError, "has a planner already"),
         ("expert/skills", {}, UnknownNameError, "planner"),
         ("inference_fakes:BatchedPolicy/noop", {}, UsageError, "which is no planner"),
+        ("inference_fakes:stream/noop", {}, UsageError, "is no class"),
     ],
 )
 def test_a_wrong_name_or_argument_is_told(name, args, error, text):

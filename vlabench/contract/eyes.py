@@ -52,6 +52,7 @@ class Eyes:
             return seen
         seen = replace(seen, due=due, plan=plan)
         if to_planner is None:
+            self._keep_for_planner(seen.step)
             return seen
         planner = self._planner.to_policy(to_planner, self._planner_history)
         return replace(seen, planner=replace(planner, plan=plan))
@@ -64,6 +65,9 @@ class Eyes:
         if ours:
             shown = self._environment.observe([rendered(camera) for camera in ours])
             self._history.add(step, self._pipeline.frames(shown))
+        self._keep_for_planner(step)
+
+    def _keep_for_planner(self, step: int) -> None:
         theirs = looking(self._planner_cameras, step, None)
         if theirs and self._planner is not None:
             shown = self._environment.observe([rendered(camera) for camera in theirs])

@@ -90,6 +90,11 @@ class Hierarchical:
         self._planner, self._policy = planner, policy
         self._inner = policy.spec()
         self._says = planner.spec()
+        if not isinstance(self._says, PlannerSpec):
+            raise UsageError(
+                f"{type(planner).__name__}.spec() gave a {type(self._says).__name__}; give a "
+                "vlabench.contract.specs.PlannerSpec."
+            )
         self._spec = joined(self._says, self._inner)
 
     def spec(self) -> PolicySpec:

@@ -453,6 +453,11 @@ def _planned(reference: str, args: Mapping[str, Json], policy: Policy) -> Policy
     planner: object = None
     try:
         factory = _load(PLANNERS, reference)
+        if _is_own(PLANNERS, reference) and not isinstance(factory, type):
+            raise UsageError(
+                f"{reference!r} is no class, so it makes no planner; see "
+                "vlabench.contract.planner.Planner for the methods of one."
+            )
         _check_args(reference, factory, args, "planner")
         planner = _made("planner", reference, factory, args)
         if not isinstance(planner, Planner):
