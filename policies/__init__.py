@@ -19,8 +19,16 @@ POLICIES = {
     "random-goal": "vlabench.policies.random_goal:RandomGoal",
     "remote": "vlabench.policies.remote:Remote",
     "replay": "vlabench.policies.replay:Replay",
+    "skills": "vlabench.policies.skills:Skills",
     "vla-eval": "vlabench.policies.vla_eval:VlaEval",
 }
+
+PLANNERS = {
+    "stages": "vlabench.policies.stages:Stages",
+}
+"""What goes before a policy and a slash, as in ``stages/skills``: a class that takes the
+``--policy-arg planner.KEY=VALUE`` values as keyword arguments and makes a
+`vlabench.contract.planner.Planner`; the group is ``vlabench.planners``."""
 
 WRAPPERS = {
     "blind": "vlabench.policies.masked:Blind",

@@ -85,6 +85,8 @@ SOURCED_IF_TOLD = (
     "needs",
     "fixed_batch",
     "while_waiting",
+    "params",
+    "weight_type",
     "requires",
     "options",
 )
@@ -213,6 +215,8 @@ class Card(_Strict):
     max_batch: StrictInt
     fixed_batch: StrictBool = False
     while_waiting: Literal["hold", "rest"] = "hold"
+    params: StrictInt | None = None
+    weight_type: Literal["", "shared", "finetuned"] = ""
     options: dict[str, Json] = {}
     sources: dict[str, str]
 
@@ -267,6 +271,8 @@ class Card(_Strict):
             fixed_batch=self.fixed_batch,
             while_waiting=self.while_waiting,
             revision=revision,
+            params=self.params,
+            weight_type=self.weight_type,
         )
 
 

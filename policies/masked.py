@@ -84,7 +84,8 @@ class Blind(_Masked):
 
     def __init__(self, policy: Policy) -> None:
         super().__init__(policy)
-        if not self.spec().cameras:
+        planner = self.spec().planner
+        if not self.spec().cameras and not (planner and planner.cameras):
             raise UsageError(
                 f"The policy {policy.spec().name!r} looks through no camera, so 'blind:' changes "
                 "nothing; leave it out."
@@ -92,9 +93,10 @@ class Blind(_Masked):
 
     @staticmethod
     def hide(observation: Observation) -> Observation:
-        """The same with every pixel grey."""
+        """The same with every pixel grey, those that a planner sees too."""
         grey = {role: _grey(image) for role, image in observation.images.items()}
-        return replace(observation, images=grey)
+        planner = None if observation.planner is None else Blind.hide(observation.planner)
+        return replace(observation, images=grey, planner=planner)
 
 
 class Deaf(_Masked):
@@ -111,8 +113,9 @@ class Deaf(_Masked):
 
     @staticmethod
     def hide(observation: Observation) -> Observation:
-        """The same without an instruction."""
-        return replace(observation, instruction="")
+        """The same without an instruction, for a planner too."""
+        planner = None if observation.planner is None else Deaf.hide(observation.planner)
+        return replace(observation, instruction="", planner=planner)
 
 
 def _grey(image: Shown) -> Shown:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vlabench.contract.declared import NAMES, disagreements
 from vlabench.contract.protocol import (
+    KNOWS,
     Act,
     Actions,
     Answer,
@@ -79,7 +80,7 @@ class Remote:
             connect_timeout_s=seconds(_NAME, "connect_timeout_s", connect_timeout_s),
             timeout_s=seconds(_NAME, "timeout_s", timeout_s),
             attempts=count(_NAME, "attempts", attempts),
-            headers=authorization(_NAME, text(token_env)),
+            headers=dict([KNOWS]) | authorization(_NAME, text(token_env)),
         )
         self._sessions: set[str] = set()
         self._numbers = itertools.count(1)

@@ -237,7 +237,15 @@ def plan(
     _refuse_other_arms(pipeline, manifest)
     complete = manifest.hash == unlimited.hash and arrange(chosen) == arrange(whole)
     code_hash = policy_code_hash(name, args)
-    policy_info = PolicyInfo(name, args, spec.to_json(), spec.privileged, code_hash)
+    policy_info = PolicyInfo(
+        name,
+        args,
+        spec.to_json(),
+        spec.privileged,
+        code_hash,
+        params=spec.params,
+        weight_type=spec.weight_type,
+    )
     setting = None if thinking is None else thinking.setting
     conditions = Conditions(setting, pipeline.mismatches)
     run_id = run_name(
@@ -371,16 +379,19 @@ def not_valid(run: Run) -> str:
 
 
 def first_look(planned: Plan) -> Observation:
-    """What the policy would see before its first action of the first episode."""
-    environment = make_world(planned.job.world).make(controller=planned.pipeline.env.controller)
+    """What the policy, and its planner, would see before the first action of the first episode."""
+    pipeline = planned.pipeline
+    privileged, planner = pipeline.policy.privileged, pipeline.planner
+    environment = make_world(planned.job.world).make(controller=pipeline.env.controller)
     try:
         environment.start(planned.manifest.episodes[0])
-        shown = environment.observe(
-            planned.pipeline.cameras, privileged=planned.pipeline.policy.privileged
-        )
+        seen = pipeline.to_policy(environment.observe(pipeline.cameras, privileged=privileged))
+        if planner is not None:
+            shown = environment.observe(planner.cameras, privileged=privileged)
+            seen = replace(seen, planner=planner.to_policy(shown))
     finally:
         environment.close()
-    return seen_by(planned.job.policy, planned.pipeline.to_policy(shown))
+    return seen_by(planned.job.policy, seen)
 
 
 def _declared(
@@ -487,7 +498,10 @@ class _Keep:
             self.referee.finished(event.record)
 
     def write(self, event: Finished) -> None:
-        self.writer.add(event.record, event.trace)
+        record, info = event.record, self.writer.info
+        self.writer.add(record, event.trace)
+        policy = info.policy.having_run(record.params, record.gpu_memory_bytes)
+        self.writer.info = replace(info, policy=policy)
 
     def lost(self, event: LostAttempt) -> None:
         self.writer.add_attempt(event.episode.episode_id, event.attempt, event.error)

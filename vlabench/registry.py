@@ -106,6 +106,7 @@ def search_in(folder: str) -> None:
 
 
 POLICIES = Registry("policy", "vlabench.policies:POLICIES", "vlabench.policies")
+PLANNERS = Registry("planner", "vlabench.policies:PLANNERS", "vlabench.planners")
 WRAPPERS = Registry("wrapper", "vlabench.policies:WRAPPERS", "vlabench.wrappers")
 TASKS = Registry("task", "vlabench.envs.tasks:TASKS", "vlabench.tasks")
 AXES = Registry("axis", "vlabench.envs.axes:AXES", "vlabench.axes")

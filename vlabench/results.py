@@ -41,6 +41,16 @@ class Stage(msgspec.Struct, frozen=True, gc=False):
     success: bool
 
 
+class Planning(msgspec.Struct, frozen=True, gc=False):
+    """What a planner's plans of an episode were like; see `EpisodeRecord` for the fields."""
+
+    planner_calls: int
+    subtask_changes: int
+    subtask_s_mean: float | None
+    stages_named: int
+    stages_named_in_order: int
+
+
 class Result(msgspec.Struct, frozen=True, gc=False):
     """What came of one episode; see `vlabench.types.EpisodeRecord` for its fields."""
 
@@ -57,6 +67,9 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     n_drops: int | None
     latency_ms_p95: float | None
     thought_s: float
+    policy_calls: int | None = None
+    gpu_memory_bytes: int | None = None
+    planning: Planning | None = None
 
     @property
     def success(self) -> bool:
@@ -131,6 +144,9 @@ def read_results(expected: Expected) -> list[Result | None]:
             line.n_drops,
             line.latency_ms_p95,
             line.inference_s if line.infer_s is None else line.infer_s,
+            line.policy_calls,
+            line.gpu_memory_bytes,
+            line.planning,
         )
 
     return _read(expected, result)
@@ -178,6 +194,31 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
     n_collisions: Count | None = None
     max_contact_force_n: Amount | None = None
     n_drops: Count | None = None
+    policy_calls: Count | None = None
+    gpu_memory_bytes: Count | None = None
+    planner_calls: Count | None = None
+    subtask_changes: Count | None = None
+    subtask_s_mean: Amount | None = None
+    stages_named: Count | None = None
+    stages_named_in_order: Count | None = None
+
+    @property
+    def planning(self) -> Planning | None:
+        """What its plans were like; None without a planner."""
+        if (
+            self.planner_calls is None
+            or self.subtask_changes is None
+            or self.stages_named is None
+            or self.stages_named_in_order is None
+        ):
+            return None
+        return Planning(
+            self.planner_calls,
+            self.subtask_changes,
+            self.subtask_s_mean,
+            self.stages_named,
+            self.stages_named_in_order,
+        )
 
     @property
     def seconds(self) -> float:
@@ -270,6 +311,8 @@ def _fault(line: _Line, episode: PlannedEpisode | None, expected: Expected) -> s
     reached = [stage.success for stage in line.stages] or [line.success]
     if abs(line.progress - sum(reached) / len(reached)) > ROUNDING:
         return f"has a 'progress' of {line.progress:g}, which its stages do not give"
+    if not (line.stages_named_in_order or 0) <= (line.stages_named or 0) <= len(line.stages):
+        return "names more stages than there are, or more in order than it names"
     if line.chain_length > len(line.stages) > 0:
         return f"has a 'chain_length' of {line.chain_length} in {len(line.stages)} stages"
     return ""

@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.contract.batching import answers_of
+from vlabench.contract.compute import check_compute, compute_of
 from vlabench.contract.environment import Environment
 from vlabench.contract.extras import Heard
-from vlabench.contract.history import History, looking
+from vlabench.contract.eyes import Eyes
 from vlabench.contract.latency import Latency
-from vlabench.contract.pipeline import Pipeline, rendered
-from vlabench.contract.playback import steps_of
+from vlabench.contract.pipeline import Pipeline
+from vlabench.contract.planlog import PlanLog
 from vlabench.contract.policy import Policy
 from vlabench.errors import InfrastructureError, PlacementError, PolicyError, in_one_line
 from vlabench.hashing import content_hash
@@ -34,6 +35,7 @@ from vlabench.seeding import seed_of
 from vlabench.trace import Trace
 from vlabench.types import (
     ActionChunk,
+    Compute,
     EpisodeRecord,
     EpisodeSpec,
     EpisodeStart,
@@ -109,7 +111,9 @@ class _Session:
         self.episode_id = self.episode.episode_id
         self._playback = self.pipeline.playback()
         self._execute = self.pipeline.executor()
-        self._history = History(self.pipeline.policy.cameras)
+        self._eyes = Eyes(self.environment, self.pipeline, self.latency)
+        self.plans = PlanLog(self.pipeline.policy)
+        self.compute = Compute(params=self.pipeline.policy.params)
         self._last_action: Floats | None = None
         self._over = False
 
@@ -130,10 +134,8 @@ class _Session:
     def _drive(self) -> None:
         _guarded(lambda: self.policy.reset([self._start()]))
         while not self._over:
-            if self._playback.is_due:
-                rows = self._ask()
-                self._wait()
-                self._playback.take(rows)
+            if self._playback.is_due or self.plans.is_due(len(self.actions)):
+                self._ask()
             else:
                 self._step(self._playback.row())
                 if not self._playback.is_due:
@@ -152,29 +154,61 @@ class _Session:
             env_spec=self.pipeline.env,
         )
 
-    def _ask(self) -> Floats:
-        """Looks, and asks the policy for its next rows ``(T, D)``."""
-        spec = self.pipeline.policy
-        shown = self.environment.observe(self.pipeline.cameras, privileged=spec.privileged)
-        observation = self.pipeline.to_policy(shown, self._history, self._last_action)
+    def _ask(self) -> None:
+        """Looks, asks the policy, its planner too if it is time, and takes what it answers.
+
+        While a planner alone is asked, what was answered before goes on. If it says another
+        subtask, that is dropped as soon as it has said so, with whatever would have been averaged
+        with the new answer. What belongs to the robot stays: the images of the last steps, the last
+        action, how its gripper was told and for how long it holds that.
+        """
+        spec, due, step = self.pipeline.policy, self._playback.is_due, len(self.actions)
+        asked = self.plans.is_asked(step, due)
+        observation = self._eyes.look(
+            self._last_action, self.plans.plan, due=due, asks_planner=asked
+        )
         began = time.perf_counter()
         chunk = _guarded(lambda: answers_of(self.policy, spec, [observation])[0])
         self.latencies_ms.append(1000 * (time.perf_counter() - began))
-        rows = self.pipeline.check(_guarded(lambda: chunk.actions))
+        another = self.plans.take(step, asked, _guarded(lambda: chunk.plan))
+        rows = self._rows(_guarded(lambda: chunk.actions), due or another)
         self.batch_sizes.append(_guarded(lambda: _batch_size(chunk)))
         self.infer_ms.append(_guarded(lambda: _infer_ms(chunk)))
-        _guarded(lambda: self.heard.add(shown.step, chunk.extras))
-        return rows
+        if rows is not None:
+            _guarded(lambda: self.heard.add(observation.step, chunk.extras))
+        self._note(_guarded(lambda: check_compute(chunk.compute)))
+        self._wait(goes_on=spec.while_waiting == "rest" or not due)
+        if another:
+            self._playback.drop()
+        if rows is not None:
+            self._playback.take(rows)
 
-    def _wait(self) -> None:
+    def _rows(self, actions: object, due: bool) -> Floats | None:
+        """The answer's rows ``(T, D)``; None where none were due and there are none."""
+        if not due and isinstance(actions, np.ndarray) and len(actions) == 0:
+            return None
+        return self.pipeline.check(actions)
+
+    def _note(self, said: Compute | None) -> None:
+        """Keeps what the policy takes up: as it says, else as it can be seen in this process."""
+        params = self.compute.params
+        if said is None:
+            first = len(self.latencies_ms) == 1
+            said = compute_of(self.policy, count=first and params is None)
+        if said is not None:
+            memory = (self.compute.gpu_memory_bytes, said.gpu_memory_bytes)
+            most = max((found for found in memory if found is not None), default=None)
+            self.compute = Compute(most, said.params if params is None else params)
+
+    def _wait(self, goes_on: bool) -> None:
         """The world runs on while the policy thinks of the answer that it was just asked for."""
         if self.latency is None:
             return
-        hz, rest = self.pipeline.env.control_hz, self.pipeline.policy.while_waiting == "rest"
+        hz = self.pipeline.env.control_hz
         for _ in range(self.latency.steps(hz, self.latencies_ms[-1])):
             if self._over:
                 return
-            self._step(self._playback.row() if rest else None)
+            self._step(self._playback.row() if goes_on else None)
             self._look_for_later()
 
     def _step(self, row: Floats | None) -> None:
@@ -197,27 +231,8 @@ class _Session:
         return self.environment.observe().proprio if self.pipeline.reads else {}
 
     def _look_for_later(self) -> None:
-        """Keeps the images that a history will want, and that nobody looks at for an answer."""
-        if self._over or not self._remembers:
-            return
-        cameras = looking(self.pipeline.policy.cameras, len(self.actions), self._period)
-        if cameras:
-            shown = self.environment.observe([rendered(camera) for camera in cameras])
-            self._history.add(len(self.actions), self.pipeline.frames(shown))
-
-    @property
-    def _remembers(self) -> bool:
-        return any(camera.history > 1 for camera in self.pipeline.policy.cameras)
-
-    @property
-    def _period(self) -> int | None:
-        """Control steps from one question to the next; None if they differ."""
-        executed = steps_of(self.pipeline.executed, self.pipeline.ratio)
-        if self.latency is None:
-            return executed
-        if self.latency.ms is None:
-            return None
-        return executed + self.latency.steps(self.pipeline.env.control_hz, 0.0)
+        if not self._over:
+            self._eyes.look_for_later(len(self.actions))
 
 
 def _batch_size(chunk: ActionChunk) -> int:
@@ -267,6 +282,8 @@ def _record(
     success = outcome.success and error is None
     achieved = [stage.success for stage in outcome.stages]
     latencies = session.latencies_ms
+    stages = [stage.name for stage in outcome.stages]
+    figures = session.plans.figures(stages, outcome.steps / env.control_hz)
     return EpisodeRecord(
         run_id=context.run_id,
         episode_id=session.episode_id,
@@ -312,6 +329,10 @@ def _record(
         latency_setting_ms=None if session.latency is None else session.latency.setting,
         said=tuple(session.heard.said),
         said_left_out=session.heard.left_out,
+        planner=session.plans.said,
+        planner_left_out=session.plans.left_out,
+        **asdict(figures),
+        **asdict(session.compute),
         error=error,
         attempt=attempt,
     )

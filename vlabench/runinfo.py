@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 import msgspec
@@ -28,6 +28,12 @@ class PolicyInfo:
         spec: `vlabench.contract.specs.PolicySpec.to_json` of it.
         privileged: Whether it reads the simulator's state; such rows are marked in tables.
         code_hash: Of the source of a user's own policy; empty for one that has a name.
+        params: Number of its parameters, as it declares or as they were counted where it lives;
+            None where nobody knows.
+        weight_type: Whether many tasks share its weights, or they were tuned to one; empty where
+            nobody says.
+        gpu_memory_bytes: The most that its process had allocated on graphics cards; None where
+            there is none, or nobody knows.
     """
 
     name: str
@@ -35,11 +41,20 @@ class PolicyInfo:
     spec: Mapping[str, Json]
     privileged: bool
     code_hash: str = ""
+    params: int | None = None
+    weight_type: str = ""
+    gpu_memory_bytes: int | None = None
 
     @property
     def label(self) -> str:
         """What it is called in tables."""
         return str(self.spec.get("name", self.name))
+
+    def having_run(self, params: int | None, gpu_memory_bytes: int | None) -> PolicyInfo:
+        """The same, after an episode whose record says so much of it."""
+        peaks = [n for n in (self.gpu_memory_bytes, gpu_memory_bytes) if n is not None]
+        known = params if self.params is None else self.params
+        return replace(self, params=known, gpu_memory_bytes=max(peaks, default=None))
 
     @property
     def revision(self) -> str:

@@ -18,9 +18,11 @@ from typing import NoReturn, TypeAlias
 import numpy as np
 
 from vlabench.contract.batching import padded
+from vlabench.contract.compute import check_compute
 from vlabench.contract.extras import plain
 from vlabench.contract.negotiate import choose_environment, negotiate
 from vlabench.contract.pipeline import Pipeline
+from vlabench.contract.planning import check_plan
 from vlabench.contract.policy import Policy
 from vlabench.contract.specs import ActionSpec, EnvSpec, PolicySpec
 from vlabench.errors import PolicyError
@@ -175,7 +177,7 @@ class _Run:
         return answers
 
     def _ask(self, seen: Sequence[Observation]) -> Sequence[object]:
-        shown = [self.pipeline.to_policy(observation) for observation in seen]
+        shown = [self._shown(observation) for observation in seen]
         shown = padded(shown, self.pipeline.policy)
         before = [_content(observation) for observation in shown]
         chunks = self.policy.act(shown)
@@ -185,6 +187,15 @@ class _Run:
             self._fail(f"gave {len(chunks)} answers to {len(shown)} observations; give one each")
         return chunks[: len(seen)]
 
+    def _shown(self, observation: Observation) -> Observation:
+        """What the policy sees, and its planner, which is asked every time."""
+        shown = self.pipeline.to_policy(observation)
+        planner = self.pipeline.planner
+        if planner is None:
+            return shown
+        theirs = self.observe(planner, observation.episode_id, observation.step)
+        return replace(shown, planner=planner.to_policy(theirs))
+
     def _check_chunk(self, chunk: object, proprio: Mapping[str, Floats]) -> Floats:
         if not isinstance(chunk, ActionChunk):
             self._fail(f"answered a {type(chunk).__name__}; answer an ActionChunk")
@@ -193,6 +204,9 @@ class _Run:
             self._fail(f"says that it thought for {chunk.infer_ms} ms; say None if unknown")
         if chunk.batch_size < 1:
             self._fail(f"says that it answered {chunk.batch_size} sessions at once; say 1 or more")
+        if self.pipeline.policy.planner is not None:
+            check_plan(self.pipeline.policy.planner, self.pipeline.policy, chunk.plan)
+        check_compute(chunk.compute)
         try:
             plain(chunk.extras)
         except PolicyError as error:

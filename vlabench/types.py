@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.hashing import content_hash
+from vlabench.plans import Plan
 
 if TYPE_CHECKING:
     from vlabench.contract.specs import EnvSpec
@@ -24,6 +25,10 @@ Json: TypeAlias = Any
 Floats: TypeAlias = npt.NDArray[np.float64]
 Images: TypeAlias = Mapping[str, npt.NDArray[Any]]
 Status: TypeAlias = Literal["success", "failure", "policy_error", "infra_error"]
+
+LATER: Mapping[str, bool] = {"later": True}
+"""Metadata of a field that came later than its dataclass: on the wire it may be missing, and it is
+not sent where it has its default, so that those who do not know it are still understood."""
 
 
 # --- an episode, before it runs ---------------------------------------------------------------
@@ -118,6 +123,11 @@ class Observation:
         last_action: The action before this look as the policy gave it, ``(D,)``; zeros at the
             first look, and None for a policy that does not ask for it.
         privileged: The simulator's own state, for a policy that declares that it reads it.
+        due: Whether actions are to be answered. Only a policy with a planner is ever asked when
+            they are not; unless the subtask has changed, it answers ``(0, D)`` then.
+        plan: What the planner has said last in this session, for a policy that has one and for one
+            that declares what it reads of it (`vlabench.contract.specs.PolicySpec.reads`).
+        planner: What the planner is shown, where it is to be asked; None where it is not.
     """
 
     episode_id: str
@@ -129,6 +139,23 @@ class Observation:
     privileged: PrivilegedState | None = None
     state: Floats | None = None
     last_action: Floats | None = None
+    due: bool = field(default=True, metadata=LATER)
+    plan: Plan | None = field(default=None, metadata=LATER)
+    planner: Observation | None = field(default=None, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """What a policy's process takes up.
+
+    Attributes:
+        gpu_memory_bytes: The most that it has had allocated on its graphics cards so far, in all;
+            None where there is none, or nobody knows.
+        params: Number of the parameters of its models; None where nobody knows.
+    """
+
+    gpu_memory_bytes: int | None = None
+    params: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +171,16 @@ class ActionChunk:
             ``subtask``, ``waypoints_2d`` or ``plan``. They change nothing: an episode whose policy
             says ``terminate`` goes on until its goal is reached or its time is over. Nothing that
             differs between two equal runs, such as a time, belongs in them.
+        plan: What the planner has said now; None where it was not asked.
+        compute: What the policy's process takes up; None where nobody knows.
     """
 
     actions: npt.NDArray[np.floating[Any]]
     infer_ms: float | None = None
     batch_size: int = 1
     extras: Mapping[str, Json] = field(default_factory=dict)
+    plan: Plan | None = field(default=None, metadata=LATER)
+    compute: Compute | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +379,14 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """What a planner said when it was asked after `step` steps: `vlabench.plans.Plan.to_json`."""
+
+    step: int
+    said: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Safety:
     """How roughly the robot went about it.
 
@@ -401,7 +440,7 @@ class Outcome:
     compliance: bool | None = None
 
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 
 VOLATILE_FIELDS = frozenset(
     {
@@ -413,6 +452,8 @@ VOLATILE_FIELDS = frozenset(
         "latency_ms_p50",
         "latency_ms_p95",
         "batch_size_mean",
+        "gpu_memory_bytes",
+        "params",
     }
 )
 """Fields of a record that may differ between two equal runs."""
@@ -434,7 +475,12 @@ class EpisodeRecord:
     is how long the model took for them, as whoever ran it says, each in full however many sessions
     shared it, and None unless every answer says so. `said` has the extras of the policy's answers
     wherever they changed, the first 16,384 characters of them; `said_left_out` counts the changes
-    that came after those.
+    that came after those. `planner` has what the policy's planner said wherever that changed, as
+    much of it, and `planner_left_out` the same count; the figures after them are those of
+    `vlabench.contract.planlog.PlanFigures`, None without a planner. `gpu_memory_bytes` is the most
+    that the policy's process had allocated on graphics cards until then, and `params` the number of
+    its parameters, as it declares or as they were counted where it lives; None where there is none
+    or nobody knows, and in records before schema 1.4.
     """
 
     run_id: str
@@ -485,6 +531,15 @@ class EpisodeRecord:
     latency_setting_ms: float | Literal["measured"] | None = None
     said: tuple[Said, ...] = ()
     said_left_out: int = 0
+    planner: tuple[Planned, ...] = ()
+    planner_left_out: int = 0
+    planner_calls: int | None = None
+    subtask_changes: int | None = None
+    subtask_s_mean: float | None = None
+    stages_named: int | None = None
+    stages_named_in_order: int | None = None
+    gpu_memory_bytes: int | None = None
+    params: int | None = None
     error: str | None = None
     attempt: int = 0
     schema_version: str = SCHEMA_VERSION
@@ -497,6 +552,7 @@ class EpisodeRecord:
             "stages": [asdict(stage) for stage in self.stages],
             "events": [asdict(event) for event in self.events],
             "said": [asdict(said) for said in self.said],
+            "planner": [asdict(planned) for planned in self.planner],
             "allow_mismatch": None if self.allow_mismatch is None else list(self.allow_mismatch),
         }
 
@@ -510,6 +566,7 @@ class EpisodeRecord:
                 "stages": tuple(StageResult(**stage) for stage in data["stages"]),
                 "events": tuple(Event(**event) for event in data.get("events", ())),
                 "said": tuple(Said(**said) for said in data.get("said", ())),
+                "planner": tuple(Planned(**planned) for planned in data.get("planner", ())),
                 "allow_mismatch": _texts(data.get("allow_mismatch")),
             }
         )

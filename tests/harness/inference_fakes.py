@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from harness_fakes import FakePolicy
 
-from vlabench.contract.specs import PolicySpec
+from vlabench.contract.specs import PlannerSpec, PolicySpec
 from vlabench.errors import InfrastructureError, UsageError
+from vlabench.plans import Plan
 from vlabench.seeding import stream
 from vlabench.types import ActionChunk, EpisodeStart, Json, Observation
 
@@ -47,6 +48,29 @@ class BatchedPolicy(FakePolicy):
     def end(self, episode_ids: Sequence[str]) -> None:
         for episode_id in episode_ids:
             del self.seeds[episode_id]
+
+
+class Talker:
+    """A planner that says one word after another, each for 4 steps; remembers nothing."""
+
+    def __init__(self, every: int = 4, words: str = "half,whole") -> None:
+        self.every, self.words = every, words.split(",")
+
+    def spec(self) -> PlannerSpec:
+        return PlannerSpec("clock", every=self.every, max_batch=4)
+
+    def reset(self, starts: Sequence[EpisodeStart]) -> None:
+        """Nothing is kept."""
+
+    def plan(self, observations: Sequence[Observation]) -> Sequence[Plan]:
+        last = len(self.words) - 1
+        return [Plan(self.words[min(seen.step // 4, last)]) for seen in observations]
+
+    def end(self, episode_ids: Sequence[str]) -> None:
+        """Nothing is kept."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class LonelyPolicy(BatchedPolicy):

@@ -160,6 +160,15 @@ def test_batches_fill_and_change_nothing(hosts: int, planned: Planned) -> None:
     assert all(record.latency_ms_p50 for record in shared.records.values())
 
 
+def test_a_hierarchy_is_answered_in_batches_and_its_plans_are_the_same(planned: Planned) -> None:
+    what = planned("Talker/inference_fakes:BatchedPolicy", **{"planner.every": 2})
+    mine, shared = alone(what), in_threads(what, 4, 2)
+    assert shared.stable == mine.stable
+    assert sum(shared.batches) / EPISODES > 1.0
+    assert {len(r.planner) for r in mine.records.values() if r.steps > 4} == {2}
+    assert {record.planner_calls for record in mine.records.values()} > {3, 6}
+
+
 def test_one_request_policies_go_the_same_way(planned: Planned) -> None:
     what = planned("LonelyPolicy")
     shared = in_threads(what, 3, 1)

@@ -127,6 +127,8 @@ def everything():
         "needs": ["last_action"],
         "fixed_batch": True,
         "while_waiting": "rest",
+        "params": 7_000_000_000,
+        "weight_type": "finetuned",
         "requires": ["transformers==4.40.1"],
     }
     told = set(SOURCED_IF_TOLD) - {"options"}
@@ -153,6 +155,7 @@ def test_every_field_of_a_card_reaches_the_declaration(tmp_path):
     assert (action.gripper_relative, action.gripper_sticky_steps) == (True, 15)
     assert (spec.ensembling, spec.needs) == (Ensembling(0.1, 2), ("last_action",))
     assert (spec.fixed_batch, spec.while_waiting) == (True, "rest")
+    assert (spec.params, spec.weight_type) == (7_000_000_000, "finetuned")
     assert card.requires == ("transformers==4.40.1",)
 
 

@@ -180,12 +180,18 @@ def _save_first_frames(planned: Plan) -> None:
     """Saves what the policy would see first, exactly as it would see it."""
     from vlabench.evaluation import first_look
 
-    if not planned.pipeline.cameras:
+    planner = planned.pipeline.planner
+    if not planned.pipeline.cameras and not (planner and planner.cameras):
         typer.echo(f"The policy does not look: there is no image to save. {_UNASKED}")
         return
     folder = planned.folder / "dry-run"
     try:
-        _save_images(folder, first_look(planned), planned.pipeline.policy.cameras)
+        seen = first_look(planned)
+        typer.echo("what the policy would see first:")
+        _save_images(folder, seen, planned.pipeline.policy.cameras)
+        if planner is not None and seen.planner is not None:
+            typer.echo(f"and its planner {planner.policy.name}:")
+            _save_images(folder / "planner", seen.planner, planner.policy.cameras)
     except OSError as error:
         raise UsageError(f"Cannot write to {folder} ({error}); give another --out.") from error
     typer.echo(_UNASKED)
@@ -197,7 +203,6 @@ def _save_images(folder: Path, seen: Observation, cameras: Sequence[CameraSpec])
     from vlabench.contract.images import as_pictures
 
     folder.mkdir(parents=True, exist_ok=True)
-    typer.echo("what the policy would see first:")
     typer.echo(f"  instruction: {seen.instruction!r}")
     if seen.state is not None:
         typer.echo(f"  state: {', '.join(f'{number:.4g}' for number in seen.state.tolist())}")

@@ -19,6 +19,7 @@ from vlabench.registry import (
     AXES,
     FIXTURES,
     OBJECTS,
+    PLANNERS,
     POLICIES,
     TASKS,
     WRAPPERS,
@@ -82,6 +83,11 @@ def _policy_listing() -> Lines:
     yield from _two_columns(
         [(f"{name}:", _first_line(WRAPPERS.load(name))) for name in WRAPPERS.names()]
     )
+    yield ""
+    yield "Planners, before any of them and a slash, as in stages/skills:"
+    yield from _two_columns(
+        [(f"{name}/", _first_line(PLANNERS.load(name))) for name in PLANNERS.names()]
+    )
 
 
 def _policy_page(name: str) -> Lines:
@@ -92,12 +98,22 @@ def _policy_page(name: str) -> Lines:
             yield ""
             yield from _policy_page(inner)
         return
-    policy = POLICIES.load(name)
-    yield from _page(name, policy)
-    arguments = _arguments(policy)
+    planner, slash, inner = name.partition("/")
+    if slash:
+        yield from _page_with_arguments(f"{planner}/", PLANNERS.load(planner), "planner.")
+        if inner:
+            yield ""
+            yield from _policy_page(inner)
+        return
+    yield from _page_with_arguments(name, POLICIES.load(name))
+
+
+def _page_with_arguments(name: str, thing: Thing, before: str = "") -> Lines:
+    yield from _page(name, thing)
+    arguments = _arguments(thing)
     if arguments:
         yield ""
-        yield "Arguments, each given as --policy-arg NAME=VALUE:"
+        yield f"Arguments, each given as --policy-arg {before}NAME=VALUE:"
         yield from (f"  {argument}" for argument in arguments)
 
 

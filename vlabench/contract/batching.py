@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from vlabench.contract.policy import Policy
-from vlabench.contract.specs import PADDING, PolicySpec
+from vlabench.contract.specs import PADDING, PlannerSpec, PolicySpec
 from vlabench.errors import PolicyError
 from vlabench.types import ActionChunk, Observation
 
+T = TypeVar("T")
 
-def padded(observations: Sequence[Observation], spec: PolicySpec) -> list[Observation]:
+
+def padded(
+    observations: Sequence[Observation], spec: PolicySpec | PlannerSpec
+) -> list[Observation]:
     """One batch as the policy is asked for it: filled up, if it wants every batch full.
 
     What is added are copies of the first observation, of sessions that were never begun: their ids
@@ -32,11 +37,37 @@ def answers_of(
     Raises:
         PolicyError: If there are not as many answers as the policy was asked for.
     """
+    return _asked(policy.act, spec, observations, f"Policy {spec.name!r}")
+
+
+def in_batches(
+    ask: Callable[[Sequence[Observation]], Sequence[T]],
+    spec: PolicySpec | PlannerSpec,
+    observations: Sequence[Observation],
+    who: str,
+) -> list[T]:
+    """An answer to each of however many observations, asked for in the batches of `spec`.
+
+    Raises:
+        PolicyError: If there are not as many answers as `who` was asked for.
+    """
+    answers: list[T] = []
+    for first in range(0, len(observations), spec.max_batch):
+        answers += _asked(ask, spec, observations[first : first + spec.max_batch], who)
+    return answers
+
+
+def _asked(
+    ask: Callable[[Sequence[Observation]], Sequence[T]],
+    spec: PolicySpec | PlannerSpec,
+    observations: Sequence[Observation],
+    who: str,
+) -> list[T]:
     batch = padded(observations, spec)
-    chunks = policy.act(batch)
-    if len(chunks) != len(batch):
+    answers = ask(batch)
+    if len(answers) != len(batch):
         raise PolicyError(
-            f"Policy {spec.name!r} gave {len(chunks)} answers to {len(batch)} observations; it "
-            "must give one each."
+            f"{who} gave {len(answers)} answers to {len(batch)} observations; it must give one "
+            "each."
         )
-    return list(chunks[: len(observations)])
+    return list(answers[: len(observations)])

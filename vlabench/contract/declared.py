@@ -11,8 +11,8 @@ from dataclasses import fields, is_dataclass
 
 from vlabench.contract.specs import CameraSpec, PolicySpec
 
-NAMES = ("name", "revision")
-"""Fields that say what a policy is called, and not what its numbers mean."""
+NAMES = ("name", "revision", "params", "weight_type")
+"""Fields that say what a policy is, and not what its numbers mean."""
 
 
 def disagreements(

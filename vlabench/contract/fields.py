@@ -44,6 +44,12 @@ def names_of(kind: Any) -> tuple[str, ...]:
 
 
 @cache
+def later_of(kind: Any) -> Mapping[str, Any]:
+    """The fields of a dataclass that may be missing, with what they are then; see `types.LATER`."""
+    return {field.name: field.default for field in fields(kind) if field.metadata.get("later")}
+
+
+@cache
 def reader_of(hint: Any) -> Reader:
     """The reader of a dataclass, or of whatever else a field can be declared as.
 
@@ -91,7 +97,8 @@ def _plain_reader(kind: Any) -> Reader:
 
 def _noun_reader(kind: Any) -> Reader:
     hints = get_type_hints(kind, localns={"EnvSpec": EnvSpec})
-    readers = {name: reader_of(hints[name]) for name in names_of(kind)}
+    readers = {name: _reader_within(kind, hints[name]) for name in names_of(kind)}
+    later = later_of(kind)
 
     def read(value: Plain) -> Any:
         found = _text_keys(value)
@@ -99,11 +106,18 @@ def _noun_reader(kind: Any) -> Reader:
             if name not in readers:
                 raise WrongFieldError(_unknown(name, readers))
         for name in readers:
-            if name not in found:
+            if name not in found and name not in later:
                 raise WrongFieldError(f"has no field {name!r}; send every field")
         return kind(**{name: _within(name, readers[name], item) for name, item in found.items()})
 
     return read
+
+
+def _reader_within(kind: Any, hint: Any) -> Reader:
+    """The reader of a field of `kind`, which may hold another of its kind."""
+    if kind in get_args(hint):
+        return _optional_reader(lambda value: reader_of(kind)(value))
+    return reader_of(hint)
 
 
 def _choice_reader(choices: tuple[Any, ...]) -> Reader:

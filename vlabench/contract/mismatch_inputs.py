@@ -117,6 +117,14 @@ def _privileged(policy: PolicySpec, env: EnvSpec) -> Found:
         yield "the policy reads privileged state, which the environment does not show"
 
 
+def _facts(policy: PolicySpec, env: EnvSpec) -> Found:
+    """What it says of itself, which goes onto the leaderboard."""
+    del env
+    yield from not_among("the weight_type is", policy.weight_type, ("", "shared", "finetuned"))
+    if policy.params is not None and (type(policy.params) is not int or policy.params < 0):
+        yield f"it has {policy.params!r} parameters, which is no number of them"
+
+
 CHECKS: tuple[Callable[[PolicySpec, EnvSpec], Found], ...] = (
     _cameras,
     _proprio,
@@ -124,4 +132,5 @@ CHECKS: tuple[Callable[[PolicySpec, EnvSpec], Found], ...] = (
     _prompt,
     _needs,
     _privileged,
+    _facts,
 )

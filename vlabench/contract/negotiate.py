@@ -30,6 +30,7 @@ from vlabench.contract.execution import (
 )
 from vlabench.contract.images import image_steps
 from vlabench.contract.mismatch import find_mismatches
+from vlabench.contract.mismatch_planner import as_policy
 from vlabench.contract.pipeline import Pipeline
 from vlabench.contract.specs import ActionSpec, EnvSpec, PolicySpec
 from vlabench.errors import ContractError
@@ -60,6 +61,7 @@ def negotiate(
         )
     arm, execution, finish = _arm(policy_spec.action, env_spec)
     grip, held = _gripper(policy_spec.action, env_spec.action)
+    planner = policy_spec.planner
     return Pipeline(
         policy=policy_spec,
         env=env_spec,
@@ -69,7 +71,14 @@ def negotiate(
         finish=(*finish, Clip()),
         ratio=_ratio(policy_spec, env_spec),
         mismatches=tuple(m.text for m in found),
+        planner=None if planner is None else _inputs(as_policy(planner), env_spec),
     )
+
+
+def _inputs(spec: PolicySpec, env_spec: EnvSpec) -> Pipeline:
+    """Of the pipeline of `spec`, what comes from the environment."""
+    images = tuple((camera.role, image_steps(camera)) for camera in spec.cameras)
+    return Pipeline(spec, env_spec, images, ())
 
 
 def choose_environment(policy_spec: PolicySpec, offers: Sequence[EnvSpec]) -> EnvSpec:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.contract import prompt, proprio
+from vlabench.contract import planned, prompt, proprio
 from vlabench.contract.actions import ActionConverter
 from vlabench.contract.answer import check_answer
 from vlabench.contract.convert import to_json
@@ -45,6 +45,7 @@ class Pipeline:
         ratio: Rows of an answer in a control step; 1 but where the rates differ.
         mismatches: In what the two do not agree, each half a sentence; nothing but where somebody
             allowed it.
+        planner: What the policy's planner sees, as a pipeline without actions; None without one.
     """
 
     policy: PolicySpec
@@ -55,6 +56,7 @@ class Pipeline:
     finish: tuple[ActionConverter, ...] = ()
     ratio: Fraction = Fraction(1)
     mismatches: tuple[str, ...] = ()
+    planner: Pipeline | None = None
 
     @property
     def cameras(self) -> tuple[CameraSpec, ...]:
@@ -74,14 +76,19 @@ class Pipeline:
     @property
     def counts_joints(self) -> bool:
         """Whether it fits only arms with as many joints as the nominal one has."""
-        sources = {field.source for field in self.policy.state}
+        of_planner = () if self.planner is None else self.planner.policy.state
+        sources = {field.source for field in (*self.policy.state, *of_planner)}
         return self.env.action.frame == "joints" or bool(sources & proprio.OF_JOINTS)
 
     # --- from the environment to the policy ---------------------------------------------------
 
     def instruction(self, told: str) -> str:
-        """What the policy is told where the environment says `told`."""
-        return prompt.worded(told, self.policy.prompt)
+        """What the policy is told where the environment says `told`.
+
+        Of a policy with a planner that is the task's own words: its prompt is made of the subtask,
+        where planner and policy meet (`vlabench.contract.planner.Hierarchical`).
+        """
+        return told if self.planner is not None else prompt.worded(told, self.policy.prompt)
 
     def frames(self, observation: Observation) -> dict[str, Shown]:
         """The images of `observation`, each as the policy sees it, without the axis of time.
@@ -179,14 +186,8 @@ class Pipeline:
     def describe(self) -> list[str]:
         """One line for each thing that was agreed, for people."""
         policy, action = self.policy, self.policy.action
-        state = ", ".join(proprio.describe(field) for field in policy.state)
         lines = [
-            *self._describe_images(),
-            f"proprio: {', '.join(policy.proprio) or 'none'}",
-            *([f"state: {state}"] if state else []),
-            f"prompt: {prompt.describe(policy.prompt)}",
-            *([f"needs: {', '.join(policy.needs)}"] if policy.needs else []),
-            f"privileged state: {'yes' if policy.privileged else 'no'}",
+            *self.describe_inputs(),
             f"action: {action.dimension} numbers, {action.control} in the "
             f"{action.frame} frame, rotation as {action.rotation}",
             *(f"action: {step.describe()}" for step in self._steps()),
@@ -198,7 +199,21 @@ class Pipeline:
                 f"ensembling: overlapping answers, the i-th oldest weighted "
                 f"exp(-{policy.ensembling.decay:g} i)"
             )
+        lines += planned.describe(self)
         return [*lines, *(f"MISMATCH, allowed: {text}" for text in self.mismatches)]
+
+    def describe_inputs(self) -> list[str]:
+        """Of `describe`, what comes from the environment."""
+        policy = self.policy
+        state = ", ".join(proprio.describe(field) for field in policy.state)
+        return [
+            *self._describe_images(),
+            f"proprio: {', '.join(policy.proprio) or 'none'}",
+            *([f"state: {state}"] if state else []),
+            f"prompt: {prompt.describe(policy.prompt)}",
+            *([f"needs: {', '.join(policy.needs)}"] if policy.needs else []),
+            f"privileged state: {'yes' if policy.privileged else 'no'}",
+        ]
 
     def to_json(self) -> dict[str, Json]:
         """Plain values: everything that changes a number on its way, and nothing else."""
@@ -224,6 +239,7 @@ class Pipeline:
             "rows_per_step": [self.ratio.numerator, self.ratio.denominator],
             "controller": _numbers(self.env.action),
             "mismatches": list(self.mismatches),
+            **planned.to_json(self),
         }
 
     @property

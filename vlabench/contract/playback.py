@@ -56,6 +56,10 @@ class Playback:
         reaching = [answer for answer in kept if self._has_row(answer)]
         self._answers = [*reaching, _Answer(self._step, rows)]
 
+    def drop(self) -> None:
+        """What was answered is void, those answers too that would be averaged with the next."""
+        self._answers = []
+
     def row(self) -> Floats | None:
         """``(D,)`` for this control step; None if no answer reaches so far."""
         answers = [answer for answer in self._answers if self._has_row(answer)]

@@ -35,6 +35,11 @@ were answered is lost, and the client asks for each of them again, alone. Of a p
 (`PolicySpec.stateful`), which would be asked twice then, a client asks for one session a request;
 its server answers it one session at a time.
 
+Fields of `vlabench.types` and `PolicySpec` that came after version 2 (`vlabench.types.LATER`) are
+sent only where they say something. To a client whose opening request has no header
+``Vlabench-Knows: later``, which is older than they are, a server sends none that only inform
+(`ActionChunk.compute`, `PolicySpec.params`, `PolicySpec.weight_type`).
+
 Where the server wants an API key, the client's opening request bears the header
 ``Authorization: Api-Key KEY``; without it, the answer is HTTP 401. ``GET /healthz`` on the same
 port answers 200.
@@ -43,7 +48,7 @@ port answers 200.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from vlabench.contract.specs import PolicySpec
@@ -52,6 +57,9 @@ from vlabench.types import ActionChunk, EpisodeStart, Observation
 
 VERSION = 2
 """Of the protocol; grows with every change of a frame."""
+
+KNOWS = "Vlabench-Knows", "later"
+"""The header of a client that knows the fields that came later, and what it says."""
 
 FailureKind: TypeAlias = Literal["policy", "infrastructure", "protocol"]
 
@@ -156,6 +164,22 @@ def read(data: bytes | str) -> Frame:
             f"this one version {VERSION}; run the same vlabench on both."
         )
     return from_wire(_KINDS[name], found)
+
+
+def for_older(frame: Frame) -> Frame:
+    """`frame` without what only informs, and an older client does not know."""
+    match frame:
+        case Hello():
+            return replace(frame, policy=without_later(frame.policy))
+        case Actions():
+            chunks = tuple(replace(chunk, compute=None) for chunk in frame.chunks)
+            return replace(frame, chunks=chunks)
+    return frame
+
+
+def without_later(spec: PolicySpec) -> PolicySpec:
+    """`spec` without what only informs."""
+    return replace(spec, params=None, weight_type="")
 
 
 def request_number(data: bytes | str) -> int | None:

@@ -13,10 +13,11 @@ and compared with another declaration of the same policy.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal, TypeAlias
 
-from vlabench.types import Json
+from vlabench.plans import PlanPart
+from vlabench.types import LATER, Json
 
 PROPRIO_FIELDS = {
     "ee_position": "(3,) metres, of the grip site, in the robot's base frame",
@@ -87,6 +88,8 @@ class CameraSpec:
         layout: ``"hwc"``, or ``"chw"`` with the channels first.
         dtype: ``"uint8"``, or ``"float32"`` in [0, 1].
         key: What the policy's own request calls it; empty to use the role.
+        draws_paths: Whether the planner's 2-D paths in this camera are drawn onto the image, last
+            of all (HAMSTER, arXiv:2502.05485).
     """
 
     role: str
@@ -104,6 +107,7 @@ class CameraSpec:
     layout: Layout = "hwc"
     dtype: Literal["uint8", "float32"] = "uint8"
     key: str = ""
+    draws_paths: bool = field(default=False, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +234,51 @@ class Ensembling:
     every: int = 1
 
 
+# --- who says what is to be done ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerSpec:
+    """What a planner needs and what it says to the policy that it stands before.
+
+    Attributes:
+        name: What it is called in tables.
+        says: The parts of `vlabench.plans.Plan` that it may use.
+        every: Control steps between two questions; None to ask it whenever the policy is asked. A
+            number beyond every horizon asks it once, at the beginning.
+        wording: What the policy is told: text with ``{subtask}`` in it, and ``{instruction}``
+            where the task's own words are to stay. The policy's own prompt is made of that.
+        cameras: What it looks through.
+        proprio: The canonical fields that it reads.
+        state: What its state vector is made of.
+        prompt: How the instruction is worded for it.
+        privileged: Whether it reads the simulator's state; so does then, for all tables, the whole.
+        deterministic: Whether equal observations give equal plans.
+        stateful: Whether it remembers earlier steps of a session. What it said last is told to it
+            anyway.
+        max_batch: Most sessions in one call.
+        fixed_batch: As of a policy.
+        revision: As of a policy.
+        params: As of a policy; 0 of a script. The whole has the sum, if both are known.
+    """
+
+    name: str
+    says: tuple[PlanPart, ...] = ("subtask",)
+    every: int | None = None
+    wording: str = "{subtask}"
+    cameras: tuple[CameraSpec, ...] = ()
+    proprio: tuple[str, ...] = ()
+    state: tuple[StateField, ...] = ()
+    prompt: PromptSpec = PromptSpec()
+    privileged: bool = False
+    deterministic: bool = True
+    stateful: bool = False
+    max_batch: int = 1
+    fixed_batch: bool = False
+    revision: str = ""
+    params: int | None = None
+
+
 # --- both sides ---------------------------------------------------------------------------------
 
 
@@ -303,6 +352,13 @@ class PolicySpec:
             stands still, ``"rest"`` executes what is left of the answer before.
         revision: Which checkpoint or state of it this is, where arguments and source do not say;
             results of two revisions never share a run.
+        planner: Of a policy with a planner before it: the planner's declaration.
+        reads: What it reads of `Observation.plan`. A subtask reaches every policy as its
+            instruction, and needs no declaration.
+        skills: The skills that it offers to a planner's programs.
+        params: Number of its parameters, as it says; None where they are to be counted.
+        weight_type: Whether many tasks share its weights, or they were tuned to one; empty where
+            nobody says.
     """
 
     name: str
@@ -323,6 +379,11 @@ class PolicySpec:
     fixed_batch: bool = False
     while_waiting: Literal["hold", "rest"] = "hold"
     revision: str = ""
+    planner: PlannerSpec | None = field(default=None, metadata=LATER)
+    reads: tuple[PlanPart, ...] = field(default=(), metadata=LATER)
+    skills: tuple[str, ...] = field(default=(), metadata=LATER)
+    params: int | None = field(default=None, metadata=LATER)
+    weight_type: Literal["", "shared", "finetuned"] = field(default="", metadata=LATER)
 
     def to_json(self) -> dict[str, Json]:
         """Plain values, for a file or a hash."""

@@ -6,7 +6,8 @@ integers and floats travel, always little-endian, and nothing else does: whateve
 or has no fixed meaning (objects, records, complex numbers, extension types) is refused at both
 ends. `to_wire` and `from_wire` turn the nouns of `vlabench.types` and the declarations of
 `vlabench.contract.specs` into such values and back, field by field: an unknown field, a missing
-one or one of another type is an error that names it.
+one or one of another type is an error that names it. Fields that came later than the first version
+(`vlabench.types.LATER`) may be missing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.contract.fields import Plain as Plain
-from vlabench.contract.fields import Reader, WrongFieldError, names_of, reader_of
+from vlabench.contract.fields import Reader, WrongFieldError, later_of, names_of, reader_of
 from vlabench.contract.specs import EnvSpec, PolicySpec
 from vlabench.errors import VlabenchError
 from vlabench.types import ActionChunk, EpisodeStart, Observation
@@ -217,8 +218,16 @@ def env_spec_from_wire(data: Plain) -> EnvSpec:
 
 
 def to_wire(noun: object) -> dict[str, Plain]:
-    """A frozen dataclass of plain values as a map of its fields, and so on inside it."""
-    return {name: _written(getattr(noun, name)) for name in names_of(cast(Hashable, type(noun)))}
+    """A frozen dataclass of plain values as a map of its fields, and so on inside it.
+
+    Fields that came later (`vlabench.types.LATER`) are left out where they have their defaults.
+    """
+    kind = cast(Hashable, type(noun))
+    later = later_of(kind)
+    values = ((name, getattr(noun, name)) for name in names_of(kind))
+    return {
+        name: _written(value) for name, value in values if name not in later or value != later[name]
+    }
 
 
 def from_wire(kind: type[T], data: Plain) -> T:

@@ -100,9 +100,14 @@ IDENTITY: Mapping[str, Column] = {
     "policy": _text("name of the policy", needed=True),
     "checkpoint": _text("name or path of its weights, as it was asked for"),
     "revision": _text("the state of it that it declares"),
-    "params": Column("integer", "number of its parameters, as its submitter says", low=0),
+    "params": Column(
+        "integer",
+        "number of its parameters, as it declares, its host counted, or its submitter says",
+        low=0,
+    ),
     "weight_type": _text(
-        "'shared' weights that many tasks are asked of, or 'finetuned' ones, as its submitter says",
+        "'shared' weights that many tasks are asked of, or 'finetuned' ones, as its card or its "
+        "submitter says",
         "shared",
         "finetuned",
     ),
@@ -171,7 +176,10 @@ REST: Mapping[str, Column] = {
         "mean seconds that the model took for an episode, as whoever ran it says; where nobody "
         "does, those that the worker waited for it, queue and network included"
     ),
-    "gpu_memory_gb": _amount("GPU memory that the model needs, as its submitter says"),
+    "gpu_memory_gb": _amount(
+        "most GPU memory that the model's process had allocated, in 10^9 bytes, as its host "
+        "measured or its submitter says; empty without a GPU or where nobody knows"
+    ),
     "collision_rate": _share("share of episodes in which the robot collided with something"),
     "max_force_p95_n": _amount(
         "95th percentile over episodes of the largest contact force, in newtons, sampled at 20 Hz"

@@ -19,7 +19,7 @@ from vlabench.store import Run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What a submitter says of a policy, because no run can know it; None for nothing said.
+    """What a submitter says of a policy, where no run knows it or to correct it; None for nothing.
 
     Attributes:
         checkpoint: Name or path of its weights, where the policy's arguments do not say it.
@@ -73,6 +73,8 @@ def leaderboard_row(run: Run, summary: Summary | None = None) -> dict[str, Cell]
         "policy": info.policy.label,
         "checkpoint": _checkpoint(run),
         "revision": info.policy.revision or None,
+        "params": info.policy.params,
+        "weight_type": info.policy.weight_type or None,
         "privileged": info.policy.privileged,
         "suite": info.suite,
         "suite_version": info.suite_version,
@@ -95,6 +97,7 @@ def leaderboard_row(run: Run, summary: Summary | None = None) -> dict[str, Cell]
         "worst_axis": worst.axis if worst is not None and summary.overall is not None else None,
         "latency_ms_p95": _latency(run.results),
         "inference_s_per_episode": _mean([result.thought_s for result in run.results]),
+        "gpu_memory_gb": _gigabytes(run.results),
         "collision_rate": None if rough is None else rough.collision_rate,
         "max_force_p95_n": None if rough is None else rough.max_force_p95_n,
         "flip_rate": None if info.determinism is None else info.determinism.flip_rate,
@@ -170,6 +173,11 @@ def _axis(axis: Row) -> dict[str, Cell]:
 def _latency(results: Sequence[Result]) -> float | None:
     values = [r.latency_ms_p95 for r in results if r.latency_ms_p95 is not None]
     return median(values) if values else None
+
+
+def _gigabytes(results: Sequence[Result]) -> float | None:
+    peaks = [r.gpu_memory_bytes for r in results if r.gpu_memory_bytes is not None]
+    return max(peaks) / 1e9 if peaks else None
 
 
 def _mean(values: Sequence[float]) -> float | None:

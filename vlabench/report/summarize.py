@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from vlabench import stats
 from vlabench.index import PlannedEpisode
+from vlabench.report.effort import cost_of, planning_of
 from vlabench.report.summary import PASS_AT, Chain, Gap, Header, Kind, Rate, Roughness, Row, Summary
 from vlabench.results import Result
 from vlabench.stats.graded import FEWEST_CLUSTERS
@@ -44,6 +45,7 @@ def summarize(run: Run) -> Summary:
         conditions=info.conditions,
         stopped_early=info.stopped_early,
         determinism=info.determinism,
+        params=info.policy.params,
     )
     return summarize_results(header, run.needed, run.results, valid=run.valid)
 
@@ -92,6 +94,8 @@ def summarize_results(
         ),
         roughness=_roughness([r for r in results if r.compliance is None]),
         new_tasks=_new_tasks(compared) if whole and overall and overall.rate else None,
+        planning=planning_of(results),
+        cost=cost_of(results, header.params),
     )
 
 

@@ -41,6 +41,7 @@ class Header:
         stopped_early: Whether a rule ended the run as soon as a comparison was decided, so that
             its rates are biased.
         determinism: What running some of the episodes again showed; None if none did.
+        params: Number of the policy's parameters; None where nobody knows.
     """
 
     run_id: str
@@ -57,6 +58,7 @@ class Header:
     conditions: Conditions = field(default_factory=Conditions)
     stopped_early: bool = False
     determinism: Determinism | None = None
+    params: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,52 @@ class Roughness:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """What a planner's plans were like, of one task or as the mean over tasks.
+
+    Attributes:
+        task: The task; None for the mean over tasks.
+        n: Episodes with a result.
+        calls: Questions to the planner, an episode.
+        changes: How often the subtask became another, an episode.
+        seconds: Simulated seconds of a subtask, mean over the episodes that had one; None if none
+            had.
+        named: Share of the task's stages that were named, mean over episodes; None where the task
+            has none.
+        in_order: Of those that were named, the share in the task's order, mean over the episodes
+            that named any; None where none did.
+    """
+
+    task: str | None
+    n: int
+    calls: float
+    changes: float
+    seconds: float | None
+    named: float | None
+    in_order: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the policy's answers took to compute, over all episodes.
+
+    Attributes:
+        n: Episodes.
+        seconds: Of inference, an episode, as whoever ran the model says, else as the worker waited.
+        calls: Questions to the policy, an episode; None in runs that did not count.
+        gpu_memory_bytes: The most that its process had allocated on graphics cards; None where
+            there is none, or nobody knows.
+        params: Its parameters; None where nobody knows.
+    """
+
+    n: int
+    seconds: float
+    calls: float | None
+    gpu_memory_bytes: int | None
+    params: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """All that the tables and the plot show.
 
@@ -210,6 +258,9 @@ class Summary:
         roughness: How rough the robot was; None where nothing was measured.
         new_tasks: 95 % interval of the overall rate on new tasks like these; None where there is
             no overall rate, or fewer than ten tasks.
+        planning: What its planner's plans were like: the mean over tasks, then each task; empty
+            without a planner.
+        cost: What its answers took to compute; None where there is no episode.
     """
 
     header: Header
@@ -227,6 +278,8 @@ class Summary:
     compliance_axes: tuple[Row, ...] = ()
     roughness: Roughness | None = None
     new_tasks: Interval | None = None
+    planning: tuple[Planned, ...] = ()
+    cost: Cost | None = None
 
     @property
     def worst_axis(self) -> Row | None:

@@ -10,7 +10,18 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from vlabench.report.summary import PASS_AT, Chain, Gap, Header, Rate, Roughness, Row, Summary
+from vlabench.report.summary import (
+    PASS_AT,
+    Chain,
+    Cost,
+    Gap,
+    Header,
+    Planned,
+    Rate,
+    Roughness,
+    Row,
+    Summary,
+)
 from vlabench.runinfo import Conditions, Determinism
 from vlabench.stats import Interval
 
@@ -42,6 +53,12 @@ STAGES = (
     "before it; and the stage that is most often the first not to be reached, with its share of "
     "episodes. Where stages were not done in order, 'any 2' is the second to be done, whichever."
 )
+PLANNER = (
+    "Planner: the stages of the task that it named, in percent, and of those the percentage in the "
+    "task's order; how often its subtask became another, simulated seconds of a subtask, and how "
+    "often it was asked."
+)
+GIGABYTE = 1e9
 Line: TypeAlias = tuple[str, Sequence[str]]
 """A label and what stands beside it."""
 
@@ -199,6 +216,8 @@ def _further(summary: Summary) -> Iterator[tuple[str, list[Line]]]:
     if summary.chains:
         yield "Long horizon", _chain_table(summary.chains)
         yield "Long horizon, stage by stage", _stage_table(summary.chains)
+    if summary.planning:
+        yield "Planner", _planning(summary.planning)
     if summary.compliance:
         yield "Compliance", _compliance(summary.compliance)
 
@@ -289,6 +308,17 @@ def _filled(cells: list[str], count: int) -> list[str]:
     return cells + [NO_DATA] * (count - len(cells))
 
 
+def _planning(rows: Sequence[Planned]) -> list[Line]:
+    head = ("stages named", "of them in order", "changes", "seconds a subtask", "asked", "n")
+    lines: list[Line] = [("an episode", head)]
+    for row in rows:
+        shares = (NO_DATA if s is None else _percent(s) for s in (row.named, row.in_order))
+        seconds = NO_DATA if row.seconds is None else f"{row.seconds:.1f}"
+        figures = (f"{row.changes:.1f}", seconds, f"{row.calls:.1f}", str(row.n))
+        lines.append((f"  {row.task or 'mean over tasks'}", (*shares, *figures)))
+    return lines
+
+
 def _compliance(rows: Sequence[Row]) -> list[Line]:
     head = ("complied", "95 % interval", "n", "missing", "errors")
     lines: list[Line] = [("mean over tasks, percent", head)]
@@ -303,9 +333,11 @@ def _notes(summary: Summary) -> list[str]:
     """What stands below the tables, a paragraph each."""
     notes = [] if summary.new_tasks is None else [_new_tasks(summary.new_tasks)]
     notes += [] if summary.roughness is None else [_roughness(summary.roughness)]
+    notes += [] if summary.cost is None else [_cost(summary.cost)]
     notes += [LEGEND]
     notes += [RELIABILITY] if summary.overall or summary.nominal else []
     notes += [STAGES] if summary.chains else []
+    notes += [PLANNER] if summary.planning else []
     return [*notes, *([COMPLIANCE] if summary.compliance else [])]
 
 
@@ -325,6 +357,16 @@ def _roughness(roughness: Roughness) -> str:
         "20 Hz, so peaks may be higher), "
         f"{roughness.drops:.2f} drops an episode."
     )
+
+
+def _cost(cost: Cost) -> str:
+    calls = "" if cost.calls is None else f" in {cost.calls:.1f} answers"
+    parts = [f"{cost.seconds:.2f} s of inference{calls} an episode"]
+    if cost.gpu_memory_bytes is not None:
+        parts.append(f"at most {cost.gpu_memory_bytes / GIGABYTE:.2f} GB of GPU memory")
+    if cost.params is not None:
+        parts.append(f"{cost.params:,} parameters")
+    return f"Cost, of {cost.n} episodes: {', '.join(parts)}."
 
 
 def _record(summary: Summary, row: Row) -> dict[str, str | int | float | bool | None]:

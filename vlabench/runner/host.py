@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from vlabench.contract.batching import answers_of
+from vlabench.contract.compute import compute_of, count_parameters
 from vlabench.contract.policy import Policy
 from vlabench.contract.specs import PolicySpec
 from vlabench.contract.wire import (
@@ -40,7 +41,7 @@ from vlabench.errors import (
 from vlabench.registry import search_in
 from vlabench.runner.batches import Answer, Batches, most_together
 from vlabench.runner.job import make_policy
-from vlabench.types import ActionChunk, EpisodeStart, Observation
+from vlabench.types import ActionChunk, Compute, EpisodeStart, Observation
 
 KINDS: dict[str, type[Exception]] = {
     "policy": PolicyError,
@@ -144,6 +145,8 @@ class Resident:
     _policy: Policy | None = field(default=None, init=False)
     _declared: PolicySpec | None = field(default=None, init=False)
     _starts: dict[str, EpisodeStart] = field(default_factory=dict, init=False)
+    _params: int | None = field(default=None, init=False)
+    _counted: bool = field(default=False, init=False)
 
     def spec(self) -> PolicySpec:
         """What the policy declares; makes it if there is none yet."""
@@ -247,7 +250,17 @@ class Resident:
         began = time.perf_counter()
         chunks = answers_of(policy, self.spec(), seen)
         infer_ms = 1000 * (time.perf_counter() - began)
-        return [_told(chunk, len(seen), infer_ms) for chunk in chunks]
+        compute = self._compute(policy)
+        return [_told(chunk, len(seen), infer_ms, compute) for chunk in chunks]
+
+    def _compute(self, policy: Policy) -> Compute | None:
+        """What the policy takes up; its parameters are counted once, after its first answer."""
+        if not self._counted:
+            self._counted, declared = True, self.spec().params
+            self._params = count_parameters(policy) if declared is None else declared
+        found = compute_of(policy, count=False) or Compute()
+        found = replace(found, params=self._params)
+        return None if found == Compute() else found
 
     def _guarded(self, ask: Callable[[], T]) -> T:
         """What `ask` returns; whatever the policy raises in it is the policy's error."""
@@ -286,12 +299,19 @@ def _plain(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def _told(chunk: Any, sessions: int, infer_ms: float) -> Any:
-    """`chunk` with how many were answered together, and how long it took, unless it says so."""
+def _told(chunk: Any, sessions: int, infer_ms: float, compute: Compute | None) -> Any:
+    """`chunk` with how many were answered together, how long it took, and what the policy takes up.
+
+    Of the last two, what the policy says itself stands.
+    """
     if not isinstance(chunk, ActionChunk):
         return chunk
-    took = infer_ms if chunk.infer_ms is None else chunk.infer_ms
-    return replace(chunk, batch_size=max(sessions, chunk.batch_size), infer_ms=took)
+    return replace(
+        chunk,
+        batch_size=max(sessions, chunk.batch_size),
+        infer_ms=infer_ms if chunk.infer_ms is None else chunk.infer_ms,
+        compute=compute if chunk.compute is None else chunk.compute,
+    )
 
 
 def _gone() -> InfrastructureError:

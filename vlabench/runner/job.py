@@ -10,8 +10,9 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
 from vlabench import provenance
@@ -20,8 +21,9 @@ from vlabench.contract.environment import Environment, World
 from vlabench.contract.latency import Latency
 from vlabench.contract.negotiate import choose_environment, negotiate
 from vlabench.contract.pipeline import Pipeline
+from vlabench.contract.planner import Hierarchical, Planner, joined
 from vlabench.contract.policy import Policy
-from vlabench.contract.specs import PolicySpec
+from vlabench.contract.specs import PlannerSpec, PolicySpec
 from vlabench.errors import (
     ContractError,
     InfrastructureError,
@@ -31,7 +33,7 @@ from vlabench.errors import (
     in_one_line,
 )
 from vlabench.hashing import canonical_json
-from vlabench.registry import POLICIES, WORLDS, WRAPPERS, Registry, load_own, search_in
+from vlabench.registry import PLANNERS, POLICIES, WORLDS, WRAPPERS, Registry, load_own, search_in
 from vlabench.rollout import RunContext, run_episode
 from vlabench.trace import Trace
 from vlabench.types import (
@@ -48,6 +50,9 @@ MAX_ATTEMPTS = 3
 
 BATCH_WAIT_MS = 5.0
 """Milliseconds that a question waits for others in an inference actor, unless told otherwise."""
+
+_PLANNERS = "planner."
+"""What the name of an argument begins with that is the planner's."""
 
 _CALLABLE = "callable"
 """The registered policy that makes one of a user's function, which its ``target`` names."""
@@ -240,16 +245,21 @@ def make_policy(reference: str, args: Mapping[str, Json]) -> Policy:
 
     A class of a user's own module makes the policy; anything else of it becomes one in the way of
     the policy ``callable``. A wrapper before it (``blind:openvla``) wraps what the rest makes; of
-    the arguments it takes those that it names, and the rest are the policy's.
+    the arguments it takes those that it names, and the rest are the policy's. A planner before it
+    and a slash (``stages/openvla``) takes those that begin with ``planner.``.
 
     Raises:
-        UsageError: If there is none, it has no such argument, needs another, or cannot be made or
-            wrapped.
+        UsageError: If there is none, it has no such argument, needs another, or cannot be made,
+            wrapped or planned for.
     """
     wrapper, inner = _without_wrapper(reference)
     if wrapper:
         own, rest = _shared_out(wrapper, args)
         return _wrapped(wrapper, make_policy(inner, rest), own)
+    planner, inner = _without_planner(reference)
+    if planner:
+        own, rest = _planners_own(args)
+        return _planned(planner, own, make_policy(inner, rest))
     if reference in WRAPPERS.names():
         raise UsageError(
             f"{reference!r} is no policy but wraps one; write {reference}:POLICY, for example "
@@ -259,15 +269,7 @@ def make_policy(reference: str, args: Mapping[str, Json]) -> Policy:
     if _is_own(POLICIES, reference) and not isinstance(factory, type):
         return make_policy(_CALLABLE, _with_target(reference, args))
     _check_args(reference, factory, args)
-    try:
-        policy: object = factory(**args)
-    except VlabenchError:
-        raise
-    except (Exception, SystemExit) as error:  # a policy is foreign code and may raise anything
-        raise UsageError(
-            f"The policy {reference!r} cannot be made with the arguments {canonical_json(args)} "
-            f"({in_one_line(error)}); give other --policy-arg values, or mend the policy."
-        ) from error
+    policy = _made("policy", reference, factory, args)
     if not isinstance(policy, Policy):
         raise UsageError(
             f"The policy {reference!r} makes a {type(policy).__name__}, which is no policy; "
@@ -276,17 +278,43 @@ def make_policy(reference: str, args: Mapping[str, Json]) -> Policy:
     return policy
 
 
+def _made(kind: str, reference: str, factory: Callable[..., Any], args: Mapping[str, Json]) -> Any:
+    try:
+        return factory(**args)
+    except VlabenchError:
+        raise
+    except (Exception, SystemExit) as error:  # it is foreign code and may raise anything
+        raise UsageError(
+            f"The {kind} {reference!r} cannot be made with the arguments {canonical_json(args)} "
+            f"({in_one_line(error)}); give other --policy-arg values, or mend the {kind}."
+        ) from error
+
+
 def requirements_of(reference: str, args: Mapping[str, Json]) -> tuple[str, ...]:
     """What pip must install where the policy lives: what its class's ``requires(args)`` says."""
-    said: tuple[str, ...] = _said(reference, "requires", args) or ()
+    wrapper, inner = _without_wrapper(reference)
+    if wrapper:
+        return requirements_of(inner, _shared_out(wrapper, args)[1])
+    planner, inner = _without_planner(reference)
+    if planner:
+        own, rest = _planners_own(args)
+        mine: tuple[str, ...] = _said_of(PLANNERS, planner, "requires", own) or ()
+        return tuple(dict.fromkeys((*mine, *requirements_of(inner, rest))))
+    said: tuple[str, ...] = _said_of(POLICIES, reference, "requires", args) or ()
     return tuple(said)
 
 
 def is_shared(reference: str) -> bool:
-    """Whether all who ask this policy ask the same server: what its class's ``shared`` says."""
+    """Whether all who ask this policy ask the same server: what its class's ``shared`` says.
+
+    Of a planner and a policy, if one of them does.
+    """
     wrapper, inner = _without_wrapper(reference)
     if wrapper:
         return is_shared(inner)
+    planner, inner = _without_planner(reference)
+    if planner:
+        return bool(getattr(_load(PLANNERS, planner), "shared", False)) or is_shared(inner)
     return bool(getattr(_load(POLICIES, reference), "shared", False))
 
 
@@ -300,7 +328,13 @@ def declaration_of(reference: str, args: Mapping[str, Json]) -> PolicySpec | Non
         own, rest = _shared_out(wrapper, args)
         declared = declaration_of(inner, rest)
         return None if declared is None else _wrapped(wrapper, _Declared(declared), own).spec()
-    said: PolicySpec | None = _said(reference, "declares", args)
+    planner, inner = _without_planner(reference)
+    if planner:
+        own, rest = _planners_own(args)
+        mine: PlannerSpec | None = _said_of(PLANNERS, planner, "declares", own)
+        theirs = None if mine is None else declaration_of(inner, rest)
+        return None if mine is None or theirs is None else joined(mine, theirs)
+    said: PolicySpec | None = _said_of(POLICIES, reference, "declares", args)
     return said
 
 
@@ -327,30 +361,45 @@ class _Declared:
 
 
 def policy_code_hash(reference: str, args: Mapping[str, Json]) -> str:
-    """Hash of the source of a user's own policy; empty for one that needs none of the user's.
+    """Hash of the source of a user's own policy and planner; empty if neither is the user's.
 
-    Two files count: that of the module it is named by, and the one that defines it if it is
-    another. What these import does not count; `PolicySpec.revision` may tell of it. Wrappers are
-    not the user's, so with them it is that of the inner policy.
+    Two files of each count: that of the module it is named by, and the one that defines it if it is
+    another. What these import does not count; a `revision` may tell of it. Wrappers are not the
+    user's, so with them it is that of the inner policy.
     """
+    return provenance.source_hash(modules) if (modules := _own_modules(reference, args)) else ""
+
+
+def _own_modules(reference: str, args: Mapping[str, Json]) -> set[ModuleType]:
     wrapper, inner = _without_wrapper(reference)
     if wrapper:
-        return policy_code_hash(inner, args)
+        return _own_modules(inner, args)
+    planner, inner = _without_planner(reference)
+    if planner:
+        return _modules_of(PLANNERS, planner) | _own_modules(inner, args)
     target = str(args.get("target", "")).strip() if reference == _CALLABLE else reference
-    if not _is_own(POLICIES, target):
-        return ""
-    defining = inspect.getmodule(load_own(target, POLICIES.kind))
+    return _modules_of(POLICIES, target)
+
+
+def _modules_of(registry: Registry, target: str) -> set[ModuleType]:
+    if not _is_own(registry, target):
+        return set()
+    defining = inspect.getmodule(load_own(target, registry.kind))
     modules = {sys.modules[target.partition(":")[0]], defining}
-    return provenance.source_hash(module for module in modules if module is not None)
+    return {module for module in modules if module is not None}
 
 
 def seen_by(reference: str, observation: Observation) -> Observation:
-    """What the wrappers of `reference` leave of what its policy is shown."""
+    """What the wrappers of `reference` leave of what its policy, and its planner, are shown."""
     wrapper, inner = _without_wrapper(reference)
-    if not wrapper:
+    if wrapper:
+        left: Observation = WRAPPERS.load(wrapper).hide(observation)
+        return seen_by(inner, left)
+    planner, inner = _without_planner(reference)
+    if not planner:
         return observation
-    left: Observation = WRAPPERS.load(wrapper).hide(observation)
-    return seen_by(inner, left)
+    mine = seen_by(inner, replace(observation, planner=None))
+    return replace(mine, planner=observation.planner)
 
 
 def argument_of(text: str) -> Json:
@@ -383,6 +432,47 @@ def _without_wrapper(reference: str) -> tuple[str, str]:
     return (prefix, inner) if wraps else ("", reference)
 
 
+def _without_planner(reference: str) -> tuple[str, str]:
+    """The planner before a policy, empty if there is none, and the policy behind it."""
+    if "/" not in reference or reference in POLICIES.names():
+        return "", reference
+    planner, _, inner = reference.partition("/")
+    if not planner or not inner:
+        raise UsageError(f"{reference!r} names no planner and policy; write PLANNER/POLICY.")
+    return planner, inner
+
+
+def _planners_own(args: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The arguments of the planner, without what marks them, and those of the policy."""
+    own = {n.removeprefix(_PLANNERS): v for n, v in args.items() if n.startswith(_PLANNERS)}
+    return own, {name: value for name, value in args.items() if not name.startswith(_PLANNERS)}
+
+
+def _planned(reference: str, args: Mapping[str, Json], policy: Policy) -> Policy:
+    """The planner that `reference` names, in front of `policy`."""
+    planner: object = None
+    try:
+        factory = _load(PLANNERS, reference)
+        if _is_own(PLANNERS, reference) and not isinstance(factory, type):
+            raise UsageError(
+                f"{reference!r} is no class, so it makes no planner; see "
+                "vlabench.contract.planner.Planner for the methods of one."
+            )
+        _check_args(reference, factory, args, "planner")
+        planner = _made("planner", reference, factory, args)
+        if not isinstance(planner, Planner):
+            raise UsageError(
+                f"{reference!r} makes a {type(planner).__name__}, which is no planner; see "
+                "vlabench.contract.planner.Planner for its methods."
+            )
+        return Hierarchical(planner, policy)
+    except BaseException:
+        policy.close()
+        if isinstance(planner, Planner):
+            planner.close()
+        raise
+
+
 def _shared_out(wrapper: str, args: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
     """The arguments that the wrapper itself names, and the inner policy's."""
     _, *named = inspect.signature(WRAPPERS.load(wrapper)).parameters
@@ -399,15 +489,12 @@ def _wrapped(wrapper: str, policy: Policy, args: Mapping[str, Json]) -> Policy:
     return wrapped
 
 
-def _said(reference: str, method: str, args: Mapping[str, Json]) -> Any:
-    """What the class of a policy says of itself without being made; None if it does not."""
-    wrapper, inner = _without_wrapper(reference)
-    if wrapper:
-        return _said(inner, method, _shared_out(wrapper, args)[1])
-    factory = _load(POLICIES, reference)
+def _said_of(registry: Registry, reference: str, method: str, args: Mapping[str, Json]) -> Any:
+    """What a class says of what it would make without making it; None if it does not."""
+    factory = _load(registry, reference)
     if not hasattr(factory, method):
         return None
-    _check_args(reference, factory, args)
+    _check_args(reference, factory, args, registry.kind)
     return getattr(factory, method)(args)
 
 
@@ -430,22 +517,26 @@ def _with_target(reference: str, args: Mapping[str, Json]) -> dict[str, Json]:
     return {"target": reference, **args}
 
 
-def _check_args(reference: str, factory: Callable[..., Any], args: Mapping[str, Json]) -> None:
+def _check_args(
+    reference: str, factory: Callable[..., Any], args: Mapping[str, Json], kind: str = "policy"
+) -> None:
     parameters = inspect.signature(factory).parameters.values()
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     valid = [p.name for p in named]
-    where = f"--policy-arg of the policy {reference!r}"
+    before = _PLANNERS if kind == "planner" else ""
+    option = f"--policy-arg {before}KEY" if before else "--policy-arg"
+    where = f"{option} of the {kind} {reference!r}"
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         for name in args:
             if not valid:
                 raise UsageError(
-                    f"The policy {reference!r} takes no arguments; leave {name!r} out."
+                    f"The {kind} {reference!r} takes no arguments; leave {before + name!r} out."
                 )
             if name not in valid:
                 raise UnknownNameError("argument", name, valid, where)
     for parameter in named:
         if parameter.default is parameter.empty and parameter.name not in args:
             raise UsageError(
-                f"The policy {reference!r} needs {parameter.name!r}; "
-                f"give it as --policy-arg {parameter.name}=VALUE."
+                f"The {kind} {reference!r} needs {parameter.name!r}; "
+                f"give it as --policy-arg {before}{parameter.name}=VALUE."
             )

@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping
 from ctypes.util import find_library
 
+from vlabench.contract.specs import PolicySpec
 from vlabench.errors import UsageError
 from vlabench.runner.batches import most_together
 from vlabench.runner.job import Job, RunnerOptions
@@ -26,8 +27,13 @@ def actors_of(job: Job, options: RunnerOptions) -> int:
     if options.inference_actors is not None:
         return options.inference_actors
     spec = job.declared
-    batched = spec is not None and (spec.fixed_batch or (spec.max_batch > 1 and spec.cameras))
+    batched = spec is not None and (spec.fixed_batch or (spec.max_batch > 1 and _looks(spec)))
     return int(bool(job.requires or job.shared or batched))
+
+
+def _looks(spec: PolicySpec) -> bool:
+    """Whether it looks through a camera, or its planner does."""
+    return bool(spec.cameras or (spec.planner is not None and spec.planner.cameras))
 
 
 def check_options(job: Job, runner: str, options: RunnerOptions) -> None:

@@ -34,6 +34,7 @@ from websockets.frames import CloseCode
 from vlabench.contract.answer import check_answer
 from vlabench.contract.openpi_codec import pack, unpack
 from vlabench.contract.proprio import FIELD_SIZES, size_of
+from vlabench.contract.protocol import without_later
 from vlabench.contract.specs import CameraSpec, EnvSpec, PolicySpec
 from vlabench.contract.wire import Plain, WireError, policy_spec_to_wire
 from vlabench.errors import UnknownNameError, UsageError
@@ -67,7 +68,7 @@ def openpi_protocol(keys: Mapping[str, str] | None = None) -> Callable[[PolicySp
 
     def make(spec: PolicySpec) -> Protocol:
         reader = Reader(spec, _checked_keys(spec, keys or {}))
-        metadata = pack({"policy_spec": policy_spec_to_wire(spec)})
+        metadata = pack({"policy_spec": policy_spec_to_wire(without_later(spec))})
 
         async def talk(guest: Guest, link: Link) -> None:
             await link.send(metadata)
@@ -215,6 +216,11 @@ def _checked_keys(spec: PolicySpec, given: Mapping[str, str]) -> dict[str, str]:
         raise UsageError(
             f"The policy {spec.name!r} reads the simulator's state, which openpi's protocol does "
             "not carry; serve it with --protocol remote."
+        )
+    if spec.planner is not None:
+        raise UsageError(
+            f"The policy {spec.name!r} has a planner, whose questions openpi's protocol does not "
+            "carry; serve it with --protocol remote."
         )
     unknown = [need for need in spec.needs if need != "last_action"]
     if unknown:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from websockets.frames import CloseCode
 
 from vlabench.contract.protocol import (
+    KNOWS,
     VERSION,
     Act,
     Actions,
@@ -12,9 +15,11 @@ from vlabench.contract.protocol import (
     Done,
     End,
     Failure,
+    Frame,
     Hello,
     Request,
     Reset,
+    for_older,
     read,
     request_number,
     write,
@@ -29,10 +34,12 @@ from vlabench.serving.server import Link, Protocol
 
 def remote_protocol(spec: PolicySpec) -> Protocol:
     """How to talk to a client about a policy that declares `spec`."""
-    hello = write(Hello(VERSION, f"vlabench {vlabench_version()}", spec))
+    hello = Hello(VERSION, f"vlabench {vlabench_version()}", spec)
 
     async def talk(guest: Guest, link: Link) -> None:
-        await link.send(hello)
+        header, knows = KNOWS
+        told = (lambda frame: frame) if link.said(header) == knows else for_older
+        await link.send(write(told(hello)))
         while (data := await link.receive()) is not None:
             try:
                 answer = await _answer(guest, _request(data))
@@ -40,7 +47,7 @@ def remote_protocol(spec: PolicySpec) -> Protocol:
                 await link.send(write(Failure(request_number(data), "protocol", str(error))))
                 await link.close(CloseCode.PROTOCOL_ERROR, "no request of the protocol")
                 return
-            await link.send(_written(answer))
+            await link.send(_written(answer, told))
 
     return talk
 
@@ -71,9 +78,9 @@ async def _answer(guest: Guest, request: Request) -> Answer:
     return Done(number)
 
 
-def _written(answer: Answer) -> bytes:
+def _written(answer: Answer, told: Callable[[Frame], Frame]) -> bytes:
     """The frame of an answer; one that cannot travel is the policy's error."""
     try:
-        return write(answer)
+        return write(told(answer))
     except WireError as error:
         return write(Failure(answer.request, "policy", str(error)))

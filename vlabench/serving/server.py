@@ -46,6 +46,11 @@ class Link:
     def __init__(self, connection: ServerConnection, stopping: asyncio.Event) -> None:
         self._connection, self._stopping = connection, stopping
 
+    def said(self, header: str) -> str:
+        """What a header of the client's opening request says; empty if it has none."""
+        request = self._connection.request
+        return "" if request is None else request.headers.get(header, "")
+
     async def receive(self) -> bytes | str | None:
         """The next frame of the client; None when it has left, or the server stops."""
         stopped = asyncio.ensure_future(self._stopping.wait())
