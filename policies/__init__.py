@@ -13,7 +13,7 @@ POLICIES = {
     "oft-rest": "vlabench.policies.oft:OpenVlaOft",
     "openpi": "vlabench.policies.openpi:OpenPi",
     "openvla": "vlabench.policies.openvla:OpenVla",
-    "openvla-rest": "vlabench.policies.openvla:OpenVla",
+    "openvla-rest": "vlabench.policies.openvla_rest:OpenVlaRest",
     "prior": "vlabench.policies.prior:Prior",
     "random": "vlabench.policies.random:Random",
     "random-goal": "vlabench.policies.random_goal:RandomGoal",

@@ -40,6 +40,7 @@ from vlabench.runner.job import (
     Runner,
     RunnerOptions,
     argument_text,
+    check_before_run,
     declaration_of,
     is_shared,
     make_policy,
@@ -317,7 +318,11 @@ def execute(
         InvalidRunError: If episode after episode is lost to the infrastructure.
     """
     run = _runner(planned, runner, options)
+    if fresh:  # before anything is deleted
+        check_before_run(planned.job.policy, planned.job.policy_args)
     with RunWriter(planned.folder, planned.info, planned.manifest, fresh) as writer:
+        if writer.left and not writer.info.stopped_early:
+            check_before_run(planned.job.policy, planned.job.policy_args)
         progress.begin(len(planned.manifest.episodes), tuple(writer.done.values()))
         try:
             if not writer.info.stopped_early:

@@ -40,7 +40,9 @@ def test_a_policy_that_looks_and_answers_several_has_an_actor(one: Job, actors: 
     assert actors_of(one, RunnerOptions(inference_actors=3)) == 3
 
 
-@pytest.mark.parametrize("name", ["openvla", "oft-rest", "openpi", "groot-zmq", "vla-eval"])
+@pytest.mark.parametrize(
+    "name", ["openvla", "openvla-rest", "oft-rest", "openpi", "groot-zmq", "vla-eval"]
+)
 def test_a_model_behind_a_server_is_asked_by_one_process(name: str) -> None:
     assert is_shared(name)
     assert is_shared(f"blind:{name}")
