@@ -115,7 +115,6 @@ class OpenVla(InProcess):
         model, info = AutoModelForVision2Seq.from_pretrained(
             self._folder,
             torch_dtype=self._torch_dtype(),
-            low_cpu_mem_usage=True,
             trust_remote_code=self._trusted,
             output_loading_info=True,
         )

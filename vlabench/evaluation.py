@@ -318,10 +318,11 @@ def execute(
         InvalidRunError: If episode after episode is lost to the infrastructure.
     """
     run = _runner(planned, runner, options)
-    if fresh:  # before anything is deleted
+    checked = fresh or not planned.folder.exists()
+    if checked:  # before anything is deleted or written
         check_before_run(planned.job.policy, planned.job.policy_args)
     with RunWriter(planned.folder, planned.info, planned.manifest, fresh) as writer:
-        if writer.left and not writer.info.stopped_early:
+        if not checked and writer.left and not writer.info.stopped_early:
             check_before_run(planned.job.policy, planned.job.policy_args)
         progress.begin(len(planned.manifest.episodes), tuple(writer.done.values()))
         try:
