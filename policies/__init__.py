@@ -6,6 +6,7 @@ values as keyword arguments and returns a `vlabench.contract.policy.Policy`.
 """
 
 POLICIES = {
+    "action-tokens": "vlabench.policies.tokens:ActionTokens",
     "callable": "vlabench.policies.callable:CallablePolicy",
     "expert": "vlabench.policies.expert:Expert",
     "groot-zmq": "vlabench.policies.groot:Groot",

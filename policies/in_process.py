@@ -64,6 +64,7 @@ class InProcess(FromCard):
     def __post_init__(self) -> None:
         args = {field.name: getattr(self, field.name) for field in fields(self)}
         self._card, self.checkpoint = self._chosen(args)
+        self._check_named(self._card, self.checkpoint)
         self._spec = self._card.spec(self._revision(args, self.checkpoint))
         self._trusted = boolean(self.name, "trust_remote_code", self.trust_remote_code)
         self._dtype = self._dtype_named(text(self.dtype))
@@ -113,7 +114,8 @@ class InProcess(FromCard):
         Raises:
             UsageError: See `check_ready`.
         """
-        _, checkpoint = cls._chosen(args)
+        card, checkpoint = cls._chosen(args)
+        cls._check_named(card, checkpoint)
         check_ready(
             cls.name,
             checkpoint,
@@ -131,13 +133,15 @@ class InProcess(FromCard):
             card = card or cls._card_named_by(folder)
             return find_card(cls.adapter, card=card), str(folder.resolve())
         found = find_card(cls.adapter, checkpoint, card)
-        checkpoint = checkpoint or next(iter(found.checkpoints), "")
+        return found, checkpoint or next(iter(found.checkpoints), "")
+
+    @classmethod
+    def _check_named(cls, card: Card, checkpoint: str) -> None:
         if not checkpoint:
             raise UsageError(
-                f"The card {found.name!r} of policy {cls.name!r} lists no published checkpoint; "
-                "give yours as --policy-arg checkpoint=FOLDER."
+                f"The card {card.name!r} of policy {cls.name!r} lists no published checkpoint; "
+                f"give yours as --policy-arg checkpoint=FOLDER --policy-arg card={card.name}."
             )
-        return found, checkpoint
 
     @classmethod
     def _card_named_by(cls, folder: Path) -> str:
@@ -160,7 +164,8 @@ class InProcess(FromCard):
     @classmethod
     def _revision(cls, args: Mapping[str, Json], checkpoint: str) -> str:
         told = text(args.get("revision"))
-        return told or (folder_revision(Path(checkpoint)) if is_local(checkpoint) else "")
+        here = bool(checkpoint) and is_local(checkpoint)
+        return told or (folder_revision(Path(checkpoint)) if here else "")
 
     def _of_hub(self, args: Mapping[str, Json]) -> str:
         return "" if is_local(self.checkpoint) else text(args.get("revision"))

@@ -60,7 +60,7 @@ def asked(policy, monkeypatch):
     return calls
 
 
-# --- what the model receives, derived anew from the authors' formulas -------------------------------
+# --- what the model receives, derived anew from the authors' formulas -----------------------------
 
 
 def jpeg(image):
@@ -110,7 +110,7 @@ def crop_and_resize(image, area):
 
 
 def expected_pixels(image, between):
-    """``get_libero_image``, ``resize_image``, ``get_vla_action`` and the processor, in this order."""
+    """``get_libero_image``, ``resize_image``, ``get_vla_action`` and the processor, in order."""
     turned = image[:, ::-1]  # LIBERO's image is upright and mirrored once it was turned
     cropped = crop_and_resize(lanczos3(jpeg(np.ascontiguousarray(turned)), 224, between), 0.9)
     copies = [(cropped / 255 - m) / s for m, s in zip(MEANS, STDS, strict=True)]
@@ -152,7 +152,7 @@ def test_the_model_receives_the_prompt_with_the_blank_at_its_end(policy, monkeyp
     assert (calls[0]["max_new_tokens"], calls[0]["do_sample"]) == (7, False)
 
 
-# --- what its tokens mean ---------------------------------------------------------------------------
+# --- what its tokens mean -------------------------------------------------------------------------
 
 
 def test_the_actions_are_those_of_the_checkpoints_own_predict_action(policy):
@@ -198,8 +198,9 @@ def test_tokens_that_are_no_actions_are_read_as_the_authors_do_and_told(policy, 
 def test_too_few_tokens_are_the_policys_error(copied):
     rewrite(copied / "config.json", eos_token_id=31999)
     rewrite(copied / "generation_config.json", eos_token_id=list(range(31744, 32000)))
+    policy = load(copied)
+    look = seen(policy, rendered(0))
     with pytest.raises(PolicyError, match=r"answered 1 tokens \(\[31\d\d\d\]\) where 7 make"):
-        look = seen(policy := load(copied), rendered(0))
         policy.act([look])
 
 
@@ -218,7 +219,7 @@ def test_statistics_come_from_the_file_before_the_configuration(copied):
     np.testing.assert_array_equal(policy._bounds.high, GOAL["action"]["q99"])
 
 
-# --- what can be wrong ------------------------------------------------------------------------------
+# --- what can be wrong ----------------------------------------------------------------------------
 
 
 def refused(kind, **given):
@@ -296,7 +297,7 @@ def test_without_a_hub_it_says_how_to_point_to_a_folder(monkeypatch):
         assert part in str(caught.value)
 
 
-# --- a run ------------------------------------------------------------------------------------------
+# --- a run ----------------------------------------------------------------------------------------
 
 SUITE = """
 name: brief

@@ -42,13 +42,9 @@ def tokenizer(**special) -> PreTrainedTokenizerFast:
     made.post_processor = processors.TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", 1)]
     )
+    names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", **special}
     return PreTrainedTokenizerFast(
-        tokenizer_object=made,
-        bos_token="<s>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        model_input_names=["input_ids", "attention_mask"],
-        **special,
+        tokenizer_object=made, model_input_names=["input_ids", "attention_mask"], **names
     )
 
 
