@@ -1,10 +1,10 @@
 """Policies that say their actions in tokens, in the style of RT-1 and RT-2.
 
-The model is any language model of transformers, with or without images, whose checkpoint is a folder
-or ``owner/name`` on the hub; decoding is greedy. Everything else is the card's: the prompt, with the
-model's own placeholder for an image in it, the vocabulary, the bins and the bounds, see
+The model is any language model of transformers, with or without images, whose checkpoint is a
+folder or ``owner/name`` on the hub; decoding is greedy. Everything else is the card's: the prompt,
+with the model's own placeholder for an image in it, the vocabulary, the bins and the bounds, see
 `TokenOptions`. No weights of RT-1 or RT-2 are published in this form; the packaged card has the
-conventions of their papers, for checkpoints of one's own.
+conventions of RT-2's paper, for checkpoints of one's own.
 """
 
 from __future__ import annotations
