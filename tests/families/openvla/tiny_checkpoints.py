@@ -107,3 +107,84 @@ def rewrite(path: Path, **changes) -> None:
     """Changes entries of a JSON file; None takes one out."""
     content = json.loads(path.read_text()) | changes
     path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
+
+
+ACTIONS = [f"<act{place}>" for place in range(16)]
+"""Tokens of bins, the last ones of `tiny_llava`'s and `tiny_llama`'s vocabulary."""
+
+_LLAMA = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
+
+
+def _biased(model, allowed: list[int]) -> None:
+    """Makes `allowed` the likeliest tokens of a language model, and its answers depend on more."""
+    head = model.lm_head.weight.data
+    others = [token for token in range(len(head)) if token not in allowed]
+    head[others] = 0
+    for layer in model.model.layers:
+        for one in ("q_proj", "k_proj", "v_proj", "o_proj"):
+            getattr(layer.self_attn, one).weight.data *= 40
+
+
+def tiny_llama(folder: Path, likely: list[str] | None = None, seed: int = 0) -> Path:
+    """A language model with its tokenizer, whose last 16 tokens are `ACTIONS`."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    words = tokenizer()
+    words.add_tokens(ACTIONS)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = LlamaForCausalLM(LlamaConfig(vocab_size=len(words), **_LLAMA))
+    _biased(model, words.convert_tokens_to_ids(likely or ACTIONS))
+    model.save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder
+
+
+def tiny_llava(folder: Path, seed: int = 0) -> Path:
+    """A language model that sees images, as transformers has it, with its processor."""
+    from transformers import (
+        CLIPImageProcessor,
+        CLIPVisionConfig,
+        LlamaConfig,
+        LlamaTokenizerFast,
+        LlavaConfig,
+        LlavaForConditionalGeneration,
+        LlavaProcessor,
+    )
+
+    folder.mkdir(parents=True)
+    tokenizer().save_pretrained(folder)
+    names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    file = str(folder / "tokenizer.json")
+    words = LlamaTokenizerFast(tokenizer_file=file, **names | {"pad_token": "</s>"})
+    words.add_tokens(["<image>", *ACTIONS])
+    vision = CLIPVisionConfig(
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=32,
+        patch_size=16,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = LlavaForConditionalGeneration(
+            LlavaConfig(
+                vision,
+                LlamaConfig(vocab_size=len(words), **_LLAMA),
+                image_token_index=words.convert_tokens_to_ids("<image>"),
+                pad_token_id=words.pad_token_id,
+            )
+        )
+    _biased(model.language_model, words.convert_tokens_to_ids(ACTIONS))
+    model.multi_modal_projector.linear_2.weight.data *= 40
+    model.save_pretrained(folder)
+    size = {"shortest_edge": 32}
+    images = CLIPImageProcessor(size=size, crop_size={"height": 32, "width": 32})
+    LlavaProcessor(images, words).save_pretrained(folder)
+    return folder
