@@ -14,6 +14,7 @@ POLICIES = {
     "oft-rest": "vlabench.policies.oft:OpenVlaOft",
     "openpi": "vlabench.policies.openpi:OpenPi",
     "openvla": "vlabench.policies.openvla:OpenVla",
+    "openvla-oft": "vlabench.policies.openvla_oft:OpenVlaOftHere",
     "openvla-rest": "vlabench.policies.openvla_rest:OpenVlaRest",
     "prior": "vlabench.policies.prior:Prior",
     "random": "vlabench.policies.random:Random",

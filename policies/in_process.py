@@ -41,6 +41,7 @@ class InProcess(FromCard):
         name: What the user calls the policy, and cards their adapter.
         needed: Files without which a folder is no checkpoint of the family.
         brings_code: Whether every checkpoint of the family brings Python code of its own.
+        runs_code: Whether such code would be run.
         checkpoint: A folder, or ``owner/name`` on the hub; the card's first one unless told.
         revision: Of a checkpoint on the hub: its branch, tag or commit. Of a folder, your name for
             its state; without one, it is told by its files.
@@ -53,6 +54,7 @@ class InProcess(FromCard):
     name: ClassVar[str]
     needed: ClassVar[tuple[str, ...]] = ("config.json",)
     brings_code: ClassVar[bool] = False
+    runs_code: ClassVar[bool] = True
 
     checkpoint: str = ""
     revision: str | int = ""
@@ -73,7 +75,7 @@ class InProcess(FromCard):
             self._folder = checkpoint_files(
                 self.name, self.checkpoint, revision=self._of_hub(args), needed=self.needed
             )
-            check_consent(self.name, self._folder, trusted=self._trusted)
+            check_consent(self.name, self._folder, trusted=self._trusted or not self.runs_code)
             check_memory(self.name, self._folder, self._device)
             self._load()
 
@@ -116,10 +118,11 @@ class InProcess(FromCard):
         """
         card, checkpoint = cls._chosen(args)
         cls._check_named(card, checkpoint)
+        trusted = boolean(cls.name, "trust_remote_code", args.get("trust_remote_code", False))
         check_ready(
             cls.name,
             checkpoint,
-            trusted=boolean(cls.name, "trust_remote_code", args.get("trust_remote_code", False)),
+            trusted=trusted or not cls.runs_code,
             needed=cls.needed,
             brings_code=cls.brings_code,
         )
