@@ -9,6 +9,7 @@ POLICIES = {
     "callable": "vlabench.policies.callable:CallablePolicy",
     "expert": "vlabench.policies.expert:Expert",
     "groot-zmq": "vlabench.policies.groot:Groot",
+    "lerobot": "vlabench.policies.lerobot:LeRobot",
     "noop": "vlabench.policies.noop:Noop",
     "oft-rest": "vlabench.policies.oft:OpenVlaOft",
     "openpi": "vlabench.policies.openpi:OpenPi",
