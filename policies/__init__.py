@@ -20,6 +20,7 @@ POLICIES = {
     "random-goal": "vlabench.policies.random_goal:RandomGoal",
     "remote": "vlabench.policies.remote:Remote",
     "replay": "vlabench.policies.replay:Replay",
+    "transformers": "vlabench.policies.transformers:Transformers",
     "vla-eval": "vlabench.policies.vla_eval:VlaEval",
 }
 

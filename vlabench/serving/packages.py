@@ -31,7 +31,8 @@ def check_packages(policy: str, requires: Sequence[str]) -> None:
         options = [each for each in requires if each.startswith("--")]
         raise UsageError(
             f"The policy {policy!r} needs packages that are not here: {told}; run "
-            f"'pip install {shlex.join([*options, *missing])}' in an environment of its own, and serve it there."
+            f"'pip install {shlex.join([*options, *missing])}' in an environment of its own, and "
+            "serve it there."
         )
 
 
