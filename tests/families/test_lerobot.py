@@ -98,8 +98,9 @@ def test_it_is_evaluated(made, kind, brief, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_keeps_the_contract_and_answers_the_same_in_batches_and_alone(made, kind):
     with closing(loaded(made, kind)) as policy:
-        pipeline = check_policy(policy)
-        assert pipeline.policy.deterministic
+        assert check_policy(policy).policy.deterministic
+        arguments = {"checkpoint": str(made / kind), "card": str(made / f"{kind}.yaml")}
+        assert declaration_of("lerobot", arguments) == policy.spec()
         _, seen = observations(policy, 4)
         together = [c.actions for c in begin(policy, 4).act(seen)]
         begin(policy, 4)

@@ -19,6 +19,7 @@ from vlabench.cli import main
 from vlabench.contract.specs import PADDING
 from vlabench.errors import UsageError
 from vlabench.policies.transformers import Transformers
+from vlabench.runner.job import declaration_of
 from vlabench.seeding import stream
 from vlabench.store import Run
 from vlabench.testing import check_policy
@@ -73,6 +74,8 @@ def test_it_is_evaluated_the_same_here_and_in_an_inference_actor(made, brief, tm
 def test_it_keeps_the_contract_and_answers_the_same_in_batches_and_alone(made):
     with closing(loaded(made)) as policy:
         assert check_policy(policy).policy.deterministic
+        arguments = {"checkpoint": str(made / "pi0"), "card": str(made / "pi0.yaml")}
+        assert declaration_of("transformers", arguments) == policy.spec()
         _, seen = observations(policy, 4)
         together = [chunk.actions for chunk in begin(policy, 4).act(seen)]
         for one, rows in zip(seen, together, strict=True):

@@ -12,7 +12,7 @@ from vlabench.policies.torchvision_beside import import_torchvision
 
 import_torchvision()
 
-from lerobot.configs.types import FeatureType, NormalizationMode, PolicyFeature  # noqa: E402
+from lerobot.configs.types import FeatureType, PolicyFeature  # noqa: E402
 from lerobot.policies.factory import get_policy_class, make_pre_post_processors  # noqa: E402
 
 IMAGE, WRIST, STATE = "observation.images.image", "observation.images.image2", "observation.state"
@@ -103,7 +103,25 @@ def backbone(folder):
         SmolVLMVideoProcessor,
     )
 
-    words = "the a open close put on in of to button press drawer bowl red blue and it".split()
+    words = (
+        "the",
+        "a",
+        "open",
+        "close",
+        "put",
+        "on",
+        "in",
+        "of",
+        "to",
+        "button",
+        "press",
+        "drawer",
+        "bowl",
+        "red",
+        "blue",
+        "and",
+        "it",
+    )
     special = ["<pad>", "<unk>", "<image>", "<fake_token_around_image>", "<global-img>",
                "<end_of_utterance>", "\n"]  # fmt: skip
     table = {word: number for number, word in enumerate([*special, *words])}
@@ -175,6 +193,3 @@ def card(folder, kind, **changed):
     written = Path(folder) / f"{kind}.yaml"
     written.write_text(yaml.safe_dump(content))
     return str(written)
-
-
-NORMALIZATION = NormalizationMode

@@ -20,7 +20,25 @@ from transformers import (  # noqa: E402
     PreTrainedTokenizerFast,
 )
 
-WORDS = "the a open close put on in of to button press drawer bowl red blue and it".split()
+WORDS = (
+    "the",
+    "a",
+    "open",
+    "close",
+    "put",
+    "on",
+    "in",
+    "of",
+    "to",
+    "button",
+    "press",
+    "drawer",
+    "bowl",
+    "red",
+    "blue",
+    "and",
+    "it",
+)
 SPECIAL = ["<pad>", "<unk>", "<bos>", "<image>", "\n"]
 IMAGE_TOKENS = 16
 """(32 / 8)^2 patches of one image."""
@@ -46,14 +64,13 @@ def tokenizer():
     inner.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(" ", "removed"), pre_tokenizers.Split("\n", "isolated")]
     )
-    made = PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(
         tokenizer_object=inner,
         pad_token="<pad>",  # noqa: S106
         unk_token="<unk>",  # noqa: S106
         bos_token="<bos>",  # noqa: S106
         extra_special_tokens={"image_token": "<image>"},
     )
-    return made
 
 
 def processor(**values):
