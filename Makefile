@@ -7,13 +7,35 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format check suites certify drift audit expert bench gates pictures card clean
+.PHONY: demo test families lint format check suites certify drift audit expert bench gates pictures card clean
 
 demo: $(READY)
 	$(BIN)/vlabench eval --policy expert --suite unseen-objects --out results/runs/demo --fresh
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Ten minutes: each family of models in an environment with the packages that its card requires.
+FAMILIES ?= lerobot transformers
+REQUIRES := from vlabench.runner.job import requirements_of
+REQUIRES += ; import shlex, sys; print(shlex.join(requirements_of(sys.argv[1], {})))
+
+families: $(FAMILIES:%=.venv-families/%/.tested)
+
+.venv-families/%/.tested: .venv-families/%/.ready FORCE
+	.venv-families/$*/bin/python -m pytest -q tests/families/test_$*.py
+
+.venv-families/%/.ready: $(READY) policies/cards/*.yaml
+	$(PYTHON) -m venv $(@D)
+	$(BIN)/python $(SITE) > "$$($(@D)/bin/python $(SITE))/the-rest.pth"
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
+		$$($(BIN)/python -c '$(REQUIRES)' $*)
+	touch $@
+
+FORCE:
+
+.PRECIOUS: .venv-families/%/.ready
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -85,4 +107,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) .venv-mujoco-* build dist *.egg-info
+	rm -rf $(VENV) .venv-mujoco-* .venv-families build dist *.egg-info

@@ -10,6 +10,7 @@ POLICIES = {
     "callable": "vlabench.policies.callable:CallablePolicy",
     "expert": "vlabench.policies.expert:Expert",
     "groot-zmq": "vlabench.policies.groot:Groot",
+    "lerobot": "vlabench.policies.lerobot:LeRobot",
     "noop": "vlabench.policies.noop:Noop",
     "oft-rest": "vlabench.policies.oft:OpenVlaOft",
     "openpi": "vlabench.policies.openpi:OpenPi",
@@ -21,6 +22,7 @@ POLICIES = {
     "random-goal": "vlabench.policies.random_goal:RandomGoal",
     "remote": "vlabench.policies.remote:Remote",
     "replay": "vlabench.policies.replay:Replay",
+    "transformers": "vlabench.policies.transformers:Transformers",
     "vla-eval": "vlabench.policies.vla_eval:VlaEval",
 }
 

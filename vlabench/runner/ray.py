@@ -221,7 +221,10 @@ def _environment_of(job: Job) -> dict[str, Any]:
     variables = {"OMP_NUM_THREADS": WORKER_ENVIRONMENT["OMP_NUM_THREADS"]}
     if not job.requires:
         return {"env_vars": variables}
-    packages, how = [*job.requires, *_kept(job.requires)], ["--disable-pip-version-check"]
+    packages = [word for word in job.requires if not word.startswith("--")]
+    packages += _kept(packages)
+    options = [word for word in job.requires if word.startswith("--")]
+    how = ["--disable-pip-version-check", *options]
     return {
         "env_vars": variables,
         "pip": {"packages": packages, "pip_install_options": how},
