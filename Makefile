@@ -16,7 +16,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Ten minutes: each family of models in an environment with the packages that its card requires.
-FAMILIES ?= lerobot transformers
+FAMILIES ?= lerobot transformers openvla openvla-oft action-tokens
 REQUIRES := from vlabench.runner.job import requirements_of
 REQUIRES += ; import shlex, sys; print(shlex.join(requirements_of(sys.argv[1], {})))
 

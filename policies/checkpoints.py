@@ -7,7 +7,6 @@ them: `check_ready` looks at a folder with the standard library alone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import socket
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +23,6 @@ HUB = "https://huggingface.co"
 
 _KNOCKING_SECONDS = 5
 _SHOWN = 5
-_BLOCKS, _BLOCK_BYTES, _WHOLE_BYTES = 64, 4096, 2**20
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth")
 
 
@@ -331,26 +329,3 @@ def _knock(policy: str, checkpoint: str) -> None:
         socket.create_connection((address.hostname or "", port), _KNOCKING_SECONDS).close()
     except OSError as error:
         raise _not_fetched(policy, checkpoint, in_one_line(error)) from error
-
-
-def folder_revision(folder: Path) -> str:
-    """16 hexadecimal digits that name the files of a checkpoint's folder, in a moment.
-
-    Names, sizes, the whole of small files and samples of large ones: 64 blocks of 4 KiB at equal
-    distances, so that other weights of the same shape have another name.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(entry for entry in folder.rglob("*") if entry.is_file()):
-        inside = path.relative_to(folder)
-        if any(part.startswith((".", "__")) for part in inside.parts):
-            continue  # what a client of the hub or Python itself leaves there
-        size = path.stat().st_size
-        digest.update(f"{inside.as_posix()} {size}\n".encode())
-        with path.open("rb") as file:
-            if size <= _WHOLE_BYTES:
-                digest.update(file.read())
-                continue
-            for block in range(_BLOCKS):
-                file.seek((size - _BLOCK_BYTES) * block // (_BLOCKS - 1))
-                digest.update(file.read(_BLOCK_BYTES))
-    return digest.hexdigest()[:16]

@@ -1,123 +1,93 @@
-"""What adapters share that load a checkpoint in process: which card, whose code, which device.
+"""What adapters share that load a checkpoint by transformers: whose code, which device, which type.
 
-A checkpoint is a folder here or ``owner/name`` on the Hugging Face hub. One that a card lists picks
-that card. A folder picks the card of the checkpoint that it is called after; of any other folder
-the user says which card it has: conventions are never guessed.
+A folder that is called after a published checkpoint picks its card; of any other folder the user
+says which card it has: conventions are never guessed. A run is planned from the card alone; what
+could not be loaded is told before an environment is built, see `InProcess.check_before_run`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from vlabench.contract.specs import PolicySpec
 from vlabench.errors import UsageError
 from vlabench.policies.arguments import boolean, text
-from vlabench.policies.card import Card, FromCard, find_card, packaged_cards
+from vlabench.policies.card import Card, find_card, packaged_cards
 from vlabench.policies.checkpoints import (
     check_consent,
     check_memory,
     check_ready,
     checkpoint_files,
     device_named,
-    folder_revision,
     is_local,
     loading,
     local_folder,
 )
-from vlabench.types import EpisodeStart, Json
+from vlabench.policies.local import LocalPolicy, checkpoint_of
+from vlabench.types import Json
 
 DTYPES = ("bfloat16", "float16", "float32")
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class InProcess(FromCard):
-    """A policy that loads its model where it runs; its fields are what the user gives.
+class InProcess(LocalPolicy):
+    """A policy that loads its model when it is made; its fields are what the user gives.
 
     Attributes:
-        name: What the user calls the policy, and cards their adapter.
-        needed: Files without which a folder is no checkpoint of the family.
         brings_code: Whether every checkpoint of the family brings Python code of its own.
         runs_code: Whether such code would be run.
-        checkpoint: A folder, or ``owner/name`` on the hub; the card's first one unless told.
-        revision: Of a checkpoint on the hub: its branch, tag or commit. Of a folder, your name for
-            its state; without one, it is told by its files.
-        card: A packaged card's name, or a card file of your own.
-        trust_remote_code: Whether Python code that comes with the checkpoint may run.
-        device: ``cpu``, ``cuda`` or ``cuda:N``; a graphics card if there is one.
-        dtype: Of the weights: one of `DTYPES`; the card's or the family's usual one unless told.
+        dtype: Of the weights: one of `DTYPES`, the first unless told.
     """
 
-    name: ClassVar[str]
     needed: ClassVar[tuple[str, ...]] = ("config.json",)
     brings_code: ClassVar[bool] = False
     runs_code: ClassVar[bool] = True
 
-    checkpoint: str = ""
-    revision: str | int = ""
-    card: str = ""
-    trust_remote_code: str | bool = False
-    device: str = ""
     dtype: str = ""
 
     def __post_init__(self) -> None:
-        args = {field.name: getattr(self, field.name) for field in fields(self)}
-        self._card, self.checkpoint = self._chosen(args)
-        self._check_named(self._card, self.checkpoint)
-        self._spec = self._card.spec(self._revision(args, self.checkpoint))
-        self._trusted = boolean(self.name, "trust_remote_code", self.trust_remote_code)
-        self._dtype = self._dtype_named(text(self.dtype))
+        super().__post_init__()
+        _check_named(self._card, self.checkpoint)
+        self.dtype = text(self.dtype) or DTYPES[0]
+        if self.dtype not in DTYPES:
+            raise UsageError(
+                f"Policy {self.name!r} got dtype={self.dtype}; write {', '.join(DTYPES)}."
+            )
+        revision = "" if is_local(self.checkpoint) else text(self.revision)
         with loading(self.name, self.checkpoint):
-            self._device = device_named(self.name, text(self.device))
+            self.device = device_named(self.name, self.device)
             self._folder = checkpoint_files(
-                self.name, self.checkpoint, revision=self._of_hub(args), needed=self.needed
+                self.name, self.checkpoint, revision=revision, needed=self.needed
             )
             check_consent(self.name, self._folder, trusted=self._trusted or not self.runs_code)
-            check_memory(self.name, self._folder, self._device)
+            check_memory(self.name, self._folder, self.device)
             self._load()
 
     @abstractmethod
     def _load(self) -> None:
-        """Loads the model from `_folder`, onto `_device`."""
-
-    def spec(self) -> PolicySpec:
-        """What its card and arguments declare."""
-        return self._spec
-
-    def reset(self, starts: Sequence[EpisodeStart]) -> None:
-        """The model remembers nothing between two questions."""
-
-    def end(self, episode_ids: Sequence[str]) -> None:
-        """There is nothing to forget."""
-
-    def close(self) -> None:
-        """The model goes with its process."""
-
-    # --- before it is made --------------------------------------------------------------------
-
-    @classmethod
-    def requires(cls, args: Mapping[str, Json]) -> tuple[str, ...]:
-        """See `FromCard.requires`."""
-        return cls._chosen(args)[0].requires
+        """Loads the model from `_folder`, onto `device`."""
 
     @classmethod
     def declares(cls, args: Mapping[str, Json]) -> PolicySpec:
         """See `FromCard.declares`."""
-        card, checkpoint = cls._chosen(args)
-        return card.spec(cls._revision(args, checkpoint))
+        card = cls._chosen(args)
+        checkpoint = checkpoint_of(card, text(args.get("checkpoint")))
+        return cls._declared(card, checkpoint, text(args.get("revision")))
 
     @classmethod
     def check_before_run(cls, args: Mapping[str, Json]) -> None:
         """Refuses what could not be loaded, before an environment is built for it.
 
         Raises:
-            UsageError: See `check_ready`.
+            UsageError: See `check_ready` and `LocalPolicy.check`.
         """
-        card, checkpoint = cls._chosen(args)
-        cls._check_named(card, checkpoint)
+        card = cls._chosen(args)
+        checkpoint = checkpoint_of(card, text(args.get("checkpoint")))
+        _check_named(card, checkpoint)
         trusted = boolean(cls.name, "trust_remote_code", args.get("trust_remote_code", False))
         check_ready(
             cls.name,
@@ -126,25 +96,16 @@ class InProcess(FromCard):
             needed=cls.needed,
             brings_code=cls.brings_code,
         )
+        if is_local(checkpoint):
+            cls.check(card, Path(checkpoint).expanduser(), args, trusted=trusted)
 
     @classmethod
-    def _chosen(cls, args: Mapping[str, Json]) -> tuple[Card, str]:
-        """The card that the arguments mean, and the checkpoint."""
+    def _chosen(cls, args: Mapping[str, Json]) -> Card:
         checkpoint, card = text(args.get("checkpoint")), text(args.get("card"))
         if checkpoint and is_local(checkpoint):
             folder = local_folder(cls.name, checkpoint, cls.needed)
-            card = card or cls._card_named_by(folder)
-            return find_card(cls.adapter, card=card), str(folder.resolve())
-        found = find_card(cls.adapter, checkpoint, card)
-        return found, checkpoint or next(iter(found.checkpoints), "")
-
-    @classmethod
-    def _check_named(cls, card: Card, checkpoint: str) -> None:
-        if not checkpoint:
-            raise UsageError(
-                f"The card {card.name!r} of policy {cls.name!r} lists no published checkpoint; "
-                f"give yours as --policy-arg checkpoint=FOLDER --policy-arg card={card.name}."
-            )
+            return find_card(cls.adapter, card=card or cls._card_named_by(folder))
+        return find_card(cls.adapter, checkpoint, card)
 
     @classmethod
     def _card_named_by(cls, folder: Path) -> str:
@@ -164,21 +125,15 @@ class InProcess(FromCard):
             "card of your own."
         )
 
-    @classmethod
-    def _revision(cls, args: Mapping[str, Json], checkpoint: str) -> str:
-        told = text(args.get("revision"))
-        here = bool(checkpoint) and is_local(checkpoint)
-        return told or (folder_revision(Path(checkpoint)) if here else "")
-
-    def _of_hub(self, args: Mapping[str, Json]) -> str:
-        return "" if is_local(self.checkpoint) else text(args.get("revision"))
-
-    def _dtype_named(self, dtype: str) -> str:
-        if dtype and dtype not in DTYPES:
-            raise UsageError(f"Policy {self.name!r} got dtype={dtype}; write {', '.join(DTYPES)}.")
-        return dtype or DTYPES[0]
-
     def _torch_dtype(self) -> Any:
         import torch
 
-        return getattr(torch, self._dtype)
+        return getattr(torch, self.dtype)
+
+
+def _check_named(card: Card, checkpoint: str) -> None:
+    if not checkpoint:
+        raise UsageError(
+            f"The card {card.name!r} of policy {card.adapter!r} lists no published checkpoint; "
+            f"give yours as --policy-arg checkpoint=FOLDER --policy-arg card={card.name}."
+        )

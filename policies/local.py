@@ -56,7 +56,7 @@ class LocalPolicy(FromCard):
     def __post_init__(self) -> None:
         given = {"checkpoint": self.checkpoint, "card": self.card}
         self._card = self._chosen(given)
-        self.checkpoint = _checkpoint_of(self._card, text(self.checkpoint))
+        self.checkpoint = checkpoint_of(self._card, text(self.checkpoint))
         self.device = text(self.device)
         self._trusted = boolean(self.name, "trust_remote_code", self.trust_remote_code)
         self._spec = self._declared(self._card, self.checkpoint, text(self.revision))
@@ -82,7 +82,7 @@ class LocalPolicy(FromCard):
             UsageError: If it is none, does not fit, or cannot be reached.
         """
         card = cls._chosen(args)
-        checkpoint = _checkpoint_of(card, text(args.get("checkpoint")))
+        checkpoint = checkpoint_of(card, text(args.get("checkpoint")))
         trusted = boolean(cls.name, "trust_remote_code", args.get("trust_remote_code", False))
         check_ready(cls.name, checkpoint, trusted=trusted, needed=cls.needed)
         if is_local(checkpoint):
@@ -153,16 +153,16 @@ class LocalPolicy(FromCard):
 
     @classmethod
     def _declared(cls, card: Card, checkpoint: str, revision: str) -> PolicySpec:
-        if is_local(checkpoint) and not revision:
+        if checkpoint and is_local(checkpoint) and not revision:
             revision = fingerprint(local_folder(cls.name, checkpoint, cls.needed))
         return card.spec(revision)
 
 
 def fingerprint(folder: Path) -> str:
-    """Which checkpoint lies in `folder`: a hash of its JSON files and of samples of its weights."""
+    """Which checkpoint lies in `folder`: a hash of samples of its settings, weights and code."""
     seen = []
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".json", ".safetensors"):
+        if path.suffix in (".json", ".safetensors", ".bin", ".pt", ".py"):
             seen.append([path.name, path.stat().st_size, _samples(path)])
     return content_hash(seen)
 
@@ -179,7 +179,8 @@ def _samples(path: Path) -> list[str]:
     return parts
 
 
-def _checkpoint_of(card: Card, checkpoint: str) -> str:
+def checkpoint_of(card: Card, checkpoint: str) -> str:
+    """What the user names, or the first checkpoint of the card; empty if it has none."""
     if checkpoint or not card.checkpoints:
         return checkpoint
     return card.checkpoints[0]

@@ -12,6 +12,7 @@ The checkpoint's code takes one observation at a time, and so does this policy.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,12 @@ from vlabench.policies.card import Card
 from vlabench.policies.checkpoints import (
     check_keys,
     inferring,
-    is_local,
     read_json,
 )
 from vlabench.policies.in_process import InProcess
 from vlabench.policies.options import read_options
 from vlabench.policies.statistics import Bounds, choose_key, read_bounds, read_statistics
+from vlabench.policies.torchvision_beside import import_torchvision
 from vlabench.types import ActionChunk, Floats, Json, Observation
 
 EMPTY_TOKEN = 29871
@@ -82,25 +83,25 @@ class OpenVla(InProcess):
     unnorm_key: str = ""
     url: str = ""
 
+    def __post_init__(self) -> None:
+        _refuse_url(self.url)
+        super().__post_init__()
+
     @classmethod
-    def _chosen(cls, args: Mapping[str, Json]) -> tuple[Card, str]:
-        if text(args.get("url")):
-            raise UsageError(
-                "Policy 'openvla' loads the model in process and asks no server; write --policy "
-                "openvla-rest where deploy.py runs, or leave out --policy-arg url."
-            )
+    def _chosen(cls, args: Mapping[str, Json]) -> Card:
+        _refuse_url(args.get("url"))
         return super()._chosen(args)
 
     @classmethod
-    def check_before_run(cls, args: Mapping[str, Json]) -> None:
-        """See `InProcess.check_before_run`; of a folder the statistics are looked at too."""
-        super().check_before_run(args)
-        card, checkpoint = cls._chosen(args)
-        if is_local(checkpoint):
-            _bounds(card, Path(checkpoint), text(args.get("unnorm_key")))
+    def check(cls, card: Card, folder: Path, args: Mapping[str, Json], *, trusted: bool) -> None:
+        """See `LocalPolicy.check`: there must be statistics."""
+        _bounds(card, folder, text(args.get("unnorm_key")))
 
     def _load(self) -> None:
         from transformers import AutoModelForVision2Seq, AutoProcessor
+
+        with suppress(ImportError):  # the published code needs it, by way of timm
+            import_torchvision()
 
         if len(self._spec.cameras) != 1:
             raise UsageError(
@@ -122,7 +123,7 @@ class OpenVla(InProcess):
             self.name, self.checkpoint, info["missing_keys"], info["unexpected_keys"],
             [key for key, *_ in info["mismatched_keys"]],
         )  # fmt: skip
-        self._model: Any = model.to(self._device).eval()
+        self._model: Any = model.to(self.device).eval()
 
     def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
         """One forward pass for each observation: the authors' code takes no batches.
@@ -155,9 +156,9 @@ class OpenVla(InProcess):
         due = self._spec.action.dimension
         with torch.inference_mode():
             generated = self._model.generate(
-                ids.to(self._device),
-                attention_mask=torch.ones_like(ids).to(self._device),
-                pixel_values=inputs["pixel_values"].to(self._device, self._torch_dtype()),
+                ids.to(self.device),
+                attention_mask=torch.ones_like(ids).to(self.device),
+                pixel_values=inputs["pixel_values"].to(self.device, self._torch_dtype()),
                 max_new_tokens=due,
                 do_sample=False,
             )
@@ -215,6 +216,14 @@ def action_bins(count: int) -> Floats:
     edges = np.linspace(-1, 1, count)
     centres: Floats = (edges[:-1] + edges[1:]) / 2
     return centres
+
+
+def _refuse_url(url: Json) -> None:
+    if text(url):
+        raise UsageError(
+            "Policy 'openvla' loads the model in process and asks no server; write --policy "
+            "openvla-rest where deploy.py runs, or leave out --policy-arg url."
+        )
 
 
 def _bounds(card: Card, folder: Path, told: str) -> Bounds:

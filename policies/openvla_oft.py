@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from vlabench.contract.proprio import natural_size
 from vlabench.errors import UsageError
 from vlabench.policies.arguments import text
 from vlabench.policies.card import Card
-from vlabench.policies.checkpoints import inferring, is_local, read_json
+from vlabench.policies.checkpoints import inferring, read_json
 from vlabench.policies.in_process import InProcess
 from vlabench.policies.openvla import EMPTY_TOKEN, OpenVlaOptions
 from vlabench.policies.options import read_options
 from vlabench.policies.statistics import Bounds, choose_key, read_bounds, read_statistics
+from vlabench.policies.torchvision_beside import import_torchvision
 from vlabench.types import ActionChunk, Floats, Json, Observation
 
 _EPSILON = 1e-8
@@ -54,16 +56,14 @@ class OpenVlaOftHere(InProcess):
     unnorm_key: str = ""
 
     @classmethod
-    def check_before_run(cls, args: Mapping[str, Json]) -> None:
-        """See `InProcess.check_before_run`; of a folder the statistics are looked at too."""
-        super().check_before_run(args)
-        card, checkpoint = cls._chosen(args)
-        if is_local(checkpoint):
-            _bounds(card, Path(checkpoint), text(args.get("unnorm_key")))
+    def check(cls, card: Card, folder: Path, args: Mapping[str, Json], *, trusted: bool) -> None:
+        """See `LocalPolicy.check`: there must be statistics."""
+        _bounds(card, folder, text(args.get("unnorm_key")))
 
     def _load(self) -> None:
         from transformers import AutoTokenizer
 
+        import_torchvision()
         from vlabench.policies.oft_model import load_oft
 
         self._actions, self._state = _bounds(self._card, self._folder, text(self.unnorm_key))
@@ -79,7 +79,7 @@ class OpenVlaOftHere(InProcess):
             spec.action.dimension,
             self._torch_dtype(),
         )
-        self._model: Any = model.to(self._device).eval()
+        self._model: Any = model.to(self.device).eval()
 
     def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
         """One pass for each observation, as the authors ask.
@@ -101,7 +101,7 @@ class OpenVlaOftHere(InProcess):
         if self._state is not None and seen.state is not None:
             state = self._tensor(self._state.scaled(seen.state, _EPSILON)[np.newaxis])
         with torch.inference_mode():
-            normalised = self._model(ids.to(self._device), images, state)
+            normalised = self._model(ids.to(self.device), images, state)
         numbers: Floats = normalised.float().cpu().numpy().astype(np.float64)
         return ActionChunk(self._actions.unscaled(numbers, _EPSILON))
 
@@ -113,7 +113,7 @@ class OpenVlaOftHere(InProcess):
     def _tensor(self, numbers: Floats) -> Any:
         import torch
 
-        return torch.from_numpy(numbers).to(self._device, self._torch_dtype())
+        return torch.from_numpy(numbers).to(self.device, self._torch_dtype())
 
 
 def _bounds(card: Card, folder: Path, told: str) -> tuple[Bounds, Bounds | None]:
@@ -124,8 +124,13 @@ def _bounds(card: Card, folder: Path, told: str) -> tuple[Bounds, Bounds | None]
     actions = read_bounds(statistics, key, "action", card.action.dimension)
     if not card.state:
         return actions, None
-    size = np.size(statistics[key].get("proprio", {}).get("q01", [])) or 1
-    return actions, read_bounds(statistics, key, "proprio", size)
+    return actions, read_bounds(statistics, key, "proprio", _state_size(card))
+
+
+def _state_size(card: Card) -> int:
+    """How many numbers the state of `card` has, of the Panda's seven joints."""
+    fields = card.spec().state
+    return sum(natural_size(field, 7) if field.size is None else field.size for field in fields)
 
 
 def _normalisation(folder: Path) -> tuple[Floats, Floats]:

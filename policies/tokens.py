@@ -44,10 +44,10 @@ class ActionTokens(InProcess):
     adapter = name = "action-tokens"
 
     @classmethod
-    def _chosen(cls, args: Mapping[str, Json]) -> tuple[Card, str]:
-        card, checkpoint = super()._chosen(args)
+    def _chosen(cls, args: Mapping[str, Json]) -> Card:
+        card = super()._chosen(args)
         _checked_options(card)
-        return card, checkpoint
+        return card
 
     def _load(self) -> None:
         import transformers
@@ -77,7 +77,7 @@ class ActionTokens(InProcess):
             self.name, self.checkpoint, info["missing_keys"], info["unexpected_keys"],
             [key for key, *_ in info["mismatched_keys"]],
         )  # fmt: skip
-        self._model: Any = model.to(self._device).eval()
+        self._model: Any = model.to(self.device).eval()
         self._vocabulary = Vocabulary(self.name, self._options, len(self._tokenizer))
 
     def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
@@ -137,9 +137,9 @@ class ActionTokens(InProcess):
             images = [Image.fromarray(seen.images[one.role]) for one in self._spec.cameras]
             inputs = self._processor(text=seen.instruction, images=images, return_tensors="pt")
         return {
-            name: value.to(self._device, self._torch_dtype())
+            name: value.to(self.device, self._torch_dtype())
             if value.is_floating_point()
-            else value.to(self._device)
+            else value.to(self.device)
             for name, value in inputs.items()
         }
 

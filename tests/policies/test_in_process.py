@@ -15,7 +15,6 @@ from vlabench.policies import checkpoints
 from vlabench.policies.checkpoints import (
     check_keys,
     check_memory,
-    folder_revision,
     inferring,
     is_local,
     loading,
@@ -123,7 +122,7 @@ def test_a_url_belongs_to_the_other_adapter():
 
 
 def test_every_family_plans_from_its_card_and_has_one_process():
-    for name in ("openvla", "action-tokens"):
+    for name in ("openvla", "openvla-oft", "action-tokens"):
         assert declaration_of(name, {}).name
         assert any(package.startswith("transformers") for package in requirements_of(name, {}))
         assert POLICIES.load(name).shared
@@ -146,7 +145,7 @@ def test_other_weights_have_another_revision(folder):
         return OpenVla.declares({"checkpoint": str(folder)}).revision
 
     before = revision()
-    assert before == revision() == folder_revision(folder)
+    assert before == revision() != ""
     weights = bytearray(3 * 2**20)
     weights[-1] = 1
     (folder / "model.safetensors").write_bytes(weights)

@@ -11,7 +11,7 @@ import torch
 import yaml
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from tiny_checkpoints import ACTIONS, rewrite, tiny_llama, tiny_llava
+from tiny_openvla import ACTIONS, rewrite, tiny_llama, tiny_llava
 
 from vlabench.cli import main
 from vlabench.contract.negotiate import negotiate
@@ -179,14 +179,10 @@ def test_a_card_that_does_not_fit_is_refused(llama, tmp_path, change, part):
         load(llama, card(tmp_path, **change))
 
 
-def test_a_run_through_the_command(llava, tmp_path):
-    suite = {"name": "brief", "version": 1, "description": "Two short episodes.", "seed": 0}
-    suite |= {"episodes": 1, "tasks": ["press-button"]}
-    suite |= {"cells": [{"axis": "lighting", "levels": ["L2"]}]}
-    (tmp_path / "brief.yaml").write_text(yaml.safe_dump(suite))
+def test_a_run_through_the_command(llava, tmp_path, brief):
     given = {"checkpoint": llava, "card": card(tmp_path, SEES), "dtype": "float32"}
     words = [f"--policy-arg={name}={value}" for name, value in given.items()]
-    place = ["--suite", str(tmp_path / "brief.yaml"), "--out", str(tmp_path / "run")]
+    place = ["--suite", brief, "--out", str(tmp_path / "run")]
     with pytest.raises(SystemExit) as caught:
         main(["eval", "--policy", "action-tokens", *place, *words, "--quiet"])
     assert not caught.value.code

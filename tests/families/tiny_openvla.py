@@ -5,7 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import tempfile
+from os import environ
 from pathlib import Path
+
+environ["HF_MODULES_CACHE"] = tempfile.mkdtemp(prefix="modules-")  # where code is copied to
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -51,7 +55,7 @@ def tokenizer(**special) -> PreTrainedTokenizerFast:
 def tiny_openvla(folder: Path, norm_stats=None, seed: int = 0) -> Path:
     """An OpenVLA-shaped checkpoint: Llama's vocabulary of 32,000, padded to 32,064."""
     folder.mkdir(parents=True)
-    code = HERE / "tiny_openvla"
+    code = HERE / "openvla_code"
     spec = importlib.util.spec_from_file_location("modeling_tiny", code / "modeling_tiny.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from tiny_checkpoints import GOAL, MEANS, SPATIAL, STDS, rewrite, tiny_openvla
+from tiny_openvla import GOAL, MEANS, SPATIAL, STDS, rewrite, tiny_openvla
 
 from vlabench.cli import main
 from vlabench.contract.negotiate import negotiate
@@ -24,6 +25,18 @@ from vlabench.types import Observation
 def load(folder, **args):
     given = {"trust_remote_code": True, "device": "cpu", "dtype": "float32", **args}
     return OpenVla(checkpoint=str(folder), **given)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A tiny checkpoint in a folder that is called after a published one."""
+    return tiny_openvla(tmp_path_factory.mktemp("hub") / "openvla-7b-finetuned-libero-spatial")
+
+
+@pytest.fixture
+def copied(published, tmp_path):
+    """A copy of `published` that a test may spoil."""
+    return shutil.copytree(published, tmp_path / published.name)
 
 
 @pytest.fixture(scope="module")
@@ -299,24 +312,11 @@ def test_without_a_hub_it_says_how_to_point_to_a_folder(monkeypatch):
 
 # --- a run ----------------------------------------------------------------------------------------
 
-SUITE = """
-name: brief
-version: 1
-description: Two short episodes.
-seed: 0
-episodes: 1
-tasks: [press-button]
-cells:
-  - axis: lighting
-    levels: [L2]
-"""
 
-
-def test_a_run_through_the_command(published, tmp_path):
-    (tmp_path / "brief.yaml").write_text(SUITE)
+def test_a_run_through_the_command(published, tmp_path, brief):
     given = {"checkpoint": published, "trust_remote_code": "true", "dtype": "float32"}
     words = [f"--policy-arg={name}={value}" for name, value in given.items()]
-    place = ["--suite", str(tmp_path / "brief.yaml"), "--out", str(tmp_path / "run")]
+    place = ["--suite", brief, "--out", str(tmp_path / "run")]
     with pytest.raises(SystemExit) as caught:
         main(["eval", "--policy", "openvla", *place, *words, "--quiet", "--verify", "1"])
     assert not caught.value.code
