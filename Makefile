@@ -18,7 +18,7 @@ test: $(READY)
 # Ten minutes: each family of models in an environment with the packages that its card requires.
 FAMILIES ?= lerobot transformers openvla openvla-oft action-tokens
 REQUIRES := from vlabench.runner.job import requirements_of
-REQUIRES += ; import shlex, sys; print(shlex.join(requirements_of(sys.argv[1], {})))
+REQUIRES += ; import sys; print(*requirements_of(sys.argv[1], {}), sep="\n")
 
 families: $(FAMILIES:%=.venv-families/%/.tested)
 
@@ -29,8 +29,9 @@ families: $(FAMILIES:%=.venv-families/%/.tested)
 	$(PYTHON) -m venv $(@D)
 	$(BIN)/python $(SITE) > "$$($(@D)/bin/python $(SITE))/the-rest.pth"
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
-		$$($(BIN)/python -c '$(REQUIRES)' $*)
+	$(BIN)/python -c '$(REQUIRES)' $* | \
+		xargs -d '\n' $(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
+			-c constraints.txt
 	touch $@
 
 FORCE:
