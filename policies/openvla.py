@@ -21,13 +21,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from vlabench.errors import PolicyError, UsageError
+from vlabench.errors import PolicyError, UsageError, in_one_line
 from vlabench.policies.arguments import text
 from vlabench.policies.card import Card
 from vlabench.policies.checkpoints import (
     check_keys,
     inferring,
-    read_json,
 )
 from vlabench.policies.in_process import InProcess
 from vlabench.policies.options import read_options
@@ -109,7 +108,6 @@ class OpenVla(InProcess):
                 "model takes one image, so declare one."
             )
         self._bounds = _bounds(self._card, self._folder, text(self.unnorm_key))
-        self._bins = _Bins.of(self._folder)
         self._processor: Any = AutoProcessor.from_pretrained(
             self._folder, trust_remote_code=self._trusted
         )
@@ -123,6 +121,7 @@ class OpenVla(InProcess):
             self.name, self.checkpoint, info["missing_keys"], info["unexpected_keys"],
             [key for key, *_ in info["mismatched_keys"]],
         )  # fmt: skip
+        self._bins = _Bins.of(model.config, self.checkpoint)
         self._model: Any = model.to(self.device).eval()
 
     def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
@@ -184,16 +183,15 @@ class _Bins:
     count: int
 
     @staticmethod
-    def of(folder: Path) -> _Bins:
-        """The bins of the checkpoint in `folder`, as `OpenVLAForActionPrediction` makes them."""
-        config = read_json(folder / "config.json")
+    def of(config: Any, checkpoint: str) -> _Bins:
+        """The bins of a model's configuration, as `OpenVLAForActionPrediction` makes them."""
         try:
-            padded, padding = config["text_config"]["vocab_size"], config["pad_to_multiple_of"]
-            return _Bins(int(padded) - int(padding), int(config.get("n_action_bins", 256)))
-        except (KeyError, TypeError, ValueError) as error:
+            padding = int(config.pad_to_multiple_of)
+            return _Bins(int(config.text_config.vocab_size) - padding, int(config.n_action_bins))
+        except (AttributeError, TypeError) as error:
             raise UsageError(
-                f"config.json in {folder} has no text_config.vocab_size or no pad_to_multiple_of, "
-                "which say what OpenVLA's action tokens are; is it an OpenVLA checkpoint?"
+                f"The configuration of {checkpoint} does not say what OpenVLA's action tokens are "
+                f"({in_one_line(error)}); is it an OpenVLA checkpoint?"
             ) from error
 
     def values(self, tokens: npt.NDArray[np.int64]) -> Floats:
