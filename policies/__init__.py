@@ -15,7 +15,7 @@ POLICIES = {
     "oft-rest": "vlabench.policies.oft:OpenVlaOft",
     "openpi": "vlabench.policies.openpi:OpenPi",
     "openvla": "vlabench.policies.openvla:OpenVla",
-    "openvla-oft": "vlabench.policies.openvla_oft:OpenVlaOftHere",
+    "openvla-oft": "vlabench.policies.openvla_oft:OpenVlaOftInProcess",
     "openvla-rest": "vlabench.policies.openvla_rest:OpenVlaRest",
     "prior": "vlabench.policies.prior:Prior",
     "random": "vlabench.policies.random:Random",

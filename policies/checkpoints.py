@@ -8,20 +8,14 @@ them: `check_ready` looks at a folder with the standard library alone.
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from os import environ
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from vlabench.errors import InfrastructureError, UsageError, VlabenchError, in_one_line
+from vlabench.policies.hub import cached, knock, not_fetched
 from vlabench.types import Json
 
-HUB = "https://huggingface.co"
-"""The hub, unless the variable ``HF_ENDPOINT`` names another."""
-
-_KNOCKING_SECONDS = 5
 _SHOWN = 5
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth")
 
@@ -83,7 +77,7 @@ def checkpoint_files(
     try:
         fetched = snapshot_download(checkpoint, revision=revision or None)
     except Exception as error:  # the hub's client raises errors of several libraries
-        raise _not_fetched(policy, checkpoint, in_one_line(error)[:200]) from error
+        raise not_fetched(policy, checkpoint, in_one_line(error)[:200]) from error
     return local_folder(policy, fetched, needed)
 
 
@@ -114,8 +108,8 @@ def check_ready(
         return
     if brings_code and not trusted:
         raise _no_consent(policy, checkpoint, [])
-    if not _cached(checkpoint):
-        _knock(policy, checkpoint)
+    if not cached(checkpoint):
+        knock(policy, checkpoint)
 
 
 def check_consent(policy: str, folder: Path, *, trusted: bool) -> None:
@@ -300,32 +294,3 @@ def _no_consent(policy: str, checkpoint: str, code: Sequence[str]) -> UsageError
         "which would run on this machine with your rights; give --policy-arg "
         "trust_remote_code=true if you trust whoever wrote it."
     )
-
-
-def _not_fetched(policy: str, checkpoint: str, why: str) -> UsageError:
-    return UsageError(
-        f"The checkpoint {checkpoint!r} of policy {policy!r} is no folder here and cannot be "
-        f"fetched from the Hugging Face hub ({why}); fetch it where the hub can be reached "
-        f"('hf download {checkpoint} --local-dir FOLDER') and give --policy-arg checkpoint=FOLDER."
-    )
-
-
-def _cached(checkpoint: str) -> bool:
-    """Whether an earlier download of `checkpoint` lies in the cache of the hub's client."""
-    home = Path(environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    cache = Path(environ.get("HF_HUB_CACHE", home / "hub"))
-    return any(cache.glob(f"models--{checkpoint.replace('/', '--')}/snapshots/*/*"))
-
-
-def _knock(policy: str, checkpoint: str) -> None:
-    """Refuses a hub that is not there, before minutes are spent on what only it can finish."""
-    if environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
-        raise _not_fetched(policy, checkpoint, "HF_HUB_OFFLINE is set")
-    if any(environ.get(name) for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")):
-        return  # who stands behind a proxy cannot be asked by a plain connection
-    address = urlsplit(environ.get("HF_ENDPOINT", HUB))
-    port = address.port or (80 if address.scheme == "http" else 443)
-    try:
-        socket.create_connection((address.hostname or "", port), _KNOCKING_SECONDS).close()
-    except OSError as error:
-        raise _not_fetched(policy, checkpoint, in_one_line(error)) from error

@@ -31,7 +31,7 @@ _EPSILON = 1e-8
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class OpenVlaOftHere(InProcess):
+class OpenVlaOftInProcess(InProcess):
     """Loads an OpenVLA-OFT checkpoint and asks it, one observation at a time.
 
     Args:

@@ -15,7 +15,7 @@ from torch.nn.functional import gelu, layer_norm, linear, silu
 from vlabench.cli import main
 from vlabench.contract.negotiate import negotiate
 from vlabench.errors import UsageError
-from vlabench.policies.openvla_oft import OpenVlaOftHere
+from vlabench.policies.openvla_oft import OpenVlaOftInProcess
 from vlabench.store import Run
 from vlabench.testing import EXAMPLE_ENV, check_policy, example_observation
 
@@ -23,7 +23,7 @@ NAME = "openvla-7b-oft-finetuned-libero-goal"
 
 
 def load(folder, **args):
-    return OpenVlaOftHere(checkpoint=str(folder), device="cpu", **{"dtype": "float32", **args})
+    return OpenVlaOftInProcess(checkpoint=str(folder), device="cpu", **{"dtype": "float32", **args})
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def test_weights_of_half_precision_answer_about_the_same(policy, published):
 
 
 def test_nothing_of_the_checkpoints_code_is_run_or_needed(published):
-    OpenVlaOftHere.check_before_run({"checkpoint": str(published)})
+    OpenVlaOftInProcess.check_before_run({"checkpoint": str(published)})
     assert not list(published.glob("*.py"))
 
 
