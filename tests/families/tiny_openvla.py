@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import shutil
 import tempfile
@@ -124,12 +125,12 @@ _LLAMA = {
 }
 
 
-def _biased(model, allowed: list[int]) -> None:
+def _biased(model, layers, allowed: list[int]) -> None:
     """Makes `allowed` the likeliest tokens of a language model, and its answers depend on more."""
-    head = model.lm_head.weight.data
+    head = model.get_output_embeddings().weight.data
     others = [token for token in range(len(head)) if token not in allowed]
     head[others] = 0
-    for layer in model.model.layers:
+    for layer in layers:
         for one in ("q_proj", "k_proj", "v_proj", "o_proj"):
             getattr(layer.self_attn, one).weight.data *= 40
 
@@ -143,7 +144,7 @@ def tiny_llama(folder: Path, likely: list[str] | None = None, seed: int = 0) -> 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = LlamaForCausalLM(LlamaConfig(vocab_size=len(words), **_LLAMA))
-    _biased(model, words.convert_tokens_to_ids(likely or ACTIONS))
+    _biased(model, model.model.layers, words.convert_tokens_to_ids(likely or ACTIONS))
     model.save_pretrained(folder)
     words.save_pretrained(folder)
     return folder
@@ -185,10 +186,19 @@ def tiny_llava(folder: Path, seed: int = 0) -> Path:
                 pad_token_id=words.pad_token_id,
             )
         )
-    _biased(model.language_model, words.convert_tokens_to_ids(ACTIONS))
+    text = model.language_model
+    layers = getattr(text, "model", text).layers  # the second since transformers 4.52
+    _biased(model, layers, words.convert_tokens_to_ids(ACTIONS))
     model.multi_modal_projector.linear_2.weight.data *= 40
     model.save_pretrained(folder)
     size = {"shortest_edge": 32}
     images = CLIPImageProcessor(size=size, crop_size={"height": 32, "width": 32})
-    LlavaProcessor(images, words).save_pretrained(folder)
+    seen = {
+        "patch_size": 16,
+        "vision_feature_select_strategy": "default",
+        "num_additional_image_tokens": 1,
+    }  # read since transformers 4.45, which puts as many placeholders as there are patches
+    known = inspect.signature(LlavaProcessor).parameters
+    told = {name: value for name, value in seen.items() if name in known}
+    LlavaProcessor(images, words, **told).save_pretrained(folder)
     return folder
