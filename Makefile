@@ -7,13 +7,36 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format check suites certify drift audit expert bench gates pictures card clean
+.PHONY: demo test families lint format check suites certify drift audit expert bench gates pictures card clean
 
 demo: $(READY)
 	$(BIN)/vlabench eval --policy expert --suite unseen-objects --out results/runs/demo --fresh
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Ten minutes: each family of models in an environment with the packages that its card requires.
+FAMILIES ?= lerobot transformers openvla openvla-oft action-tokens
+REQUIRES := from vlabench.runner.job import requirements_of
+REQUIRES += ; import sys; print(*requirements_of(sys.argv[1], {}), sep="\n")
+
+families: $(FAMILIES:%=.venv-families/%/.tested)
+
+.venv-families/%/.tested: .venv-families/%/.ready FORCE
+	.venv-families/$*/bin/python -m pytest -q tests/families/test_$*.py
+
+.venv-families/%/.ready: $(READY) policies/cards/*.yaml
+	$(PYTHON) -m venv $(@D)
+	$(BIN)/python $(SITE) > "$$($(@D)/bin/python $(SITE))/the-rest.pth"
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -c '$(REQUIRES)' $* | \
+		xargs -d '\n' $(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
+			-c constraints.txt
+	touch $@
+
+FORCE:
+
+.PRECIOUS: .venv-families/%/.ready
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -85,4 +108,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) .venv-mujoco-* build dist *.egg-info
+	rm -rf $(VENV) .venv-mujoco-* .venv-families build dist *.egg-info

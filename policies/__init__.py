@@ -6,20 +6,24 @@ values as keyword arguments and returns a `vlabench.contract.policy.Policy`.
 """
 
 POLICIES = {
+    "action-tokens": "vlabench.policies.tokens:ActionTokens",
     "callable": "vlabench.policies.callable:CallablePolicy",
     "expert": "vlabench.policies.expert:Expert",
     "groot-zmq": "vlabench.policies.groot:Groot",
+    "lerobot": "vlabench.policies.lerobot:LeRobot",
     "noop": "vlabench.policies.noop:Noop",
     "oft-rest": "vlabench.policies.oft:OpenVlaOft",
     "openpi": "vlabench.policies.openpi:OpenPi",
     "openvla": "vlabench.policies.openvla:OpenVla",
-    "openvla-rest": "vlabench.policies.openvla:OpenVla",
+    "openvla-oft": "vlabench.policies.openvla_oft:OpenVlaOftInProcess",
+    "openvla-rest": "vlabench.policies.openvla_rest:OpenVlaRest",
     "prior": "vlabench.policies.prior:Prior",
     "random": "vlabench.policies.random:Random",
     "random-goal": "vlabench.policies.random_goal:RandomGoal",
     "remote": "vlabench.policies.remote:Remote",
     "replay": "vlabench.policies.replay:Replay",
     "skills": "vlabench.policies.skills:Skills",
+    "transformers": "vlabench.policies.transformers:Transformers",
     "vla-eval": "vlabench.policies.vla_eval:VlaEval",
 }
 

@@ -190,7 +190,7 @@ class Card(_Strict):
     Attributes:
         default: Whether it is the one that its adapter takes where no checkpoint is named.
         requires: What pip must install where the policy runs, for example
-            ``["transformers==4.40.1"]``.
+            ``["transformers==4.40.1"]``; options of pip before them, for example ``--no-deps``.
         options: What its adapter alone reads, and reads strictly, for example the keys of a
             request.
     """

@@ -40,6 +40,7 @@ from vlabench.runner.job import (
     Runner,
     RunnerOptions,
     argument_text,
+    check_before_run,
     declaration_of,
     is_shared,
     make_policy,
@@ -325,7 +326,12 @@ def execute(
         InvalidRunError: If episode after episode is lost to the infrastructure.
     """
     run = _runner(planned, runner, options)
+    checked = fresh or not planned.folder.exists()
+    if checked:  # before anything is deleted or written
+        check_before_run(planned.job.policy, planned.job.policy_args)
     with RunWriter(planned.folder, planned.info, planned.manifest, fresh) as writer:
+        if not checked and writer.left and not writer.info.stopped_early:
+            check_before_run(planned.job.policy, planned.job.policy_args)
         progress.begin(len(planned.manifest.episodes), tuple(writer.done.values()))
         try:
             if not writer.info.stopped_early:

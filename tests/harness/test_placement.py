@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -40,7 +42,9 @@ def test_a_policy_that_looks_and_answers_several_has_an_actor(one: Job, actors: 
     assert actors_of(one, RunnerOptions(inference_actors=3)) == 3
 
 
-@pytest.mark.parametrize("name", ["openvla", "oft-rest", "openpi", "groot-zmq", "vla-eval"])
+@pytest.mark.parametrize(
+    "name", ["openvla", "openvla-rest", "oft-rest", "openpi", "groot-zmq", "vla-eval"]
+)
 def test_a_model_behind_a_server_is_asked_by_one_process(name: str) -> None:
     assert is_shared(name)
     assert is_shared(f"blind:{name}")
@@ -75,3 +79,12 @@ def test_a_device_is_set_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_other_device_is_known(device: str) -> None:
     with pytest.raises(UsageError, match="give 'cpu', or the number of an EGL device"):
         render_environment(device)
+
+
+def test_the_torch_that_is_here_stays_unless_a_policy_names_its_own() -> None:
+    environment_of = importlib.import_module("vlabench.runner.ray")._environment_of
+    here = f"torch=={version('torch').partition('+')[0]}"
+    packages = environment_of(job(("--no-deps", "torchvision==0.1")))["pip"]["packages"]
+    assert packages == ["torchvision==0.1", here]
+    packages = environment_of(job(("torch>=2.4,<3", "timm")))["pip"]["packages"]
+    assert packages == ["torch>=2.4,<3", "timm"]

@@ -189,8 +189,8 @@ def test_wrapped_policies_conform(name: str) -> None:
 
 
 def test_a_server_that_is_not_there_yet_can_be_wrapped() -> None:
-    spec = make_policy("deaf:blind:openvla", {"url": "http://127.0.0.1:1"}).spec()
-    assert spec.name == "deaf:blind:openvla"
+    spec = make_policy("deaf:blind:openvla-rest", {"url": "http://127.0.0.1:1"}).spec()
+    assert spec.name == "deaf:blind:openvla-rest"
     assert spec.cameras
 
 

@@ -102,17 +102,17 @@ def test_of_the_arguments_it_takes_its_own() -> None:
     with pytest.raises(UsageError, match="'noop' takes no arguments; leave 'nois' out"):
         make_policy("noisy:noop", {"nois": 0.1})
     with pytest.raises(UnknownNameError, match="did you mean 'url'"):
-        make_policy("deaf:noisy:openvla", {"noise": 0.1, "ulr": "http://127.0.0.1:1"})
-    wrapped = make_policy("deaf:noisy:openvla", {"noise": 0.1, "url": "http://127.0.0.1:1"})
-    assert wrapped.spec().name == "deaf:noisy:openvla"
+        make_policy("deaf:noisy:openvla-rest", {"noise": 0.1, "ulr": "http://127.0.0.1:1"})
+    wrapped = make_policy("deaf:noisy:openvla-rest", {"noise": 0.1, "url": "http://127.0.0.1:1"})
+    assert wrapped.spec().name == "deaf:noisy:openvla-rest"
 
 
 def test_what_the_inner_policy_says_of_itself_is_not_asked_about_the_noise() -> None:
     own = {"url": "http://127.0.0.1:1"}
     args = {"noise": 0.1, **own}
-    assert requirements_of("noisy:openvla", args) == requirements_of("openvla", own)
+    assert requirements_of("noisy:openvla-rest", args) == requirements_of("openvla-rest", own)
     assert policy_code_hash("noisy:noop", {"noise": 0.1}) == ""
-    declared = declaration_of("noisy:openvla", args)
+    declared = declaration_of("noisy:openvla-rest", args)
     assert declared is None or declared.name.startswith("noisy:")
 
 

@@ -275,25 +275,25 @@ def test_a_declaration_with_a_wrong_field_is_named(fake):
 
 
 def test_a_declaration_that_agrees_with_its_card_is_taken(fake, tmp_path):
-    card = packaged_card("openvla")
+    card = packaged_card("openvla-rest")
     fake.spec = replace(card.spec(), name="mine", revision="r")
-    assert Remote(fake.url, card="openvla").spec() == fake.spec
+    assert Remote(fake.url, card="openvla-rest").spec() == fake.spec
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(card.model_dump(mode="json", by_alias=True)))
     assert Remote(fake.url, card=str(path)).spec() == fake.spec
 
 
 def test_a_declaration_that_differs_from_its_card_is_refused_with_both_sides(fake):
-    spec = packaged_card("openvla").spec()
+    spec = packaged_card("openvla-rest").spec()
     mirrored = replace(spec.cameras[0], mirrored=False)
     action = replace(spec.action, gripper_open=0.0, gripper_close=1.0)
     fake.spec = replace(spec, cameras=(mirrored,), action=action)
     with pytest.raises(ContractError) as caught:
-        Remote(fake.url, card="openvla")
+        Remote(fake.url, card="openvla-rest")
     for part in (
-        "mirrored is True in the card openvla and False in the server at ws://",
-        "action.gripper_open is 1.0 in the card openvla and 0.0",
-        "action.gripper_close is 0.0 in the card openvla and 1.0",
+        "mirrored is True in the card openvla-rest and False in the server at ws://",
+        "action.gripper_open is 1.0 in the card openvla-rest and 0.0",
+        "action.gripper_close is 0.0 in the card openvla-rest and 1.0",
     ):
         assert part in str(caught.value)
 

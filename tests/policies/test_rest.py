@@ -14,11 +14,11 @@ from vlabench.errors import InfrastructureError, PolicyError, UsageError
 from vlabench.policies.http import JsonServer
 from vlabench.policies.json_numpy import decode_array, encode_array
 from vlabench.policies.oft import OpenVlaOft
-from vlabench.policies.openvla import OpenVla
+from vlabench.policies.openvla_rest import OpenVlaRest
 from vlabench.types import Observation
 
 IMAGE = np.zeros((2, 2, 3), dtype=np.uint8)
-ROWS = {OpenVla: np.zeros(7), OpenVlaOft: [np.zeros(7)] * 8}
+ROWS = {OpenVlaRest: np.zeros(7), OpenVlaOft: [np.zeros(7)] * 8}
 """What a server answers to each."""
 
 

@@ -318,6 +318,17 @@ def is_shared(reference: str) -> bool:
     return bool(getattr(_load(POLICIES, reference), "shared", False))
 
 
+def check_before_run(reference: str, args: Mapping[str, Json]) -> None:
+    """Asks a policy's class whether the policy could be made: its ``check_before_run(args)``.
+
+    So nobody waits for an environment that is built in vain. A class without it is not asked.
+
+    Raises:
+        UsageError: If it could not.
+    """
+    _said(reference, "check_before_run", args)
+
+
 def declaration_of(reference: str, args: Mapping[str, Json]) -> PolicySpec | None:
     """What its class's ``declares(args)`` says that the policy would; None if it says nothing.
 

@@ -24,7 +24,8 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import ray
@@ -222,12 +223,31 @@ def _environment_of(job: Job) -> dict[str, Any]:
     variables = {"OMP_NUM_THREADS": WORKER_ENVIRONMENT["OMP_NUM_THREADS"]}
     if not job.requires:
         return {"env_vars": variables}
-    packages, how = list(job.requires), ["--disable-pip-version-check"]
+    packages = [word for word in job.requires if not word.startswith("--")]
+    packages += _kept(packages)
+    options = [word for word in job.requires if word.startswith("--")]
+    how = ["--disable-pip-version-check", *options]
     return {
         "env_vars": variables,
         "pip": {"packages": packages, "pip_install_options": how},
         "config": {"setup_timeout_seconds": _INSTALLING_SECONDS},
     }
+
+
+_BUILT_FOR_THE_MACHINE = ("torch",)
+"""Packages of this environment that no other package may replace: which build fits the drivers of
+the machine is known to whoever installed it, and another one is gigabytes."""
+
+
+def _kept(requires: Sequence[str]) -> list[str]:
+    """What pip must leave as it is here, unless `requires` itself names another version."""
+    named = {re.split(r"[^A-Za-z0-9._-]", each.strip(), maxsplit=1)[0].lower() for each in requires}
+    kept = []
+    for name in _BUILT_FOR_THE_MACHINE:
+        with suppress(PackageNotFoundError):
+            if name not in named:
+                kept.append(f"{name}=={version(name).partition('+')[0]}")
+    return kept
 
 
 def _wait_for(actor: Any, job: Job) -> None:

@@ -20,7 +20,7 @@ def check_packages(policy: str, requires: Sequence[str]) -> None:
     Args:
         policy: What the user calls it.
         requires: What pip would be told to install; a file or an address without a name is taken
-            to be there.
+            to be there, and what begins with ``--`` for an option of pip.
 
     Raises:
         UsageError: If one is not installed, or in a version that it does not want.
@@ -28,9 +28,11 @@ def check_packages(policy: str, requires: Sequence[str]) -> None:
     missing = {each: found for each in requires if (found := _lacking(each))}
     if missing:
         told = ", ".join(f"{each} ({found})" for each, found in missing.items())
+        options = [each for each in requires if each.startswith("--")]
         raise UsageError(
             f"The policy {policy!r} needs packages that are not here: {told}; run "
-            f"'pip install {shlex.join(missing)}' in an environment of its own, and serve it there."
+            f"'pip install {shlex.join([*options, *missing])}' in an environment of its own, and "
+            "serve it there."
         )
 
 

@@ -20,8 +20,7 @@ from vlabench.errors import (
     UsageError,
 )
 from vlabench.policies.json_numpy import decode_array, encode_array
-from vlabench.policies.openvla import OpenVla
-from vlabench.registry import POLICIES
+from vlabench.policies.openvla_rest import OpenVlaRest
 from vlabench.testing import EXAMPLE_ENV, check_policy, example_observation
 from vlabench.types import Observation
 
@@ -46,7 +45,7 @@ def see(image=IMAGE, instruction="open the top drawer"):
 
 
 def test_the_request_and_the_answer_match_the_golden_bytes(server):
-    (chunk,) = OpenVla(server.url).act([see()])
+    (chunk,) = OpenVlaRest(server.url).act([see()])
     assert server.requests == [("/act", "application/json", GOLDEN_REQUEST)]
     np.testing.assert_array_equal(chunk.actions, [ACTION])
 
@@ -58,13 +57,13 @@ def test_the_golden_request_is_what_the_server_reads(server):
 
 
 def test_an_unnorm_key_travels_with_the_request(server):
-    OpenVla(server.url, unnorm_key="libero_spatial").act([see()])
+    OpenVlaRest(server.url, unnorm_key="libero_spatial").act([see()])
     assert json.loads(server.requests[0][2])["unnorm_key"] == "libero_spatial"
 
 
 def test_the_doubly_encoded_form_goes_both_ways(server):
     server.answer = json.dumps(GOLDEN_ANSWER.decode()).encode()
-    (chunk,) = OpenVla(server.url, double_encoded="true").act([see()])
+    (chunk,) = OpenVlaRest(server.url, double_encoded="true").act([see()])
     sent = json.loads(server.requests[0][2])
     assert list(sent) == ["encoded"]
     assert sent["encoded"].encode() == GOLDEN_REQUEST
@@ -78,14 +77,14 @@ def test_arrays_survive_the_wire():
 
 
 def test_the_policy_conforms_and_its_gripper_is_turned_round(server):
-    pipeline = check_policy(OpenVla(server.url))
-    (chunk,) = OpenVla(server.url).act([see()])
+    pipeline = check_policy(OpenVlaRest(server.url))
+    (chunk,) = OpenVlaRest(server.url).act([see()])
     expected = [0.25, -0.5, 0.0, 0.125, 0.0, -1.0, -1.0]
     np.testing.assert_array_equal(pipeline.to_env(chunk.actions), [np.float32(expected)])
 
 
 def test_the_server_is_sent_the_prepared_image(server):
-    policy = OpenVla(server.url)
+    policy = OpenVlaRest(server.url)
     pipeline = negotiate(policy.spec(), EXAMPLE_ENV)
     seen = pipeline.to_policy(example_observation(pipeline, "e", 0))
     policy.act([seen])
@@ -114,7 +113,7 @@ def test_the_server_is_sent_the_prepared_image(server):
 def test_a_wrong_answer_is_the_policys_error(server, answer, part):
     server.answer = answer
     with pytest.raises(PolicyError) as caught:
-        OpenVla(server.url).act([see()])
+        OpenVlaRest(server.url).act([see()])
     assert part in str(caught.value)
     assert server.url in str(caught.value)
     assert len(server.requests) == 1
@@ -123,73 +122,73 @@ def test_a_wrong_answer_is_the_policys_error(server, answer, part):
 @pytest.mark.parametrize("url", ["", None])
 def test_without_a_url_it_says_what_to_start_and_what_to_give(url):
     with pytest.raises(UsageError) as caught:
-        OpenVla(url)
+        OpenVlaRest(url)
     for part in ("deploy.py", "url=http://127.0.0.1:8000", "unnorm_key"):
         assert part in str(caught.value)
 
 
 def test_a_url_may_name_the_endpoint_or_a_folder_above_it(server):
     for url in (server.url + "/", server.url + "/act", server.url + "/vla"):
-        OpenVla(url).act([see()])
+        OpenVlaRest(url).act([see()])
     assert [path for path, _, _ in server.requests] == ["/act", "/act", "/vla/act"]
 
 
 def test_a_revision_is_declared_and_not_sent(server):
-    policy = OpenVla(server.url, revision="openvla-7b-finetuned-libero-goal@1234")
+    policy = OpenVlaRest(server.url, revision="openvla-7b-finetuned-libero-goal@1234")
     assert policy.spec().revision == "openvla-7b-finetuned-libero-goal@1234"
-    assert OpenVla(server.url).spec().revision == ""
+    assert OpenVlaRest(server.url).spec().revision == ""
     policy.act([see()])
     assert server.requests[0][2] == GOLDEN_REQUEST
 
 
 def test_another_card_changes_the_declaration(tmp_path):
-    packaged = (files("vlabench.policies") / "cards" / "openvla.yaml").read_text(encoding="utf-8")
+    packaged = (files("vlabench.policies") / "cards" / "openvla-rest.yaml").read_text(
+        encoding="utf-8"
+    )
     card = yaml.safe_load(packaged)
     card["checkpoints"] = ["mine"]
     card["control_hz"] = 5.0
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(card))
-    spec = OpenVla("http://host", card=str(tmp_path / "mine.yaml")).spec()
+    spec = OpenVlaRest("http://host", card=str(tmp_path / "mine.yaml")).spec()
     assert spec.control_hz == 5.0
     card["cameras"] *= 2
     (tmp_path / "two.yaml").write_text(yaml.safe_dump(card))
     with pytest.raises(UsageError, match="2 cameras"):
-        OpenVla("http://host", card=str(tmp_path / "two.yaml"))
-
-
-def test_both_names_mean_it():
-    assert POLICIES.load("openvla") is POLICIES.load("openvla-rest") is OpenVla
+        OpenVlaRest("http://host", card=str(tmp_path / "two.yaml"))
 
 
 def test_a_checkpoint_picks_its_card_and_its_statistics(server):
-    policy = OpenVla(server.url, checkpoint="openvla/openvla-7b")
+    policy = OpenVlaRest(server.url, checkpoint="openvla/openvla-7b")
     spec = policy.spec()
-    assert (spec.name, spec.control_hz, spec.action.scale) == ("openvla-bridge", 5.0, "metric")
+    assert (spec.name, spec.control_hz, spec.action.scale) == ("openvla-rest-bridge", 5.0, "metric")
     assert spec.action.rotation == "euler_xyz"
     policy.act([see()])
-    OpenVla(server.url, checkpoint="openvla/openvla-7b", unnorm_key="other").act([see()])
+    OpenVlaRest(server.url, checkpoint="openvla/openvla-7b", unnorm_key="other").act([see()])
     sent = [json.loads(body)["unnorm_key"] for _, _, body in server.requests]
     assert sent == ["bridge_orig", "other"]
 
 
 def test_a_convention_of_another_rate_is_refused():
-    spec = OpenVla("http://host", checkpoint="openvla/openvla-7b").spec()
+    spec = OpenVlaRest("http://host", checkpoint="openvla/openvla-7b").spec()
     with pytest.raises(ContractError, match=r"control_hz is 5 Hz and the environment's 20 Hz"):
         negotiate(spec, EXAMPLE_ENV)
 
 
 def test_an_unknown_checkpoint_is_told_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'openvla/openvla-7b-finetuned"):
-        OpenVla("http://host", checkpoint="openvla-7b-finetuned-libero-goal")
+        OpenVlaRest("http://host", checkpoint="openvla-7b-finetuned-libero-goal")
 
 
 def test_a_card_s_options_are_read_strictly(tmp_path):
-    packaged = (files("vlabench.policies") / "cards" / "openvla.yaml").read_text(encoding="utf-8")
+    packaged = (files("vlabench.policies") / "cards" / "openvla-rest.yaml").read_text(
+        encoding="utf-8"
+    )
     card = yaml.safe_load(packaged)
     card |= {"checkpoints": ["mine"], "options": {"unorm_key": "libero"}}
     card["sources"]["options"] = "nowhere"
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(card))
     with pytest.raises(UsageError, match=r"options\.unorm_key.*reads unnorm_key"):
-        OpenVla("http://host", card=str(tmp_path / "mine.yaml"))
+        OpenVlaRest("http://host", card=str(tmp_path / "mine.yaml"))
 
 
 @pytest.mark.slow
@@ -200,4 +199,4 @@ def test_a_run_through_the_server_is_the_run_in_process(tmp_path):
 
     with serving(predict_action) as server:
         remote = through_the_command(tmp_path, "openvla-rest", url=server.url)
-    assert runs(remote) == runs(in_process(tmp_path, "openvla"))
+    assert runs(remote) == runs(in_process(tmp_path, "openvla-rest"))
