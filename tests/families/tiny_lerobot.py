@@ -253,6 +253,7 @@ def vqbet(folder, **changed):
         "gpt_n_head": 2,
         "gpt_hidden_dim": 16,
         "bet_softmax_temperature": 5.0,
+        "pretrained_backbone_weights": None,
     }
 
     def trained(config):
