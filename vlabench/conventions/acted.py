@@ -7,9 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from vlabench.contract.controls import OF_JOINTS
+from vlabench.contract.controls import DELTAS, OF_JOINTS
 from vlabench.contract.specs import ROTATION_SIZES, ActionSpec, EnvSpec
 from vlabench.conventions.reading import ARM, Axes, Part, Reading, Suspect, changed
 
@@ -45,15 +43,20 @@ def suspects(reading: Reading, env: EnvSpec) -> Iterator[Suspect]:
     yield from _rates(reading, env)
 
 
-def fits(reading: Reading) -> Iterator[Suspect]:
-    """Numbers in other units, found by fitting: for what nothing simpler explains."""
-    if reading.fit or reading.spec.action.control in ("ee_pose", "joint_position"):
-        return
-    size = replace(reading, fit="size")
-    yield Suspect("numbers have another unit", "scale", size, ARM)
-    linear = replace(reading, fit="linear")
-    mend = "un-normalise with other statistics, for example another unnorm_key"
-    yield Suspect("numbers are un-normalised with other statistics", "scale", linear, ARM, mend)
+def last(reading: Reading) -> Iterator[Suspect]:
+    """What no declaration can say, or only a fit can find: for what nothing simpler explains."""
+    action = reading.spec.action
+    if action.control == "ee_delta" and action.frame == "base" and reading.axes is None:
+        for axes, name in all_axes():
+            mend = f"turn the policy's motions in its adapter: {name} in the base's frame"
+            yield Suspect(f"axes are {name}", "frame", replace(reading, axes=axes), ARM, mend)
+    if action.control in DELTAS and not reading.fit:
+        size = replace(reading, fit="size")
+        mend = "give another unit, or un-normalise with other statistics"
+        yield Suspect("numbers have another unit", "scale", size, ARM, mend)
+        linear = replace(reading, fit="linear")
+        mend = "un-normalise with other statistics, for example another unnorm_key"
+        yield Suspect("numbers have other statistics", "scale", linear, ARM, mend)
 
 
 def _grippers(reading: Reading) -> Iterator[Suspect]:
@@ -112,8 +115,6 @@ def _poses(reading: Reading) -> Iterator[Suspect]:
         for name, turn in TURNS.items():
             within = changed(reading, turned=turn)
             yield Suspect(f"the hand's frame is {name} away", "frame", within, ARM)
-    if deltas and action.frame == "base":
-        yield from _axes(reading)
 
 
 def _scales(reading: Reading) -> Iterator[Suspect]:
@@ -163,33 +164,26 @@ def _controls(reading: Reading) -> Iterator[Suspect]:
 _SCALABLE = ("axis_angle", "euler_xyz")
 
 
-def _axes(reading: Reading) -> Iterator[Suspect]:
-    for axes, name in all_axes():
-        if reading.axes is None:
-            mend = f"turn the policy's motions in its adapter: {name} in the base's frame"
-            yield Suspect(f"axes are {name}", "frame", replace(reading, axes=axes), ARM, mend)
-
-
 def all_axes() -> Iterator[tuple[Axes, str]]:
     """The 47 ways to swap and reverse axes, those that leave the vertical alone first."""
     found: list[tuple[Axes, str]] = []
     for order in itertools.permutations(range(3)):
         for signs in itertools.product((1, -1), repeat=3):
-            matrix = np.zeros((3, 3), dtype=int)
-            matrix[range(3), order] = signs
-            if not (matrix == np.eye(3)).all():
-                named = [f"{'-' if s < 0 else ''}{'xyz'[o]}" for o, s in zip(order, signs)]
-                found.append((_rows(matrix), f"({', '.join(named)})"))
-    return iter(sorted(found, key=lambda one: (one[0][2] != (0, 0, 1), _changes(one[0]))))
+            x, y, z = (_row(axis, sign) for axis, sign in zip(order, signs, strict=True))
+            signed = zip(order, signs, strict=True)
+            named = [f"{'-' if sign < 0 else ''}{'xyz'[axis]}" for axis, sign in signed]
+            found.append(((x, y, z), f"({', '.join(named)})"))
+    found.sort(key=lambda one: (one[0][2] != _row(2, 1), _changes(one[0])))
+    return iter(found[1:])
 
 
-def _rows(matrix: np.ndarray) -> Axes:
-    a, b, c = (tuple(int(n) for n in row) for row in matrix)
-    return a, b, c  # type: ignore[return-value]
+def _row(axis: int, sign: int) -> tuple[int, int, int]:
+    x, y, z = (sign if number == axis else 0 for number in range(3))
+    return x, y, z
 
 
 def _changes(axes: Axes) -> int:
-    return int((np.array(axes) != np.eye(3)).any(axis=1).sum())
+    return sum(row != _row(number, 1) for number, row in enumerate(axes))
 
 
 def _executed(reading: Reading) -> Iterator[Suspect]:
@@ -204,8 +198,9 @@ def _executed(reading: Reading) -> Iterator[Suspect]:
         if count > spec.executed and not reading.paced:
             continue  # it is asked of what it sees: nothing tells on the expert's way
         within = replace(reading, spec=replace(spec, executed=count))
-        rows = "row" if count == 1 else "rows"
-        name = f"{count} {rows} of an answer are executed"
+        name = f"the first {count} rows of an answer are executed"
+        if count == 1:
+            name = "only the first row of an answer is executed"
         yield Suspect(name, "executed", within, asks_anew=reading.paced)
 
 
@@ -218,7 +213,5 @@ def _rates(reading: Reading, env: EnvSpec) -> Iterator[Suspect]:
     for hz in RATES:
         if hz != declared:
             span = int(spec.chunk_length * env.control_hz / max(hz, declared))
-            within = replace(
-                reading, spec=replace(spec, control_hz=hz), hz=hz, span=max(span, 2)
-            )
+            within = replace(reading, spec=replace(spec, control_hz=hz), hz=hz, span=max(span, 2))
             yield Suspect(f"rows are made for {hz:g} Hz", "rate", within)

@@ -18,11 +18,11 @@ import numpy as np
 
 from vlabench.contract.actions import Clip
 from vlabench.contract.controls import OF_JOINTS
-from vlabench.contract.executor import Executor
 from vlabench.contract.execution import StickyGripper
+from vlabench.contract.executor import Executor
 from vlabench.contract.pipeline import Pipeline
-from vlabench.contract.specs import ActionSpec, EnvSpec
-from vlabench.conventions.asking import Answers
+from vlabench.contract.specs import ActionSpec
+from vlabench.conventions.asking import Answers, Asking, Said
 from vlabench.conventions.path import Path
 from vlabench.conventions.reading import Part, Reading
 from vlabench.types import Floats
@@ -40,9 +40,7 @@ _FEWEST = 2
 """Moments at which the expert must have opened, and closed, its gripper."""
 
 
-def compared(
-    reading: Reading, env: EnvSpec, answers: Sequence[Answers], paths: Sequence[Path]
-) -> list[tuple[Floats, Floats, Floats]]:
+def compared(reading: Reading, asking: Asking, name: str) -> list[tuple[Floats, Floats, Floats]]:
     """What the policy said, the expert did, and another expert did, in each episode.
 
     Each is ``(M, n)``: the control steps that the answers last, in units of the controller's
@@ -50,13 +48,11 @@ def compared(
     episode: what somebody would agree with who knows the task, and not this scene.
 
     Raises:
-        PolicyError: If a row cannot be meant.
+        PolicyError: If the policy answers something that is no answer, or cannot be meant.
         ContractError: If the answers cannot be turned into actions.
+        InfrastructureError: If its server is lost.
     """
-    pipeline = reading.pipeline(env)
-    said = [
-        _said(reading, pipeline, there, path) for there, path in zip(answers, paths, strict=True)
-    ]
+    said, paths = _all_said(reading, asking, name), asking.paths
     told = [_turned(reading, rows) for _, rows in said]
     others = [*paths[1:], *paths[:1]]
     meant = [path.reference[steps] for path, (steps, _) in zip(paths, said, strict=True)]
@@ -69,9 +65,19 @@ def compared(
     return list(zip(told, meant, strange, strict=True))
 
 
-def _said(
-    reading: Reading, pipeline: Pipeline, answers: Answers, path: Path
-) -> tuple[np.ndarray, Floats]:
+def _all_said(reading: Reading, asking: Asking, name: str) -> list[Said]:
+    """On each path; readings that differ in axes or a fit alone share it."""
+    key = (reading.question, reading.spec, reading.first_row, reading.hz, reading.span)
+    if key not in asking.converted:
+        pipeline, answers = reading.pipeline(asking.env), asking.answers(reading, name)
+        asking.converted[key] = [
+            _said(reading, pipeline, there, path)
+            for there, path in zip(answers, asking.paths, strict=True)
+        ]
+    return asking.converted[key]
+
+
+def _said(reading: Reading, pipeline: Pipeline, answers: Answers, path: Path) -> Said:
     """The control steps at which something was said, and what, one after another."""
     executor = Executor(
         pipeline.policy.name,

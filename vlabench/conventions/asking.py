@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from vlabench.contract.batching import answers_of
 from vlabench.contract.history import History
@@ -24,6 +28,9 @@ T = TypeVar("T")
 
 Answers: TypeAlias = Mapping[int, Floats]
 """Control step to the rows ``(T, D)`` that the policy answered there, in its own numbers."""
+
+Said: TypeAlias = tuple[npt.NDArray[np.intp], Floats]
+"""Control steps, and what the policy said for each: ``(M,)`` and ``(M, n)``."""
 
 Arguments: TypeAlias = tuple[tuple[str, Json], ...]
 
@@ -84,8 +91,9 @@ class Asking:
         env: What the environment offers to it.
         paths: Where it is asked.
         questions: About how often on each; see `moments`.
-        told: Called before each session.
+        told: Called with a line after each question.
         calls: How often it was asked so far.
+        converted: What its answers have been turned into so far, by how they were understood.
     """
 
     cast: Cast
@@ -94,9 +102,10 @@ class Asking:
     questions: int
     told: Callable[[str], None] = lambda _: None
     calls: int = 0
+    converted: dict[tuple[object, ...], list[Said]] = field(default_factory=dict)
     _answers: dict[tuple[object, ...], tuple[Answers, ...]] = field(default_factory=dict)
 
-    def answers(self, reading: Reading, name: str = "as declared") -> tuple[Answers, ...]:
+    def answers(self, reading: Reading, name: str = "all is as declared") -> tuple[Answers, ...]:
         """The answers on each path.
 
         Raises:
@@ -106,14 +115,15 @@ class Asking:
         """
         question = reading.question
         if question not in self._answers:
-            policy = self.cast.policy(reading.args)
+            policy, began, before = self.cast.policy(reading.args), time.monotonic(), self.calls
             self._answers[question] = tuple(
-                self._session(policy, reading, path, name) for path in self.paths
+                self._session(policy, reading, path) for path in self.paths
             )
+            took = time.monotonic() - began
+            self.told(f"{self.calls - before} answers in {took:.1f} s, if {name}")
         return self._answers[question]
 
-    def _session(self, policy: Policy, reading: Reading, path: Path, name: str) -> Answers:
-        self.told(f"{name}: {path.episode.task} {path.episode.index}")
+    def _session(self, policy: Policy, reading: Reading, path: Path) -> Answers:
         pipeline, spec = reading.pipeline(self.env), reading.spec
         history, last = History(spec.cameras), None
         asked = moments(reading, self.env, len(path.reference), self.questions)

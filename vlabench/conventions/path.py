@@ -123,9 +123,7 @@ def _watched(
     return Path(episode, _reference(actions, stances, offer), tuple(stances[:-1]), shown)
 
 
-def _reference(
-    actions: Actions, stances: Sequence[Mapping[str, Floats]], offer: EnvSpec
-) -> Floats:
+def _reference(actions: Actions, stances: Sequence[Mapping[str, Floats]], offer: EnvSpec) -> Floats:
     """The expert's actions, or, for a controller of joints, how the joints moved by them."""
     told: Floats = actions.astype(np.float64)
     if offer.action.control == "ee_delta":

@@ -6,15 +6,16 @@ The declaration is one such way, and every suspected fault of it is another.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from vlabench.contract.specs import ActionSpec, EnvSpec, PolicySpec
+from vlabench.contract.images import Image
 from vlabench.contract.negotiate import negotiate
 from vlabench.contract.pipeline import Pipeline
-from vlabench.types import Images, Json, Observation
+from vlabench.contract.specs import EnvSpec, PolicySpec
+from vlabench.types import Json, Observation
 
 Axes: TypeAlias = tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
 """Rows of a matrix that swaps and reverses axes: each row and column has one number, 1 or -1."""
@@ -92,7 +93,7 @@ def as_declared(spec: PolicySpec) -> Reading:
     return Reading(spec, paced)
 
 
-PROBES: Mapping[str, Callable[..., np.ndarray]] = {
+PROBES: Mapping[str, Callable[[Image], Image]] = {
     "colours": lambda image: np.ascontiguousarray(image[..., ::-1]),
 }
 """Ways to change ``(H, W, 3) uint8`` images; ``"colours"`` swaps red and blue."""
@@ -119,8 +120,7 @@ class Suspect:
     asks_anew: bool = False
 
 
-def changed(reading: Reading, **action: object) -> Reading:
-    """`reading` with another `ActionSpec`."""
+def changed(reading: Reading, **action: Any) -> Reading:
+    """`reading` with other fields of `ActionSpec`."""
     spec = reading.spec
-    acts: ActionSpec = replace(spec.action, **action)  # type: ignore[arg-type]
-    return replace(reading, spec=replace(spec, action=acts))
+    return replace(reading, spec=replace(spec, action=replace(spec.action, **action)))

@@ -98,11 +98,11 @@ def _size(camera: CameraSpec) -> tuple[int, int]:
 def _prompts(reading: Reading, instructions: Sequence[str]) -> Iterator[Suspect]:
     prompt = reading.spec.prompt
     others = [
-        *(replace(prompt, case=case) for case in ("as-is", "lower", "upper")),
+        replace(prompt, case="as-is"),
+        replace(prompt, case="lower"),
         replace(prompt, strip_period=not prompt.strip_period),
         replace(prompt, template="{instruction}"),
         replace(prompt, template="{instruction}."),
-        replace(prompt, template=OPENVLA),
     ]
     known = [_all_worded(prompt, instructions)]
     for other in others:
@@ -110,10 +110,6 @@ def _prompts(reading: Reading, instructions: Sequence[str]) -> Iterator[Suspect]
             known.append(said)
             within = replace(reading, spec=replace(reading.spec, prompt=other))
             yield _anew(f"the prompt reads {said[0]!r}", "prompt", within)
-
-
-OPENVLA = "In: What action should the robot take to {instruction}?\nOut:"
-"""The one template that servers of several families expect."""
 
 
 def _all_worded(prompt: PromptSpec, instructions: Sequence[str]) -> list[str]:
@@ -133,7 +129,7 @@ def _written(field: StateField) -> Iterator[tuple[StateField, str]]:
     """Other ways to write a field in as many numbers."""
     if field.source == "ee_quaternion":
         for way in ROTATIONS:
-            if way != field.as_ and ROTATION_SIZES[way] == ROTATION_SIZES[field.as_]:  # type: ignore[index]
+            if way != field.as_ and ROTATION_SIZES[way] == ROTATION_SIZES[field.as_]:
                 yield replace(field, as_=way), f"as {way}"
         if field.as_ in ("axis_angle", "quaternion_xyzw", "quaternion_wxyz"):
             towards = None if field.towards else DOWN
