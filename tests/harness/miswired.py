@@ -66,7 +66,7 @@ class Miswired:
         if self._memory is not None:
             spec = replace(spec, privileged=False, stateful=False)
         match self.fault:
-            case "image" | "turned image":
+            case "image" | "turned image" | "unseeing":
                 return replace(spec, cameras=(CAMERA,))
             case "cameras" | "swapped cameras":
                 return replace(spec, cameras=(CAMERA, WRIST))
@@ -96,6 +96,8 @@ class Miswired:
 
     def _wanted(self, seen):
         """What the expert does here."""
+        if self.fault == "elsewhere":  # the same thing everywhere
+            return self._memory[min(key for key in self._memory if "/" not in key)][seen.step % 40]
         if self._memory is not None:
             return self._demonstrated(seen, seen.step).copy()
         return self._expert.act([seen])[0].actions[0]
@@ -109,7 +111,8 @@ class Miswired:
         match self.fault:
             case "gripper":
                 action[6] = -action[6]
-            case "frame":
+            case "frame" | "two":
+                action[6] *= -1 if self.fault == "two" else 1
                 action[:3] = rotate(inverse(hand), action[:3])
                 action[3:6] = rotate(inverse(hand), action[3:6])
             case "scale":
@@ -157,6 +160,13 @@ class Miswired:
         there = similar(seen.images[outside], self._memory[WRIST.role])
         if here < there:
             action[:3] = 0.0, 0.0, 0.2
+
+
+class Broken(Miswired):
+    """It cannot answer."""
+
+    def act(self, observations):
+        raise ValueError("no model")
 
 
 def similar(image, picture):

@@ -72,9 +72,17 @@ class Diagnosis:
         return tuple(one.guilty[0] for one in self.rounds if one.guilty)
 
     @property
+    def dubious(self) -> Tried | None:
+        """What would explain most, where so few episodes leave it open."""
+        found = [one for one in self.rounds[-1].tried if one.dubious]
+        return max(found, key=lambda one: one.trial.agreement, default=None)
+
+    @property
     def outcome(self) -> Outcome:
         """What can be said."""
         if self.faults:
             return "fault"
+        if self.dubious is not None:
+            return "cannot say"
         agrees = self.declared.agreement >= MEANINGFUL and follows_the_scene(self.declared)
         return "fine" if agrees else "cannot say"

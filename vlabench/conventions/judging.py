@@ -103,13 +103,18 @@ class Tried:
     @property
     def guilty(self) -> bool:
         """Whether it explains the expert better, beyond doubt, and so that it is worth a word."""
+        return self._tells and self.p_value <= LEVEL and self.gain >= GAIN
+
+    @property
+    def dubious(self) -> bool:
+        """Whether it explains so much better that nobody would call the declaration right."""
+        return self._tells and self.p_value > LEVEL and self.gain >= MEANINGFUL
+
+    @property
+    def _tells(self) -> bool:
         parts = self.suspect.touches
-        level = _mean(
-            found for one in self.trial.here if (found := mean_of(one, parts)) is not None
-        )
-        return (
-            self.explained and self.p_value <= LEVEL and self.gain >= GAIN and level >= MEANINGFUL
-        )
+        levels = (mean_of(one, parts) for one in self.trial.here)
+        return self.explained and _mean(a for a in levels if a is not None) >= MEANINGFUL
 
 
 def attempt(reading: Reading, asking: Asking, name: str = "all is as declared") -> Trial:

@@ -140,6 +140,14 @@ def _nothing(diagnosis: Diagnosis) -> str:
             f"No fault found: none of {tried} suspects explains the expert better than the "
             f"declaration, under which the agreement is {declared.agreement:.2f}."
         )
+    if (dubious := diagnosis.dubious) is not None:
+        shown = sum(gain is not None for gain in dubious.gains)
+        return (
+            f"Cannot say: the agreement is {dubious.trial.agreement:.2f} instead of "
+            f"{declared.agreement:.2f} if {dubious.suspect.name}, and {shown} episodes that show "
+            f"it are too few to be sure (p = {dubious.p_value:.3f}); give more --episodes, --tasks "
+            "or --questions."
+        )
     if not any(declared.parts.values()):
         return "Cannot say: the policy hardly moves, so it agrees and disagrees with nothing."
     if declared.agreement < MEANINGFUL or follows_the_scene(declared):
