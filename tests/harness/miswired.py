@@ -19,6 +19,10 @@ from vlabench.types import ActionChunk
 CAMERA = CameraSpec("exterior/0", 48, 48)
 WRIST = CameraSpec("wrist/0", 48, 48)
 POSE = ActionSpec(control="ee_pose", scale="metric", rotation="quaternion_xyzw", dimension=8)
+JOINTS = ActionSpec(control="joint_delta", frame="joints", rotation="none", dimension=8)
+MAX_JOINT = 0.05
+"""Radians of the largest step."""
+
 STATE = ("ee_position", "ee_quaternion")
 
 LOW = np.array([-1.0, -1.0, -1.0, -0.4, -0.4, -0.4])
@@ -70,8 +74,10 @@ class Miswired:
                 return replace(spec, cameras=(CAMERA,))
             case "cameras" | "swapped cameras":
                 return replace(spec, cameras=(CAMERA, WRIST))
-            case "rotation" | "pose":
+            case "rotation" | "pose" | "origin":
                 return replace(spec, action=POSE)
+            case "joints" | "joint scale":
+                return replace(spec, action=JOINTS)
             case "padding":
                 return replace(spec, chunk_length=8, executed=8)
             case "clock":
@@ -102,8 +108,8 @@ class Miswired:
             return self._demonstrated(seen, seen.step).copy()
         return self._expert.act([seen])[0].actions[0]
 
-    def _demonstrated(self, seen, steps):
-        demonstration = self._memory[self._episodes[seen.episode_id]]
+    def _demonstrated(self, seen, steps, what=""):
+        demonstration = self._memory[self._episodes[seen.episode_id] + what]
         return demonstration[np.minimum(steps, len(demonstration) - 1)]
 
     def _said(self, seen, action):
@@ -123,6 +129,12 @@ class Miswired:
                 action[:6] = unnormalised(normalised(action[:6], "ours"), self.key)
             case "pose":
                 return pose(seen, hand, action)[None]
+            case "origin":
+                return (pose(seen, hand, action) + np.array([0.5, -0.1, 0.9, 0, 0, 0, 0, 0]))[None]
+            case "joints" | "joint scale":
+                moved = self._demonstrated(seen, seen.step, "/joints").copy()
+                moved[:-1] *= 1 if self.fault == "joints" else MAX_JOINT
+                return moved[None]
             case "rotation":
                 return pose(seen, hand, action)[None, [0, 1, 2, 6, 3, 4, 5, 7]]
             case "padding":  # only its first row means anything
@@ -175,14 +187,19 @@ def similar(image, picture):
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
-def remember(path, walks):
-    """Writes what the expert did in each episode, and how scenes look on the whole."""
+def remember(path, walks, joints):
+    """Writes what the expert did in each episode, and how scenes look on the whole.
+
+    `joints` are the same ways in the numbers of a controller of joints.
+    """
     looks = [shown.images for walk in walks for shown in walk.shown.values()]
     pictures = {
         role: np.mean([images[role].mean(axis=-1) for images in looks], axis=0)
         for role in (CAMERA.role, WRIST.role)
     }
-    np.savez(path, **{key_of(walk.episode): walk.reference for walk in walks}, **pictures)
+    done = {key_of(walk.episode): walk.reference for walk in walks}
+    done |= {f"{key_of(walk.episode)}/joints": walk.reference for walk in joints}
+    np.savez(path, **done, **pictures)
 
 
 def key_of(episode):

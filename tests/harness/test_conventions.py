@@ -32,9 +32,12 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> str:
     world = make_world("tabletop")
     cameras = (miswired.CAMERA, miswired.WRIST)
     look = Look(cameras, False, lambda length: range(0, length, length // 4))
-    walks = list(walk(world, "expert", dict.fromkeys(TASKS, 2), 1, look, world.spec()))
+    tasks, blind = dict.fromkeys(TASKS, 3), Look((), False, lambda _: ())
+    walks = list(walk(world, "expert", tasks, 1, look, world.spec()))
+    offer = next(offer for offer in world.specs() if offer.action.control == "joint_delta")
+    joints = list(walk(world, "expert", tasks, 1, blind, offer))
     file = tmp_path_factory.mktemp("memory") / "memory.npz"
-    miswired.remember(file, walks)
+    miswired.remember(file, walks, joints)
     return str(file)
 
 
@@ -55,9 +58,9 @@ def _remembered(environment: Any, policy: Any, pipeline: Any, episode: Any, cont
 
 
 def examined(policy: str = "miswired:Miswired", **args: str) -> Diagnosis:
-    few = any(word in args.get("fault", "") for word in ("image", "cameras", "unseeing"))
-    questions = 5 if few else 6  # rendering takes its time
-    return examine(policy, policy_args=args, tasks=TASKS, episodes=2, questions=questions)
+    looks = any(word in args.get("fault", "") for word in ("image", "cameras", "unseeing"))
+    episodes, questions = (3, 4) if looks else (2, 6)  # rendering takes its time
+    return examine(policy, policy_args=args, tasks=TASKS, episodes=episodes, questions=questions)
 
 
 def mended(diagnosis: Diagnosis) -> str:
@@ -85,6 +88,8 @@ def mended(diagnosis: Diagnosis) -> str:
         ("clock", "the first 8 rows of an answer are executed", "executed: 1 -> 8"),
         ("rate", "rows are made for 10 Hz", "control_hz: None -> 10.0"),
         ("swapped cameras", "exterior/0 and wrist/0 are swapped", "'exterior/0' and 'wrist/0'"),
+        ("joint scale", "numbers are metric", "action.scale: 'normalized' -> 'metric'"),
+        ("origin", "positions are seen from another origin", "action.offset: None -> (0.5, -0.1,"),
         ("axes", "axes are (y, -x, z)", "(y, -x, z) in the base's frame"),
     ],
 )
@@ -111,7 +116,7 @@ def test_two_faults_are_named_one_after_the_other(memory: str) -> None:
     assert "Likeliest beside it" in text(diagnosis)
 
 
-@pytest.mark.parametrize("fault", ["image", "pose", "chunk", "cameras"])
+@pytest.mark.parametrize("fault", ["image", "pose", "joints", "chunk", "cameras"])
 def test_a_right_declaration_is_not_accused(memory: str, fault: str) -> None:
     diagnosis = examined(fault=fault, memory=memory)
     assert (diagnosis.outcome, diagnosis.faults) == ("fine", ())

@@ -50,6 +50,9 @@ def last(reading: Reading) -> Iterator[Suspect]:
         for axes, name in all_axes():
             mend = f"turn the policy's motions in its adapter: {name} in the base's frame"
             yield Suspect(f"axes are {name}", "frame", replace(reading, axes=axes), ARM, mend)
+    if action.control == "ee_pose" and not reading.fit:
+        shifted = replace(reading, fit="offset")
+        yield Suspect("positions are seen from another origin", "origin", shifted, ("translation",))
     if action.control in DELTAS and not reading.fit:
         size = replace(reading, fit="size")
         mend = "give another unit, or un-normalise with other statistics"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -21,7 +22,7 @@ from vlabench.contract.controls import OF_JOINTS
 from vlabench.contract.execution import StickyGripper
 from vlabench.contract.executor import Executor
 from vlabench.contract.pipeline import Pipeline
-from vlabench.contract.specs import ActionSpec
+from vlabench.contract.specs import ActionSpec, EnvSpec
 from vlabench.conventions.asking import Answers, Asking, Said
 from vlabench.conventions.path import Path
 from vlabench.conventions.reading import Part, Reading
@@ -44,7 +45,7 @@ def compared(reading: Reading, asking: Asking, name: str) -> list[tuple[Floats, 
     """What the policy said, the expert did, and another expert did, in each episode.
 
     Each is ``(M, n)``: the control steps that the answers last, in units of the controller's
-    largest step, not cut off. The third is the expert's action at the same step of the next
+    largest step, not cut off, the gripper from -1, open, to 1, closed. The third is the expert's action at the same step of the next
     episode: what somebody would agree with who knows the task, and not this scene.
 
     Raises:
@@ -53,13 +54,11 @@ def compared(reading: Reading, asking: Asking, name: str) -> list[tuple[Floats, 
         InfrastructureError: If its server is lost.
     """
     said, paths = _all_said(reading, asking, name), asking.paths
-    told = [_turned(reading, rows) for _, rows in said]
-    others = [*paths[1:], *paths[:1]]
-    meant = [path.reference[steps] for path, (steps, _) in zip(paths, said, strict=True)]
-    strange = [
-        path.reference[steps % len(path.reference)]
-        for path, (steps, _) in zip(others, said, strict=True)
-    ]
+    done = [_closing(path.reference, asking.env) for path in paths]
+    told = [_turned(reading, _closing(rows, asking.env)) for _, rows in said]
+    meant = [did[steps] for did, (steps, _) in zip(done, said, strict=True)]
+    others = [*done[1:], *done[:1]]
+    strange = [did[steps % len(did)] for did, (steps, _) in zip(others, said, strict=True)]
     if reading.fit:
         told = fitted(reading.fit, told, meant)
     return list(zip(told, meant, strange, strict=True))
@@ -111,6 +110,13 @@ def _lasting(
     return lasting
 
 
+def _closing(actions: Floats, env: EnvSpec) -> Floats:
+    """The same with the gripper from -1, open, to 1, closed."""
+    opened, closed = env.action.gripper_open, env.action.gripper_close
+    shares = (actions[:, -1:] - opened) / (closed - opened)
+    return np.concatenate([actions[:, :-1], 2 * shares - 1], axis=1)
+
+
 def _turned(reading: Reading, rows: Floats) -> Floats:
     """The same motions along other axes."""
     if reading.axes is None and not reading.reversed_rotation:
@@ -124,6 +130,14 @@ def _turned(reading: Reading, rows: Floats) -> Floats:
     if reading.reversed_rotation:
         turned[:, 3:6] = -turned[:, 3:6]
     return turned
+
+
+def fit_of(reading: Reading, asking: Asking) -> tuple[Floats, Floats]:
+    """The factors and offsets of a reading with a fit, over all episodes."""
+    plain = replace(reading, fit="")
+    found = compared(plain, asking, "")
+    told, meant = [rows for rows, _, _ in found], [rows for _, rows, _ in found]
+    return coefficients(reading.fit, told, meant)
 
 
 # --- maps that are fitted -----------------------------------------------------------------------
@@ -145,6 +159,10 @@ def coefficients(
     """A factor and an offset for each number of the arm, that take `told` to `meant`."""
     said, done = (np.concatenate([rows[:, :-1] for rows in all_]) for all_ in (told, meant))
     width = said.shape[1]
+    if kind == "offset":
+        offsets = (done - said).mean(axis=0)
+        offsets[3:] = 0.0
+        return np.ones(width), offsets
     if kind == "size":
         halves = [slice(0, 3), slice(3, 6)] if width == 6 else [slice(0, width)]
         factors = np.ones(width)

@@ -164,4 +164,6 @@ def _guarded(ask: Callable[[], T]) -> T:
     except VlabenchError:
         raise
     except (Exception, SystemExit) as error:  # a policy is foreign code and may raise anything
-        raise PolicyError(in_one_line(error)) from error
+        raise PolicyError(
+            f"The policy cannot be examined, because it raises {in_one_line(error)}; mend it."
+        ) from error

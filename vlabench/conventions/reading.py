@@ -20,7 +20,7 @@ from vlabench.types import Json, Observation
 Axes: TypeAlias = tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
 """Rows of a matrix that swaps and reverses axes: each row and column has one number, 1 or -1."""
 
-Fit: TypeAlias = Literal["", "size", "linear"]
+Fit: TypeAlias = Literal["", "size", "offset", "linear"]
 Part: TypeAlias = Literal["translation", "rotation", "joints", "gripper"]
 
 ARM: tuple[Part, ...] = ("translation", "rotation", "joints")
@@ -41,8 +41,9 @@ class Reading:
         axes: How the axes of its translations and rotations lie in the base's frame.
         reversed_rotation: Whether its rotations turn the other way.
         fit: A map of its numbers that is fitted to the expert's, always on other episodes than it
-            is judged on: ``"size"``, one factor for translations and one for rotations, or
-            ``"linear"``, a positive factor and an offset for each number of the arm.
+            is judged on: ``"size"``, one factor for translations and one for rotations,
+            ``"offset"``, one shift of all positions, or ``"linear"``, a positive
+            factor and an offset for each number of the arm.
         first_row: The first row of an answer that counts.
         hz: Rows of an answer in a second; None for what `spec` says.
         span: Control steps of an answer that count; None for as many as are executed.

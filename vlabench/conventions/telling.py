@@ -15,6 +15,12 @@ from vlabench.types import Json
 SHOWN = 8
 """Suspects that a table shows."""
 
+NAMED = 3
+"""Suspects that are as likely, by name."""
+
+WIDEST = 60
+"""Characters of a suspect's name in a table."""
+
 UNHEARD: Mapping[str, str] = {
     "images": "how its images are turned",
     "colours": "the order of their colours",
@@ -75,6 +81,8 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
         rows = ", ".join(f"{row}: {value:.2f}" for row, value in diagnosis.rows.items())
         yield f"by row of an answer: {rows}"
     for number, one in enumerate(diagnosis.rounds):
+        if number and not one.guilty:
+            break
         yield ""
         if number:
             named = diagnosis.rounds[number - 1].guilty[0].suspect.name
@@ -89,13 +97,13 @@ def _table(one: Round) -> Iterator[str]:
     others = [tried for tried in one.tried if tried not in guilty]
     others.sort(key=lambda tried: -tried.trial.agreement)
     shown = [*guilty, *others][:SHOWN]
-    width = max(len(tried.suspect.name) for tried in shown) if shown else 7
+    width = max([len("suspect"), *(len(_short(tried)) for tried in shown)])
     yield f"{'suspect':<{width}}  agreement   gain  p-value"
     for tried in shown:
         mark = "  <- likeliest" if guilty and tried is guilty[0] else ""
         mark = "  <- as likely" if tried in guilty[1:] else mark
         yield (
-            f"{tried.suspect.name:<{width}}  {tried.trial.agreement:>9.2f}  {tried.gain:>+5.2f}  "
+            f"{_short(tried):<{width}}  {tried.trial.agreement:>9.2f}  {tried.gain:>+5.2f}  "
             f"{tried.p_value:>7.3f}{mark}"
         )
     left = len(one.tried) - len(shown)
@@ -103,6 +111,11 @@ def _table(one: Round) -> Iterator[str]:
         yield f"... and {left} more, none of them better; --json FILE has all"
     if one.left_out:
         yield f"not tried, because the answers cannot be read so: {len(one.left_out)}"
+
+
+def _short(tried: Tried) -> str:
+    name = tried.suspect.name
+    return name if len(name) <= WIDEST else f"{name[: WIDEST - 3]}..."
 
 
 def _agreement(trial: Trial) -> str:
@@ -117,12 +130,13 @@ def _sentences(diagnosis: Diagnosis) -> Iterator[str]:
         which = "The likeliest fault" if not number else "Likeliest beside it"
         yield (
             f"{which}: {tried.suspect.name} (agreement {one.before.agreement:.2f} -> "
-            f"{tried.trial.agreement:.2f}, p = {tried.p_value:.3f}). Mend it in its card, or where "
-            f"it declares its PolicySpec: {mend(one.base, tried)}."
+            f"{tried.trial.agreement:.2f}, p = {tried.p_value:.3f}). {_where(tried)}: "
+            f"{mend(one.base, tried)}."
         )
         if one.guilty[1:]:
-            names = "; ".join(other.suspect.name for other in one.guilty[1:])
-            yield f"These episodes do not tell it from: {names}."
+            names = [other.suspect.name for other in one.guilty[1:]]
+            more = f"; and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            yield f"These episodes do not tell it from: {'; '.join(names[:NAMED])}{more}."
     if not named:
         yield _nothing(diagnosis)
     unheard = [UNHEARD[family] for family in diagnosis.rounds[0].unheard if family in UNHEARD]
@@ -131,6 +145,12 @@ def _sentences(diagnosis: Diagnosis) -> Iterator[str]:
             f"Its answers do not change with {', '.join(unheard)}; what it declares of that cannot "
             "be judged."
         )
+
+
+def _where(tried: Tried) -> str:
+    if tried.suspect.mend and "->" not in tried.suspect.mend:
+        return "Mend"
+    return "Change in its card, or where it declares its PolicySpec"
 
 
 def _nothing(diagnosis: Diagnosis) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from vlabench.conventions import acted, seen
+from vlabench.conventions.agreement import fit_of
 from vlabench.conventions.asking import Answers, Asking
 from vlabench.conventions.diagnosis import Round
 from vlabench.conventions.judging import BROKEN, Trial, Tried, against, attempt, judged
@@ -53,16 +54,45 @@ def _round(
         *acted.last(reading),
     ]
     suspects = [suspect for suspect in suspects if suspect.family not in mended]
+    asked = {suspect.reading.question for suspect in suspects}
+    asking.told(
+        f"{len(suspects)} suspects, and {len(asked - {reading.question})} of them ask as much again"
+    )
     trials: list[tuple[Suspect, Trial]] = []
     left_out: dict[str, str] = {}
     for suspect in suspects:
         try:
-            trials.append((suspect, attempt(suspect.reading, asking, suspect.name)))
+            trial = attempt(suspect.reading, asking, suspect.name)
         except (ContractError, PolicyError) as error:
             left_out[suspect.name] = str(error)
+        else:
+            trials.append((_with_numbers(suspect, asking), trial))
     compared = [_compared(reading, asking, before, *pair) for pair in trials]
     unheard = _unheard(reading, asking, [suspect for suspect, _ in trials])
     return Round(reading, before, judged(compared), left_out, unheard)
+
+
+def _with_numbers(suspect: Suspect, asking: Asking) -> Suspect:
+    """A suspect whose mend says the numbers that were fitted."""
+    action, env = suspect.reading.spec.action, asking.env
+    if suspect.reading.fit not in ("size", "offset"):
+        return suspect
+    factors, offsets = fit_of(suspect.reading, asking)
+    if suspect.reading.fit == "offset":
+        before = action.offset or (0.0, 0.0, 0.0)
+        metres = (b - env.max_translation_m * o for b, o in zip(before, offsets[:3], strict=True))
+        x, y, z = (round(float(number), 3) for number in metres)
+        return replace(suspect, mend=f"action.offset: {action.offset} -> ({x}, {y}, {z})")
+    if action.scale == "metric" or action.control != "ee_delta":
+        factor = f"{factors[0]:.3g}"
+        return replace(suspect, mend=f"multiply what the arm is told by {factor} in the adapter")
+    metres = (action.max_translation_m or env.max_translation_m) * factors[0]
+    radians = (action.max_rotation_rad or env.max_rotation_rad) * factors[3]
+    mend = (
+        f"action.max_translation_m: {action.max_translation_m} -> about {metres:.2g}, "
+        f"action.max_rotation_rad: {action.max_rotation_rad} -> about {radians:.2g}"
+    )
+    return replace(suspect, mend=mend)
 
 
 def _compared(
