@@ -270,6 +270,13 @@ def test_a_sure_gain_is_found_among_suspects_that_are_sure_to_lose() -> None:
     assert [number for number, value in enumerate(values) if value <= 0.05] == [7]
 
 
+def test_who_shows_in_few_episodes_takes_nothing_from_the_others() -> None:
+    rng = np.random.default_rng(3)
+    sure = [float(gain) for gain in rng.normal(0.4, 0.1, 9)]
+    rare = [*[-2.0] * 3, *[None] * 6]
+    assert p_values([sure, rare]) == [p_values([sure])[0], 1.0]
+
+
 def test_a_suspect_never_is_what_is_declared_already() -> None:
     axis_angle = PolicySpec("mine", chunk_length=8, executed=4)
     hand = replace(axis_angle, action=ActionSpec(frame="hand", gripper_open=1, gripper_close=0))

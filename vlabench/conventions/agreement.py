@@ -45,8 +45,9 @@ def compared(reading: Reading, asking: Asking, name: str) -> list[tuple[Floats, 
     """What the policy said, the expert did, and another expert did, in each episode.
 
     Each is ``(M, n)``: the control steps that the answers last, in units of the controller's
-    largest step, not cut off, the gripper from -1, open, to 1, closed. The third is the expert's action at the same step of the next
-    episode: what somebody would agree with who knows the task, and not this scene.
+    largest step, not cut off, the gripper from -1, open, to 1, closed. The third is what the expert
+    did at the same step of the next episode: what somebody would agree with who knows the task, and
+    not this scene.
 
     Raises:
         PolicyError: If the policy answers something that is no answer, or cannot be meant.

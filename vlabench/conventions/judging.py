@@ -186,11 +186,18 @@ def differences(
 def p_values(gains: Sequence[Sequence[float | None]]) -> list[float]:
     """For each row, how rarely the surest of all rows is as sure if signs are chance.
 
+    A row of fewer than `FEWEST` episodes cannot be sure; its value is 1, and it counts for none of
+    the others, since few signs are often all alike.
+
     Args:
         gains: A row for each suspect, a number for each episode.
     """
-    if not gains:
-        return []
+    full = [row for row in gains if sum(gain is not None for gain in row) >= FEWEST]
+    values = iter(_p_values(full) if full else ())
+    return [next(values) if row in full else 1.0 for row in gains]
+
+
+def _p_values(gains: Sequence[Sequence[float | None]]) -> list[float]:
     table = np.array([[np.nan if gain is None else gain for gain in row] for row in gains])
     known = ~np.isnan(table)
     counts = np.maximum(known.sum(axis=1), 1)
