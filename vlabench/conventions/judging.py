@@ -108,7 +108,10 @@ class Tried:
     @property
     def dubious(self) -> bool:
         """Whether it explains so much better that nobody would call the declaration right."""
-        return self._tells and self.p_value > LEVEL and self.gain >= MEANINGFUL
+        gains = [gain for gain in self.gains if gain is not None]
+        steady = len(gains) > 1 and min(gains) > 0 and self.gain >= MEANINGFUL
+        unsure = self.p_value > LEVEL and self.trial.agreement >= MEANINGFUL
+        return self._tells and steady and unsure
 
     @property
     def _tells(self) -> bool:
