@@ -59,7 +59,10 @@ COMMANDS = {
     "serve": Command(
         "vlabench.cli.serve:serve_command", "Let others ask a policy over the network."
     ),
-    "doctor": Command("vlabench.cli.doctor:doctor_command", "Say what is missing on this machine."),
+    "doctor": Command(
+        "vlabench.cli.doctor:doctor_command",
+        "Say what is missing on this machine, or wrong with a policy's declaration.",
+    ),
 }
 
 

@@ -1,4 +1,7 @@
-"""``vlabench doctor``: what is missing on this machine, and the command that mends it."""
+"""``vlabench doctor``: what is missing on this machine, and the command that mends it.
+
+With ``--policy`` it examines a policy instead: see `vlabench.cli.conventions`.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import typer
+
+from vlabench.cli import options
+from vlabench.errors import UsageError
 
 GIB = 1024**3
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (no file is made there: Ray keeps its objects in it)
@@ -31,8 +38,57 @@ class Finding:
     mend: str = ""
 
 
-def doctor_command() -> None:
-    """Say what is missing on this machine."""
+def doctor_command(
+    policy: Annotated[
+        str | None, typer.Option(help="Examine this policy's declaration, not the machine.")
+    ] = None,
+    policy_arg: options.PolicyArg = None,
+    alternative: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Another value that an argument might need."),
+    ] = None,
+    tasks: options.Tasks = None,
+    episodes: Annotated[int, typer.Option(help="Nominal episodes of each task.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Other draws.")] = None,
+    questions: Annotated[
+        int, typer.Option(help="How often in an episode a policy without memory is asked.")
+    ] = 20,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="All that was tried.")] = None,
+    ray_address: options.RayAddress = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only what was found.")] = False,
+    world: options.World = "tabletop",
+    expert: Annotated[str, typer.Option(hidden=True)] = "expert",
+) -> None:
+    """Say what is missing on this machine, or what is wrong with a policy's declaration.
+
+    With --policy, exits with 0 if no fault is found, 1 if one is named, 3 if none can be.
+    """
+    if policy is None:
+        if policy_arg or alternative or tasks or json:
+            raise UsageError("These options examine a policy; name it with --policy.")
+        _examine_machine()
+        return
+    from vlabench.cli.conventions import parse_alternatives, report
+    from vlabench.cli.eval import parse_policy_args, parse_tasks
+    from vlabench.conventions import examine
+
+    diagnosis = examine(
+        policy,
+        policy_args=parse_policy_args(policy_arg or []),
+        tasks=parse_tasks(tasks),
+        episodes=episodes,
+        seed=seed,
+        questions=questions,
+        alternatives=parse_alternatives(alternative or []),
+        ray_address=ray_address,
+        world=world,
+        expert=expert,
+        told=(lambda _: None) if quiet else partial(typer.echo, err=True),
+    )
+    report(diagnosis, json)
+
+
+def _examine_machine() -> None:
     failed = False
     for finding in findings():
         typer.echo(f"{finding.state:<4}  {finding.what}")

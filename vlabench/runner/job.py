@@ -304,6 +304,12 @@ def requirements_of(reference: str, args: Mapping[str, Json]) -> tuple[str, ...]
     return tuple(said)
 
 
+def alternatives_of(reference: str, args: Mapping[str, Json]) -> Mapping[str, Sequence[Json]]:
+    """Arguments that are easily wrong, with all values there are: ``alternatives(args)``."""
+    said: Mapping[str, Sequence[Json]] = _said(reference, "alternatives", args) or {}
+    return said
+
+
 def is_shared(reference: str) -> bool:
     """Whether all who ask this policy ask the same server: what its class's ``shared`` says.
 

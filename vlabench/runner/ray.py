@@ -93,6 +93,21 @@ def declaration(job: Job, options: RunnerOptions) -> PolicySpec:
         return HostedPolicy([_link(hosts[0])]).spec()
 
 
+@contextmanager
+def hosted(job: Job, options: RunnerOptions) -> Iterator[HostedPolicy]:
+    """The policy of `job`, in an inference actor where its packages are.
+
+    Raises:
+        UsageError: If its environment cannot be built, or the policy cannot be made in it.
+    """
+    with cluster(options), _hosts(job, options, 1) as hosts:
+        policy = HostedPolicy([_link(hosts[0])])
+        try:
+            yield policy
+        finally:
+            policy.close()
+
+
 class _Worker:
     """Lives in its own process."""
 
