@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec, EnvSpec
+from vlabench.contract.watching import Timeline as Told
 from vlabench.envs.arm import ArmModel
+from vlabench.envs.attribution import Trail, mode_of
 from vlabench.envs.axes import from_stage, sensor_noise
 from vlabench.envs.control import controller
 from vlabench.envs.events import NewInstruction, Timeline
@@ -103,6 +105,8 @@ class Simulation:
         self.steps = 0
         self._path = 0.0
         self._hand: list[float] = self._view.hand_position(self.data).tolist()
+        self._asked_at, self._trail = 0, Trail()
+        self._trail.add(self.data, *self._view.grip(self.data))
         self._first_hash = self._state_hash()
 
     def observe(
@@ -136,6 +140,7 @@ class Simulation:
         self._hand = hand
         self.progress.update(self.data, self.steps)
         self._safety.update(self.data)
+        self._trail.add(self.data, *self._view.grip(self.data))
         asked = self._timeline.update(self.data, self.steps)
         if asked is not None:
             self._ask(asked)
@@ -176,7 +181,12 @@ class Simulation:
             safety=self._safety.figures,
             events=self._timeline.happened,
             compliance=self.compliance,
+            failure=self._failure(),
         )
+
+    def timeline(self) -> Told:
+        """What the robot did to things so far, step by step."""
+        return self._safety.story.timeline()
 
     def snapshot(self) -> dict[str, Json] | None:
         """The factor `from_stage.FACTOR` of an episode that begins where this one has got to.
@@ -210,9 +220,17 @@ class Simulation:
     def _ask(self, asked: NewInstruction) -> None:
         """Another goal of the same scene counts from now on."""
         stages = self.task.asked({**self.episode.factors, "cast": asked.cast})
+        self._asked_at = self.steps
         self.progress.ask(stages)
         self._safety.ask(stages)
         self.instruction = asked.sentence
+
+    def _failure(self) -> str | None:
+        """Why there is no success yet; None if there is, at the start, and of a diagnostic."""
+        if self.progress.success or not self.steps or self._diagnostic is not None:
+            return None
+        story, trail = self._safety.story, self._trail
+        return mode_of(self.scene, self.data, self.progress, story, trail, self._asked_at)
 
     def _settle(self) -> None:
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
