@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import mujoco
 import numpy as np
@@ -25,6 +26,7 @@ from vlabench.envs.safety import ROOM, TABLE, SafetyMonitor
 from vlabench.envs.scene import Scene, compose
 from vlabench.envs.tasks.base import Task, task
 from vlabench.envs.view import Viewpoint
+from vlabench.envs.window import viewer
 from vlabench.errors import InfrastructureError, PolicyError, UsageError
 from vlabench.hashing import bytes_hash
 from vlabench.types import EpisodeSpec, Json, Observation, Outcome, PrivilegedState
@@ -187,6 +189,16 @@ class Simulation:
     def timeline(self) -> Told:
         """What the robot did to things so far, step by step."""
         return self._safety.story.timeline()
+
+    @contextmanager
+    def window(self) -> Iterator[Callable[[], bool]]:
+        """MuJoCo's own viewer on the present scene; see `vlabench.contract.watching.HasWindow`.
+
+        Raises:
+            UsageError: If there is no screen.
+        """
+        with viewer(self.model, self.data) as show:
+            yield show
 
     def snapshot(self) -> dict[str, Json] | None:
         """The factor `from_stage.FACTOR` of an episode that begins where this one has got to.

@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from vlabench.contract.environment import Environment
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -49,7 +51,7 @@ class TellsTimeline(Protocol):
 
 
 @runtime_checkable
-class HasWindow(Protocol):
+class HasWindow(Environment, Protocol):
     """An environment that a person can look at while it runs."""
 
     def window(self) -> AbstractContextManager[Callable[[], bool]]:
