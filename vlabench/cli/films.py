@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -38,7 +38,7 @@ def parse_video(text: str) -> Choice:
 
     if text not in CHOICES:
         raise UsageError(f"--video is {text!r}; give {', '.join(CHOICES[:-1])} or {CHOICES[-1]}.")
-    return cast("Choice", text)
+    return text
 
 
 def film_after(

@@ -44,7 +44,7 @@ def replay_command(
         bool, typer.Option("--interactive", help="Show it in a window instead, in real time.")
     ] = False,
 ) -> None:
-    """Simulate an episode again from its actions, verify that it comes out the same, and film it."""
+    """Simulate an episode again from its actions, verify that it comes out alike, and film it."""
     from vlabench.film import Style
     from vlabench.replaying import replay
     from vlabench.store import Run, refuse_run_file

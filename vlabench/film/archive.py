@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 
 from vlabench.errors import UsageError, in_one_line
 from vlabench.film.shooting import FORM, Footage, Shot, shoot
-from vlabench.film.style import Style
+from vlabench.film.style import USUAL, Style
 from vlabench.registry import load_attribute
 from vlabench.runner.job import RunnerOptions
 from vlabench.store import Run
@@ -78,7 +78,7 @@ def film(
     run: Run,
     episode_ids: Sequence[str],
     *,
-    style: Style = Style(),
+    style: Style = USUAL,
     runner: str = "ray",
     options: RunnerOptions | None = None,
     filed: Callable[[Filed], None] = lambda filed: None,
@@ -125,7 +125,7 @@ def film(
 
 
 def film_one(
-    run: Run, episode_id: str, *, style: Style = Style(), path: Path | None = None
+    run: Run, episode_id: str, *, style: Style = USUAL, path: Path | None = None
 ) -> Footage:
     """Films one episode in this process, to `path` or into the run's folder.
 
@@ -162,7 +162,7 @@ def shoot_safely(shot: Shot) -> Footage | str:
     """The footage, or one line that says why there is none: one film must not cost the others."""
     try:
         return shoot(shot)
-    except Exception as error:  # whatever a world's renderer or an encoder may raise
+    except Exception as error:  # noqa: BLE001  (one film must not cost the others)
         return in_one_line(error)
 
 

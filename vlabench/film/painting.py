@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -233,7 +234,7 @@ class Sheet:
         from PIL import ImageDraw
 
         face, edge = font(self._px(11)), self._px(5)
-        text = fitted(label, face, box[2] - 4 * edge)
+        text = fitted(printable(label), face, box[2] - 4 * edge)
         size = (round(face.getlength(text)) + 2 * edge, self._px(17))
         veil = Pillow.new("RGBA", size, (*GROUND, 190))
         ImageDraw.Draw(veil).text((edge, self._px(1)), text, (*TEXT, 255), face)
@@ -274,4 +275,5 @@ def _scaled(picture: Image, size: tuple[int, int]) -> Picture:
 
 
 def _even(pixels: float) -> int:
-    return 2 * max(1, round(pixels / 2))
+    """The next even number."""
+    return 2 * max(1, math.ceil(pixels / 2))

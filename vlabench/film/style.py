@@ -54,6 +54,9 @@ class Style:
                 raise UnknownNameError("camera", role, [*env.cameras, POLICY])
 
 
+USUAL = Style()
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One panel of a film.

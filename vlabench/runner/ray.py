@@ -40,7 +40,8 @@ from vlabench.runner.job import Event, Events, Finished, Job, LostAttempt, Runne
 from vlabench.runner.placement import actors_of, render_environment
 from vlabench.types import EpisodeSpec
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 WORKER_ENVIRONMENT = {"LP_NUM_THREADS": "0", "OMP_NUM_THREADS": "1"}
 """One thread each for the software renderer and for linear algebra: workers share the machine,
