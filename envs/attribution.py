@@ -256,7 +256,7 @@ class _Inquest:
         return float(np.abs(where - where[0]).max() / part.part.travel)
 
     def _distance(self, name: str, step: int, hand: Sequence[float]) -> float:
-        """Metres from the hand to the cylinder around a thing, or to a part's handle as it is now."""
+        """Metres from the hand to the cylinder around a thing, or to the handle of a part."""
         if name in self._scene.parts:
             part = self._scene.parts[name]
             site = part.floor_site if part.handle_site is None else part.handle_site

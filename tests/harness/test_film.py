@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import av
 import numpy as np
 import pytest
-from harness_fakes import FakeWorld
+from harness_fakes import FakeEnvironment, FakeWorld
 
 import vlabench
 from vlabench.cli import main
@@ -21,6 +25,7 @@ from vlabench.film.shooting import Shot, ending, shoot
 from vlabench.film.style import look, views_of
 from vlabench.film.texts import LONGEST, fitted, font, printable, wrapped
 from vlabench.film.video import VideoFile
+from vlabench.film.window import replay_in_window
 from vlabench.store import Run
 from vlabench.trace import save_trace
 from vlabench.types import EpisodeRecord
@@ -220,6 +225,42 @@ def test_a_run_outlives_its_films(
     assert Run.open(tmp_path / "run").valid
     assert evaluating(run, tmp_path / "other", "--video", "some") == 2
     assert "--video is 'some'; give failures, all or none." in capsys.readouterr().err
+
+
+class Windowed(FakeWorld):
+    """A world with a window, which somebody closes after `looks` looks."""
+
+    looks = 5
+    opened: ClassVar[list[int]] = []
+
+    def make(self, *, inspect: bool = False, controller: str = "") -> WindowedEnvironment:
+        return WindowedEnvironment(self)
+
+
+class WindowedEnvironment(FakeEnvironment):
+    @contextmanager
+    def window(self) -> Iterator[Callable[[], bool]]:
+        assert self.steps == 0  # it belongs to the scene that has begun
+        Windowed.opened.append(0)
+
+        def show() -> bool:
+            Windowed.opened[-1] += 1
+            return Windowed.opened[-1] <= Windowed.looks
+
+        yield show
+
+
+def test_a_window_shows_the_replay_at_its_own_rate_until_it_is_closed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vlabench.replaying.make_world", lambda name: Windowed())
+    longest = max(run.records, key=lambda record: record.steps)
+    began = time.monotonic()
+    result = replay_in_window(run, longest.episode_id)
+    assert result.verified
+    assert result.steps == longest.steps
+    assert Windowed.opened[-1] > Windowed.looks
+    assert time.monotonic() - began > 0.1 * (min(longest.steps, Windowed.looks) - 1)
 
 
 # --- what is seen ------------------------------------------------------------------------------
