@@ -425,6 +425,8 @@ class Outcome:
         events: What happened to the scene on the way.
         compliance: Of a diagnostic episode, whether the robot did what the instruction asks for;
             None of every other episode.
+        failure: Why it failed, one of the modes in ``docs/runs.md``; None if it did not, where
+            nobody looks into that, and of a diagnostic episode.
     """
 
     success: bool
@@ -438,6 +440,7 @@ class Outcome:
     safety: Safety = Safety()
     events: tuple[Event, ...] = ()
     compliance: bool | None = None
+    failure: str | None = None
 
 
 SCHEMA_VERSION = "1.4"
@@ -480,7 +483,8 @@ class EpisodeRecord:
     `vlabench.contract.planlog.PlanFigures`, None without a planner. `gpu_memory_bytes` is the most
     that the policy's process had allocated on graphics cards until then, and `params` the number of
     its parameters, as it declares or as they were counted where it lives; None where there is none
-    or nobody knows, and in records before schema 1.4.
+    or nobody knows, and in records before schema 1.4. `failure` says why an episode with the status
+    ``failure`` failed, as the environment saw it; None of every other, and in records before 1.4.
     """
 
     run_id: str
@@ -502,6 +506,7 @@ class EpisodeRecord:
     status: Status
     success_once: bool
     success: bool
+    failure: str | None = None
     progress: float
     stages: tuple[StageResult, ...]
     chain_length: int
