@@ -306,7 +306,7 @@ def requirements_of(reference: str, args: Mapping[str, Json]) -> tuple[str, ...]
 
 def alternatives_of(reference: str, args: Mapping[str, Json]) -> Mapping[str, Sequence[Json]]:
     """Arguments that are easily wrong, with all values there are: ``alternatives(args)``."""
-    said: Mapping[str, Sequence[Json]] = _said(reference, "alternatives", args) or {}
+    said: Mapping[str, Sequence[Json]] = _said_of_policy(reference, "alternatives", args) or {}
     return said
 
 
@@ -332,7 +332,7 @@ def check_before_run(reference: str, args: Mapping[str, Json]) -> None:
     Raises:
         UsageError: If it could not.
     """
-    _said(reference, "check_before_run", args)
+    _said_of_policy(reference, "check_before_run", args)
 
 
 def declaration_of(reference: str, args: Mapping[str, Json]) -> PolicySpec | None:
@@ -513,6 +513,17 @@ def _said_of(registry: Registry, reference: str, method: str, args: Mapping[str,
         return None
     _check_args(reference, factory, args, registry.kind)
     return getattr(factory, method)(args)
+
+
+def _said_of_policy(reference: str, method: str, args: Mapping[str, Json]) -> Any:
+    """The same of the policy behind all wrappers and the planner."""
+    wrapper, inner = _without_wrapper(reference)
+    if wrapper:
+        return _said_of_policy(inner, method, _shared_out(wrapper, args)[1])
+    planner, inner = _without_planner(reference)
+    if planner:
+        return _said_of_policy(inner, method, _planners_own(args)[1])
+    return _said_of(POLICIES, reference, method, args)
 
 
 def _load(registry: Registry, reference: str) -> Any:
