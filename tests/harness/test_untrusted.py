@@ -23,6 +23,7 @@ from vlabench.leaderboard import Declared, check_leaderboard, read_leaderboard, 
 from vlabench.naming import file_name, no_formula, one_line
 from vlabench.outcomes import Outcomes
 from vlabench.runinfo import PolicyInfo, Stopping
+from vlabench.stats.sequential import SequentialGate
 from vlabench.store import Run, refuse_run_file
 from vlabench.types import EpisodeSpec, Json, Status
 
@@ -183,17 +184,22 @@ def test_endless_nesting_is_one_sentence(name: str, make: Make) -> None:
 
 def test_a_beginning_is_compared_only_if_a_rule_ended_it_there(make: Make, tmp_path: Path) -> None:
     base = make("base")
-    rule = Stopping("base", Outcomes.of(base).hash, 0.05, 0.05, "non-inferior", 60, 0, 0, 60)
+    gate = SequentialGate(0.05, 0.2)
+    while gate.feed(True, True) is None:
+        pass
+    count = gate.pairs
+    decided = (gate.decision, count, 0, 0, count)
+    rule = Stopping("base", Outcomes.of(base).hash, 0.05, 0.2, *decided)
     whole = promote(make("new"), tmp_path / "new.json")
     data = json.loads(whole.read_text())
-    data["episodes"] = data["episodes"][:60]
-    for stopping, fits in ((None, False), (replace(rule, asked=59), False), (rule, True)):
+    data["episodes"] = data["episodes"][:count]
+    for stopping, fits in ((None, False), (replace(rule, asked=count - 1), False), (rule, True)):
         info = replace(make(f"new-{fits}-{stopping is None}").info, stopping=stopping)
         data["run"] = json.loads(canonical_json(info.to_json()))
         data["hash"] = content_hash([data["run"], data["episodes"]])
         whole.write_text(json.dumps(data))
         if fits:
-            assert vlabench.compare(base, whole).overall.new_n == 60
+            assert vlabench.compare(base, whole).overall.new_n == count
         else:
             with pytest.raises(NotComparableError, match="not the same episodes"):
                 vlabench.compare(base, whole)

@@ -135,7 +135,7 @@ def test_a_checkpoint_picks_the_frame_it_was_trained_in():
 
 def test_a_card_with_other_keys_is_refused(tmp_path):
     packaged = (files("vlabench.policies") / "cards" / "oft-libero.yaml").read_text("utf-8")
-    card = yaml.safe_load(packaged) | {"checkpoints": ["mine"]}
+    card = yaml.safe_load(packaged) | {"name": "mine", "checkpoints": ["mine"]}
     card["cameras"][1]["key"] = "hand_image"
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(card))
     with pytest.raises(UsageError, match="full_image, hand_image"):

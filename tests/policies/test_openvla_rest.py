@@ -146,8 +146,7 @@ def test_another_card_changes_the_declaration(tmp_path):
         encoding="utf-8"
     )
     card = yaml.safe_load(packaged)
-    card["checkpoints"] = ["mine"]
-    card["control_hz"] = 5.0
+    card |= {"name": "mine", "checkpoints": ["mine"], "control_hz": 5.0}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(card))
     spec = OpenVlaRest("http://host", card=str(tmp_path / "mine.yaml")).spec()
     assert spec.control_hz == 5.0

@@ -61,7 +61,7 @@ COMMANDS = {
     ),
     "doctor": Command(
         "vlabench.cli.doctor:doctor_command",
-        "Say what is missing on this machine, or wrong with a policy's declaration.",
+        "Say what is missing here, or wrong with a policy's declaration.",
     ),
 }
 

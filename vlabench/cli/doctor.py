@@ -59,7 +59,7 @@ def doctor_command(
     world: options.World = "tabletop",
     expert: Annotated[str, typer.Option(hidden=True)] = "expert",
 ) -> None:
-    """Say what is missing on this machine, or what is wrong with a policy's declaration.
+    """Say what is missing here, or wrong with a policy's declaration.
 
     With --policy, exits with 0 if no fault is found, 1 if one is named, 3 if none can be.
     """
