@@ -400,6 +400,12 @@ def _users_own(path: str, packaged: list[str]) -> Card:
         if different:
             raise UsageError(
                 f"The card {path} contradicts the packaged one of {shared[0]!r}: "
-                f"{'; '.join(different)}; mend it, or take that checkpoint out of it."
+                f"{'; '.join(different)}; mend it."
+            )
+        if mine.name == theirs.name and disagreements(mine.spec(), theirs.spec(), names):
+            raise UsageError(
+                f"The card {path} is called {mine.name!r} like a packaged one and declares "
+                "something else; give it a 'name' of its own, so that nobody takes its results for "
+                "the other's."
             )
     return mine

@@ -8,16 +8,28 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 from vlabench.contract.specs import PolicySpec
-from vlabench.errors import ContractError, InfrastructureError, UsageError
+from vlabench.errors import ContractError, InfrastructureError, SessionLostError, UsageError
 from vlabench.policies.arguments import count, seconds
 from vlabench.policies.server import GREETING_TIMEOUT_S, ServerPolicy
 from vlabench.policies.websocket import Connection
 from vlabench.types import ActionChunk, Observation
+
+
+@contextmanager
+def of_one_session() -> Iterator[None]:
+    """What is lost in here is one session's connection, and no other session's."""
+    try:
+        yield
+    except SessionLostError:
+        raise
+    except InfrastructureError as error:
+        raise SessionLostError(str(error)) from error
 
 
 class Conversations:
@@ -39,17 +51,18 @@ class Conversations:
         """A new connection for a session.
 
         Raises:
-            InfrastructureError: If the server cannot be reached, lets nobody in, or is not the
+            SessionLostError: If the server cannot be reached, lets nobody in, or is not the
                 declared one: none of that is a failure of the policy in this episode.
         """
         self.end([episode_id])
         connection = self._connect()
         try:
-            connection.connect()
-            self._greet(connection)
+            with of_one_session():
+                connection.connect()
+                self._greet(connection)
         except UsageError as error:
             connection.close()
-            raise InfrastructureError(str(error)) from error
+            raise SessionLostError(str(error)) from error
         except BaseException:
             connection.close()
             raise
@@ -60,11 +73,11 @@ class Conversations:
         """The connection of a session.
 
         Raises:
-            InfrastructureError: If it has none, or has lost it.
+            SessionLostError: If it has none, or has lost it.
         """
         connection = self._open.get(episode_id)
         if connection is None or not connection.connected:
-            raise InfrastructureError(
+            raise SessionLostError(
                 f"Session {episode_id} has no connection to its server; begin it again."
             )
         return connection
@@ -119,10 +132,11 @@ class ConversingPolicy(ServerPolicy):
         """One request for each observation.
 
         Raises:
-            InfrastructureError: If the server is dead, too slow, or sends no frame of its protocol.
+            SessionLostError: If the server is dead, too slow, or sends no frame of its protocol.
             PolicyError: If it reports an error of its own, or answers no such actions.
         """
-        return [self._ask(seen) for seen in observations]
+        with of_one_session():
+            return [self._ask(seen) for seen in observations]
 
     def end(self, episode_ids: Sequence[str]) -> None:
         """Closes the sessions' connections."""

@@ -131,7 +131,10 @@ class GrootServer:
         try:
             if self._line is None:
                 self._line = _Line.to(self.url, self._connect_timeout_s)
-            return decode(self._line.exchange(message, timeout_s))
+            frame = self._line.exchange(message, timeout_s)
+            if frame == _ERROR:
+                raise PolicyError(f"GR00T's server at {self.url} reported an error of its own.")
+            return decode(frame)
         except _LineError as error:
             self.close()  # a REQ socket that waits for an answer can send nothing else
             raise self._failure(str(error)) from error
@@ -146,6 +149,10 @@ class GrootServer:
             f"The server of policy {self._policy!r} at {self.url} {what}; "
             "see that it runs there, and run the same command again."
         )
+
+
+_ERROR = b"ERROR"
+"""What some versions of the server answer, and nothing more, when the policy raises."""
 
 
 class _LineError(Exception):

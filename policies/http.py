@@ -11,9 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from vlabench.contract.wire import MAX_BYTES
-from vlabench.errors import InfrastructureError
+from vlabench.errors import InfrastructureError, PolicyError
 from vlabench.policies.addresses import check_address
 from vlabench.types import Json
+
+_ITS_OWN = (422, 500)
+"""What a server answers that is there and could not do what it was asked: it erred itself."""
 
 PAUSE_S = 0.2
 """Seconds before the second attempt to connect; each further pause is twice as long."""
@@ -63,18 +66,25 @@ class JsonServer:
 
         Raises:
             InfrastructureError: If there is no connection, no whole answer in time, one that is too
-                long, a status other than 200, or no JSON.
+                long, a status that says so, or no JSON.
+            PolicyError: If the server says that it could not answer this request (500 or 422).
         """
         status, body = self._exchange(json.dumps(payload).encode())
+        if status in _ITS_OWN:
+            raise PolicyError(
+                f"The server of policy {self._policy!r} at {self.url} reported HTTP {status} "
+                f"({_start(body)}); its log has the whole."
+            )
         if status != 200:
             raise self._failure(f"answered HTTP {status} ({_start(body)})")
         try:
             return json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._failure(f"answered no JSON ({_start(body)})") from error
 
     def _exchange(self, payload: bytes) -> tuple[int, bytes]:
         reason = ""
+        reached = False
         for attempt in range(self._attempts):
             if attempt:
                 time.sleep(PAUSE_S * 2 ** (attempt - 1))
@@ -82,14 +92,15 @@ class JsonServer:
             try:
                 return self._answered(connection, payload)
             except _NotAnswered as error:
-                reason = _text(error)
+                reason, reached = _text(error), error.reached
             except (OSError, http.client.HTTPException) as error:
                 raise self._failure(
                     f"broke off its answer, or took too long ({_text(error)})"
                 ) from error
             finally:
                 connection.close()
-        raise self._failure(f"cannot be reached ({reason}; attempts: {self._attempts})")
+        what = "closes without an answer" if reached else "cannot be reached"
+        raise self._failure(f"{what} ({reason}; attempts: {self._attempts})")
 
     def _answered(
         self, connection: http.client.HTTPConnection, payload: bytes
@@ -116,7 +127,7 @@ class JsonServer:
             connection.request("POST", self._path, payload, {"Content-Type": "application/json"})
             return connection.getresponse()
         except ConnectionError as error:
-            raise _NotAnswered(_text(error)) from error
+            raise _NotAnswered(_text(error), reached=True) from error
 
     def _connection(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
@@ -131,6 +142,10 @@ class JsonServer:
 
 class _NotAnswered(Exception):  # noqa: N818  (never leaves this module)
     """The connection failed before any of the answer came: asking again is safe."""
+
+    def __init__(self, text: str, *, reached: bool = False) -> None:
+        super().__init__(text)
+        self.reached = reached
 
 
 @contextmanager

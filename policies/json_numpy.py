@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import operator
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,10 @@ def decode_array(value: Json) -> npt.NDArray[Any] | None:
         return None
     try:
         data = base64.b64decode(value["__numpy__"], validate=True)
-        return np.frombuffer(data, np.dtype(str(value["dtype"]))).reshape(value["shape"])
+        shape = [operator.index(size) for size in value["shape"]]
+        if min(shape, default=0) < 0:  # which NumPy would fill in
+            return None
+        return np.frombuffer(data, np.dtype(str(value["dtype"]))).reshape(shape)
     except (binascii.Error, TypeError, ValueError):
         return None
 
@@ -56,5 +60,5 @@ def unwrapped(value: Json) -> Json:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value

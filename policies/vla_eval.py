@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from vlabench.contract.wire import Plain, WireError
 from vlabench.errors import InfrastructureError, PolicyError
-from vlabench.policies.conversations import ConversingPolicy
+from vlabench.policies.conversations import ConversingPolicy, of_one_session
 from vlabench.policies.options import read_options
 from vlabench.policies.vectors import check_numbers
 from vlabench.policies.vla_eval_frames import Kind, Message, pack, unpack
@@ -89,7 +89,8 @@ class VlaEval(ConversingPolicy):
             self._conversations.begin(start.episode_id)
             self._seqs[start.episode_id] = 1
             task = {"name": start.instruction, **self._options.task}
-            self._send(start.episode_id, "episode_start", {"task": task})
+            with of_one_session():
+                self._send(start.episode_id, "episode_start", {"task": task})
 
     def end(self, episode_ids: Sequence[str]) -> None:
         """Says that the episodes are over, and closes their connections."""

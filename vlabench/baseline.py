@@ -41,6 +41,11 @@ def open_outcomes(place: Path | str | Run) -> Outcomes:
     """
     if isinstance(place, Run):
         return Outcomes.of(place)
+    if not isinstance(place, str | Path):
+        raise UsageError(
+            f"What was given is neither a run nor a path but of type {type(place).__name__}; give "
+            "what vlabench.evaluate returned, a run's folder, or a baseline's file."
+        )
     path = Path(place)
     if path.is_dir():
         return Outcomes.of(Run.open(path))

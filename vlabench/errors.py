@@ -76,3 +76,7 @@ class PolicyError(VlabenchError):
 
 class InfrastructureError(VlabenchError):
     """A lost worker or a dead server: the episode is tried again, and is never a failure."""
+
+
+class SessionLostError(InfrastructureError):
+    """One session of a policy was lost, such as by its own connection; the others go on."""

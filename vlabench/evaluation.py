@@ -512,7 +512,7 @@ class _Keep:
         if self.lost_in_a_row >= HOPELESS:
             raise InvalidRunError(
                 f"{HOPELESS} episodes in a row could not be run, the last because of: "
-                f"{event.error}; mend that, and run the same command again."
+                f"{event.error.rstrip('.')}; mend that, and run the same command again."
             )
 
 

@@ -120,6 +120,8 @@ def _why(summary: Summary) -> str:
         return "it ended as soon as a comparison was decided"
     if not header.complete:
         return "these are not all of the suite's own episodes"
+    if summary.overall is not None:
+        return "a task has no changed episode with a result"
     return "all that the suite changes is diagnostic"
 
 

@@ -47,8 +47,8 @@ class Gate:
         run: Run | Path | str,
         *,
         baseline: Path | str | None = None,
-        alpha: float = 0.05,
-        margin: float = 0.05,
+        alpha: float | None = None,
+        margin: float | None = None,
         min_effect: float | None = None,
         require_noninferiority: bool = False,
     ) -> Comparison:
@@ -57,8 +57,8 @@ class Gate:
         Args:
             run: The run in question, or its folder.
             baseline: Another baseline than the session's.
-            alpha: Share of false alarms that is allowed, one-sided.
-            margin: Drop of the success rate that still counts as no worse.
+            alpha: Share of false alarms that is allowed, one-sided; 0.05 if None.
+            margin: Drop of the success rate that still counts as no worse; 0.05 if None.
             min_effect: A regression that is shown to be smaller does not fail; by default the
                 margin.
             require_noninferiority: Fail too if it is not shown to be no worse.
@@ -77,10 +77,13 @@ class Gate:
                 "settings.",
                 pytrace=False,
             )
+        wrong = None
         try:
             comparison = compare(against, run, alpha=alpha, margin=margin, min_effect=min_effect)
         except VlabenchError as error:
-            pytest.fail(str(error), pytrace=False)
+            wrong = str(error)
+        if wrong:
+            pytest.fail(wrong, pytrace=False)
         code = exit_code(
             comparison, fail_on_regression=True, require_noninferiority=require_noninferiority
         )

@@ -28,6 +28,8 @@ Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
 
+ROUNDING = 1e-6
+
 CREDIBLE_HZ = 1e-3, 1e6
 """The fewest and most control steps a second; outside, time is counted in something else."""
 
@@ -95,9 +97,9 @@ class Result(msgspec.Struct, frozen=True, gc=False):
         return self.episode.index
 
     @property
-    def first_failed(self) -> str | None:
-        """Name of the first stage that was not reached; None if all were."""
-        return next((stage.name for stage in self.stages if not stage.success), None)
+    def stages_in_order(self) -> bool:
+        """Whether it reached none of its stages before another that comes earlier."""
+        return all(stage.success == (k < self.chain_length) for k, stage in enumerate(self.stages))
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,6 +310,9 @@ def _fault(line: _Line, episode: PlannedEpisode | None, expected: Expected) -> s
         return "has a time to success, or steps, that its horizon does not allow"
     if not (line.stages_named_in_order or 0) <= (line.stages_named or 0) <= len(line.stages):
         return "names more stages than there are, or more in order than it names"
+    reached = [stage.success for stage in line.stages] or [line.success]
+    if abs(line.progress - sum(reached) / len(reached)) > ROUNDING:
+        return f"has a 'progress' of {line.progress:g}, which its stages do not give"
     if line.chain_length > len(line.stages) > 0:
         return f"has a 'chain_length' of {line.chain_length} in {len(line.stages)} stages"
     return ""

@@ -19,7 +19,8 @@ from vlabench.baseline import open_outcomes, promote
 from vlabench.comparison import Comparison, exit_code
 from vlabench.comparison.pairs import Pairs, verdict_of
 from vlabench.errors import InvalidRunError, NotComparableError, UsageError
-from vlabench.report.verdict_json import as_data
+from vlabench.report.verdict import verdict_text
+from vlabench.report.verdict_json import as_data, verdict_json
 from vlabench.runinfo import Conditions, Determinism, Stopping
 from vlabench.seeding import stream
 from vlabench.stats.sequential import SequentialGate
@@ -86,6 +87,14 @@ def test_the_verdict_follows_its_rule(b: int, c: int, pairs: int, outcome: str) 
     assert verdict.p_value == pytest.approx(stats.mcnemar_midp(b, c, "greater"))
 
 
+@pytest.mark.parametrize(("b", "c"), [(0, 3), (3, 0), (1, 6), (6, 1), (0, 4), (20, 8)])
+def test_a_verdict_is_as_cautious_of_better_as_of_worse(b: int, c: int) -> None:
+    one, other = judge(b, c, 60), judge(c, b, 60)
+    assert one.interval == pytest.approx((-other.interval.high, -other.interval.low))
+    assert (one.outcome == "REGRESSED") == (other.outcome == "IMPROVED")
+    assert (one.outcome == "IMPROVED") == (other.interval.high < 0)
+
+
 def test_the_reference_value_of_a_verdict() -> None:
     assert judge(12, 3, 100).p_value == pytest.approx(0.010635, abs=1e-6)
 
@@ -144,7 +153,8 @@ def test_a_comparison_counts_pairs(make) -> None:
     assert found.discordance == pytest.approx(0.08)
     assert found.smallest_effect == pytest.approx(stats.smallest_effect(200, 0.08))
     assert found.paired
-    assert found.notes == ()
+    (note,) = found.notes
+    assert "over all episodes, the unchanged ones too" in note
 
 
 def test_axes_are_corrected_and_tasks_are_not_tested(make, base: Run) -> None:
@@ -440,6 +450,24 @@ def test_unpaired_runs_that_share_nothing_but_a_suite(make, base: Run) -> None:
     found = vlabench.compare(base, make("new", planned=planned), allow_unpaired=True)
     assert [line.name for line in found.axes] == ["unchanged"]
     assert [line.name for line in found.tasks] == ["stack"]
+    assert (found.overall.base_n, found.overall.new_n) == (100, 60)
+    told = " ".join(found.notes)
+    assert "only the base has them: place" in told
+    assert "only the new run has them: shelve" in told
+
+
+def test_unpaired_runs_without_a_task_in_common_are_refused(make, base: Run) -> None:
+    new = make("new", planned=episodes(["shelve"], [("camera", "L1")], 30))
+    with pytest.raises(NotComparableError, match="have no task in common"):
+        vlabench.compare(base, new, allow_unpaired=True)
+
+
+@pytest.mark.parametrize("failed", range(1, 12))
+def test_an_unpaired_interval_is_that_of_its_verdict(make, base: Run, failed: int) -> None:
+    new = make("new", failing(*range(failed), tasks=("stack",)), planned=SINGLES[:160])
+    found = vlabench.compare(base, new, allow_unpaired=True)
+    assert found.overall.interval == found.verdict.interval
+    assert (found.verdict.outcome == "REGRESSED") == (found.overall.interval.high < 0)
 
 
 def test_a_run_with_too_much_missing_is_not_valid(make, base: Run) -> None:
@@ -489,6 +517,8 @@ def test_a_run_on_its_way_is_not_valid(make, base: Run) -> None:
 def test_no_run_is_told(tmp_path: Path, make) -> None:
     with pytest.raises(UsageError, match="neither a run's folder nor a baseline"):
         vlabench.compare(tmp_path / "nothing", make("run"))
+    with pytest.raises(UsageError, match="neither a run nor a path but of type NoneType"):
+        vlabench.compare(make("other-run"), None)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="is not a run's folder"):
         vlabench.compare(make("other"), tmp_path / "empty")
@@ -534,6 +564,35 @@ def test_a_stopped_run_is_no_match_for_another_base(make, base: Run) -> None:
         vlabench.compare(new, base)
     whole = stopped(make, base, all_well, None, name="whole")
     assert not vlabench.compare(other, whole).sequential
+
+
+@pytest.mark.parametrize("option", ["alpha", "margin", "min_effect"])
+def test_a_stopped_run_takes_no_other_rule(make, base: Run, option: str) -> None:
+    new = stopped(make, base, all_well, None)
+    with pytest.raises(UsageError, match=f"leave out --{option.replace('_', '-')}"):
+        vlabench.compare(base, new, **{option: 0.2})
+    same = vlabench.compare(base, new, alpha=0.05, margin=0.05)
+    assert same.verdict.rule == Rule(0.05, 0.05)
+
+
+def test_a_stopped_run_must_come_to_what_it_says(make, base: Run) -> None:
+    outcomes = open_outcomes(base)
+    says = Stopping(
+        base.info.run_id, outcomes.hash, 0.05, 0.05, "regressed", pairs=40, base_only=9, new_only=0
+    )
+    with pytest.raises(UsageError, match=r"decided \(regressed\) after 40 pairs, and its records"):
+        vlabench.compare(base, make("new", all_well, stopping=replace(says, asked=40)))
+
+
+def test_what_the_bets_have_won_is_told(make, base: Run) -> None:
+    found = vlabench.compare(base, stopped(make, base, failing(*range(100)), None))
+    assert found.evidence is not None
+    assert found.evidence[0] >= 20 > found.evidence[1]
+    assert "E-values: " in verdict_text(found)
+    told = json.loads(verdict_json(found))["evidence"]
+    assert (told["e_regressed"], told["decides_at"]) == (found.evidence[0], pytest.approx(20))
+    fixed = vlabench.compare(base, make("fixed", failing(*range(100))))
+    assert fixed.evidence is None
 
 
 # --- exit codes -------------------------------------------------------------------------------

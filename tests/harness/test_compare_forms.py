@@ -304,8 +304,9 @@ def test_github_is_told_of_errors_too(
 def test_the_action_gates(new: str, code: int, runs: dict[str, Run], tmp_path: Path) -> None:
     done, told = gate(tmp_path, {"BASELINE": str(runs["good"].path), "RUN": str(runs[new].path)})
     assert (done.returncode, told) == (code, f"code={code}\n")
-    assert (tmp_path / "junit.xml").exists() == (code != 4)
-    assert (tmp_path / "summary.md").exists() == (code != 4)
+    assert ("<error " in (tmp_path / "junit.xml").read_text()) == (code == 4)
+    assert ("No comparison" in (tmp_path / "summary.md").read_text()) == (code == 4)
+    assert (json.loads((tmp_path / "c.json").read_text())["outcome"] is None) == (code == 4)
 
 
 def test_the_actions_inputs_are_never_code(tmp_path: Path) -> None:

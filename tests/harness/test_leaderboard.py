@@ -452,16 +452,20 @@ def test_one_policys_facts_are_not_said_of_several(runs: dict[str, Run], tmp_pat
     update_leaderboard(both, tmp_path / "board.csv", Declared(submitter="me"))
 
 
-def test_a_run_that_a_rule_ended_has_no_overall_and_no_rank(tmp_path: Path) -> None:
+def test_a_run_that_a_rule_ended_is_not_entered(
+    runs: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rule = Stopping("base", "hash", 0.05, 0.05, "non-inferior", 20, 0, 0, asked=40)
-    run = make_run(tmp_path / "run", PLANNED, good, stopping=rule)
+    run = make_run(tmp_path / "stopped", PLANNED, good, stopping=rule)
     path = tmp_path / "board.csv"
-    update_leaderboard([run], path)
-    row = rows(path)["run"]
-    assert row["complete"] == "false"
-    assert {row[name] for name in ("rank", "letters", "success_rate", "ci_low", "n")} == {""}
-    assert row["n_missing"] == "0"
-    assert check_leaderboard(path) == []
+    with pytest.raises(InvalidRunError, match="stopped ended as soon as a comparison was decided"):
+        update_leaderboard([run, runs["good"]], path)
+    assert not path.exists()
+    leaderboard_command([run.path, runs["good"].path], out=path)
+    assert set(rows(path)) == {"good"}
+    told = capsys.readouterr()
+    assert "Left out: " in told.err
+    assert "biased" in told.err
 
 
 def test_the_share_of_flips_is_a_column(tmp_path: Path) -> None:

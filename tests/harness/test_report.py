@@ -137,6 +137,29 @@ def test_a_mean_needs_every_task(tmp_path: Path) -> None:
     assert stack.value == 1.0
 
 
+def test_a_lost_cell_leaves_the_task_to_its_others(tmp_path: Path) -> None:
+    """One episode of many that is alone in its cell takes the overall rate with it no longer."""
+    planned = [
+        *episodes(["stack", "place"], [DIM], 150),
+        *episodes(["stack"], [("camera", "L1")], 1),
+    ]
+    run = make_run(
+        tmp_path / "run",
+        planned,
+        lambda spec: None if str(spec.changes).count("camera") else dark_fails(spec),
+    )
+    summary = summarize(run)
+    assert summary.valid
+    assert summary.missing == 1
+    assert level(summary, "camera", "L1").rate is None
+    assert summary.overall is not None
+    assert summary.overall.rate is not None
+    without = [spec for spec in planned if "camera" not in str(spec.changes)]
+    whole = summarize(make_run(tmp_path / "whole", without, dark_fails))
+    assert whole.overall is not None
+    assert summary.overall.rate == whole.overall.rate
+
+
 def test_a_part_of_a_suite_has_no_overall(tmp_path: Path) -> None:
     planned = episodes(["place-on"], [("lighting", "L2")], 5)
     summary = summarize(make_run(tmp_path / "part", planned, dark_fails, complete=False))
@@ -211,7 +234,10 @@ def test_a_stage_that_nobody_came_to_has_no_rate(tmp_path: Path) -> None:
     run = rewrite(
         run,
         lambda r: replace(
-            r, chain_length=0, stages=tuple(replace(s, success=False, step=None) for s in r.stages)
+            r,
+            progress=0.0,
+            chain_length=0,
+            stages=tuple(replace(s, success=False, step=None) for s in r.stages),
         ),
     )
     (chain,) = summarize(run).chains
@@ -219,6 +245,43 @@ def test_a_stage_that_nobody_came_to_has_no_rate(tmp_path: Path) -> None:
     assert chain.given_before[0].value == 0.0
     assert chain.given_before[1:] == (None, None)
     assert chain.first_failed == (1.0, 0.0, 0.0)
+
+
+def test_stages_done_in_any_order_are_counted_and_not_named(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", episodes(["chain"], [], 4), lambda spec: "failure")
+    run = rewrite(
+        run,
+        lambda r: replace(
+            r,
+            progress=2 / 3,
+            chain_length=2,
+            stages=tuple(replace(s, success=k > 0, step=None) for k, s in enumerate(r.stages)),
+        ),
+    )
+    (chain,) = summarize(run).chains
+    assert chain.stages == ("any 1", "any 2", "any 3")
+    assert chain.success_at == (1.0, 1.0, 0.0)
+    assert chain.first_failed == (0.0, 0.0, 1.0)
+    assert "100.0 any 3" in report.text(summarize(run))
+
+
+def test_new_tasks_have_an_interval_of_their_own(tmp_path: Path) -> None:
+    def runs(count: int) -> Summary:
+        tasks = [f"task-{number}" for number in range(count)]
+        folder = tmp_path / str(count)
+        return summarize(make_run(folder, episodes(tasks, [], 6), lambda s: outcome(s.task, s)))
+
+    def outcome(task: str, spec: EpisodeSpec) -> Status:
+        return "success" if spec.index <= int(task.partition("-")[2]) else "failure"
+
+    assert runs(9).new_tasks is None
+    summary = runs(12)
+    wide, overall = summary.new_tasks, summary.overall
+    assert wide is not None
+    assert overall is not None
+    assert overall.rate is not None
+    assert wide.low < overall.rate.low < overall.rate.high < wide.high
+    assert "new tasks like these" in report.text(summary)
 
 
 def test_time_to_success_counts_failures_as_their_horizon(tmp_path: Path) -> None:
@@ -367,7 +430,8 @@ def test_safety_is_told_over_all_episodes_that_are_no_diagnostics(run: Run) -> N
     assert (rough.n, rough.collision_rate) == (80, 0.5)
     assert rough.max_force_p95_n == pytest.approx(np.percentile([*range(10)] * 8, 95))
     assert rough.drops == pytest.approx(20 / 80)
-    assert "collisions in 50.0 %" in report.text(summarize(run))
+    assert rough.collision_interval == stats.clopper_pearson_interval(40, 80)
+    assert "collisions in 50.0 % (95 % interval 38.6" in report.text(summarize(run))
     assert "sampled at 20 Hz" in " ".join(report.text(summarize(run)).split())
 
 

@@ -172,11 +172,14 @@ def test_an_ended_run_reads_back(original: Path, run: Path) -> None:
 
 def test_lines_that_contradict_each_other_are_refused_by_their_numbers(run: Path) -> None:
     lines = lines_of(run)
-    other = changed(lines[4], progress=0.25)
+    other = changed(lines[4], path_length_m=0.25)
     write(run, [*lines, lines[4], other])
     sentence = refusal(run)
     assert f"episodes.jsonl:5 and :{len(lines) + 2} contradict each other" in sentence
-    assert f"about the episode {PLANNED[4].episode_id}, whose 'progress' is 0.0 in one" in sentence
+    assert (
+        f"about the episode {PLANNED[4].episode_id}, whose 'path_length_m' is 1.0 in one"
+        in sentence
+    )
 
 
 @pytest.mark.parametrize(
@@ -196,6 +199,7 @@ def test_lines_that_contradict_each_other_are_refused_by_their_numbers(run: Path
         ({"status": "solved"}, "is not what this version of vlabench writes"),
         ({"time_to_success_s": None}, "has a time to success and no success, or the reverse"),
         ({"compliance": True}, "has 'compliance' and is no diagnostic, or the reverse"),
+        ({"progress": 0.5}, "has a 'progress' of 0.5, which its stages do not give"),
         ({"progress": 1.5}, "is not what this version of vlabench writes"),
         ({"progress": "1.0"}, "is not what this version of vlabench writes"),
         ({"chain_length": 7}, "has a 'chain_length' of 7 in 1 stages"),

@@ -178,6 +178,9 @@ def test_parts_may_be_called_otherwise():
         ({"wrist/0": np.zeros((2, 2, 3), np.float32)}, "wants float32 (2, 3, 2, 2)"),
         ({"observation/state": np.zeros((2, 2))}, "float64 (2, 2); send a vector"),
         ({"observation/state": np.array(["x"])}, "send a vector of numbers"),
+        ({"observation/state": np.zeros(5)}, "has 5 numbers, where the policy 'seeing' wants 4"),
+        ({"observation/state": np.array([0, 0, np.nan, 1])}, "a number that is not finite"),
+        ({"observation/last_action": np.zeros(8)}, "has 8 numbers, where"),
     ],
 )
 def test_a_wrong_observation_is_answered_with_a_traceback_and_1011(changes, part):
@@ -188,6 +191,26 @@ def test_a_wrong_observation_is_answered_with_a_traceback_and_1011(changes, part
         assert part in answer
         with pytest.raises(ConnectionClosed, match=r"1011.*Traceback included in previous frame"):
             socket.recv(5)
+
+
+@pytest.mark.parametrize(
+    ("actions", "part"),
+    [
+        (np.full((10, 7), np.nan), "answered nan in row 0, column 0"),
+        (np.zeros((4, 7)), "answered actions of shape (4, 7)"),
+        (np.zeros((10, 7), int), "they must be floats"),
+    ],
+)
+def test_nothing_is_sent_that_the_declaration_does_not_allow(actions, part):
+    class Wrong(Seeing):
+        def answer(self, seen):
+            return ActionChunk(actions)
+
+    with served(Wrong, openpi_protocol()) as server, connect(server.url) as socket:
+        socket.recv(5)
+        answer = ask(socket)
+        assert answer.startswith("Traceback (most recent call last):")
+        assert part in answer
 
 
 @pytest.mark.parametrize("data", ["text", b"\xc1", pack([1])])

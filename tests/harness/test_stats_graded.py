@@ -92,6 +92,15 @@ def test_new_tasks_that_all_went_alike_are_episodes() -> None:
     assert stats.cluster_bootstrap([0.5] * 12) == stats.wilson_interval(6, 12)
 
 
+def test_new_tasks_are_no_surer_than_so_many_episodes() -> None:
+    """A third of the resamples of the first are all 0, and say nothing of how tasks differ."""
+    assert stats.cluster_bootstrap([0.0] * 9 + [1.0]) == stats.wilson_interval(1, 10)
+    low, high = stats.cluster_bootstrap([1.0] * 9 + [0.9])
+    widest = stats.wilson_interval(9.9, 10)
+    assert low == widest.low
+    assert 0.99 < high <= widest.high
+
+
 def test_new_tasks_say_less_than_these_tasks() -> None:
     counts = [20, 18, 3, 11, 16, 20, 9, 14, 2, 19]
     fixed = stats.stratified_rate(counts, [20] * 10).interval

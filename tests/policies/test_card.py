@@ -257,9 +257,17 @@ def test_a_card_of_ones_own_may_not_contradict_a_packaged_one(tmp_path):
         f"action.gripper_open is 0.0 {where} 1.0 in the packaged card 'openvla'",
         f"camera 'exterior/0'.mirrored is False {where} True",
         f"control_hz is 10.0 {where} 20.0",
-        "take that checkpoint out of it",
+        "mend it",
     ):
         assert part in str(caught.value)
+
+
+def test_a_card_of_ones_own_may_not_take_a_packaged_ones_name(tmp_path):
+    card = packaged() | {"checkpoints": ["me/mine"]}
+    assert find_card(card["adapter"], "", written(tmp_path, card)).name == card["name"]
+    card["action"] |= {"gripper_open": 0.0, "gripper_close": 1.0}
+    with pytest.raises(UsageError, match="give it a 'name' of its own"):
+        find_card(card["adapter"], "", written(tmp_path, card))
 
 
 # --- what a card says of its policy before there is one -----------------------------------------

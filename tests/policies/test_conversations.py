@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,13 @@ from fake_vla_eval import FakeVlaEval
 from fake_websocket import HANG_UP
 from sessions import NOBODY, begin, making
 
-from vlabench.errors import InfrastructureError, UsageError
+from vlabench.errors import InfrastructureError, SessionLostError, UsageError
 from vlabench.policies.card import find_card
 from vlabench.policies.openpi import OpenPi
 from vlabench.policies.vla_eval import VlaEval
-from vlabench.testing import check_policy
-from vlabench.types import Observation
+from vlabench.runner.host import Resident
+from vlabench.testing import EXAMPLE_ENV, check_policy
+from vlabench.types import ActionChunk, EpisodeStart, Observation
 
 IMAGE = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
 
@@ -128,12 +129,38 @@ def test_a_server_that_hangs_is_an_infrastructure_error(pair, policy_of):
         release.set()
 
 
+def test_a_session_that_is_lost_leaves_the_others_alone(pair):
+    """A policy that remembers is not made anew because one of its connections broke."""
+    asked = []
+
+    def answer(observation, call):
+        asked.append(observation)
+        words = str(observation.get("prompt", observation.get("task_description")))
+        return HANG_UP if words == "bad" else pair.right(observation, 1)
+
+    with pair.server(answer) as server:
+        resident = Resident(lambda: pair.policy(url=server.url))
+        for name in ("good", "bad", "fine"):
+            resident.reset(EpisodeStart(name, 1, name, EXAMPLE_ENV))
+        found = {
+            name: resident.act([replace(see(name), instruction=name)])[0]
+            for name in ("good", "bad", "fine", "good")
+        }
+        resident.close()
+    assert {name: type(answer) for name, answer in found.items()} == {
+        "good": ActionChunk,
+        "bad": SessionLostError,
+        "fine": ActionChunk,
+    }
+    assert len(asked) == 4
+
+
 def test_a_session_that_lost_its_server_is_not_continued_but_begun_again(pair, policy_of):
     answers = iter([HANG_UP, pair.right(None, 0)])
     with pair.server(lambda observation, call: next(answers)) as server:
         policy = policy_of(server)
         for _ in range(2):
-            with pytest.raises(InfrastructureError):
+            with pytest.raises(SessionLostError):
                 policy.act([see()])
         begin(policy, "e").act([see()])
         assert server.connections == 2

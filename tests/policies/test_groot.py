@@ -256,6 +256,7 @@ def test_a_card_that_does_not_add_up_is_refused(tmp_path, changes, part):
         card["cameras"][0]["key"] = changes["key"]
     else:
         card["options"] |= changes
+    card["name"] = "mine"
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(card))
     with pytest.raises(UsageError) as caught:
         Groot("tcp://127.0.0.1:5555", card=str(tmp_path / "mine.yaml"))
@@ -315,6 +316,12 @@ def test_of_several_only_the_wrong_one_fails(server, made):
 def test_bytes_of_another_protocol_are_an_infrastructure_error(server, made):
     server.act = lambda observation, options: b"\xc1"
     with pytest.raises(InfrastructureError, match="something else than GR00T's msgpack"):
+        made(server.url).act([see()])
+
+
+def test_the_bare_error_of_an_older_server_is_the_policys(server, made):
+    server.act = lambda observation, options: b"ERROR"
+    with pytest.raises(PolicyError, match="reported an error of its own"):
         made(server.url).act([see()])
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from fake_rest import dead_port, render, serving
 
-from vlabench.errors import InfrastructureError, UsageError
+from vlabench.errors import InfrastructureError, PolicyError, UsageError
 from vlabench.policies.http import JsonServer
+from vlabench.policies.json_numpy import decode_array, encode_array
 from vlabench.policies.oft import OpenVlaOft
 from vlabench.policies.openvla import OpenVla
 from vlabench.types import Observation
@@ -40,12 +41,28 @@ def see():
 # --- the policies -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("status", "answer"), [(500, b"oops"), (404, b"{}"), (200, b"<html>")])
+@pytest.mark.parametrize(
+    ("status", "answer"), [(503, b"busy"), (404, b"{}"), (200, b"<html>"), (200, b"[" * 100_000)]
+)
 def test_a_sick_server_is_an_infrastructure_error(kind, server, status, answer):
     server.status, server.answer = status, answer
     with pytest.raises(InfrastructureError, match=repr(kind.name)):
         kind(server.url).act([see()])
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [500, 422])
+def test_a_server_that_could_not_do_it_has_erred_itself(kind, server, status):
+    server.status, server.answer = status, b"Internal Server Error"
+    with pytest.raises(PolicyError, match=f"reported HTTP {status} .'Internal Server Error'"):
+        kind(server.url).act([see()])
+
+
+def test_an_array_says_its_whole_shape():
+    array = encode_array(np.zeros(7))
+    assert decode_array(array | {"shape": [7]}) is not None
+    for shape in ([-1], ["7"], 7, [7.0], [2, -1]):
+        assert decode_array(array | {"shape": shape}) is None
 
 
 def test_a_connection_that_breaks_before_an_answer_is_tried_again(kind, server):
@@ -56,7 +73,7 @@ def test_a_connection_that_breaks_before_an_answer_is_tried_again(kind, server):
 
 def test_a_server_that_keeps_breaking_off_is_given_up(kind, server):
     server.drops = 5
-    with pytest.raises(InfrastructureError, match="attempts: 2"):
+    with pytest.raises(InfrastructureError, match=r"closes without an answer \(.*attempts: 2"):
         kind(server.url, attempts="2").act([see()])
     assert len(server.requests) == 2
 

@@ -26,11 +26,19 @@ def compare_command(
         ),
     ] = False,
     alpha: Annotated[
-        float, typer.Option(help="Share of false alarms that is allowed, one-sided.")
-    ] = 0.05,
+        float | None,
+        typer.Option(
+            help="Share of false alarms that is allowed, one-sided: 0.05; of a sequential check "
+            "its own.",
+        ),
+    ] = None,
     margin: Annotated[
-        float, typer.Option(help="Drop of the success rate that still counts as no worse.")
-    ] = 0.05,
+        float | None,
+        typer.Option(
+            help="Drop of the success rate that still counts as no worse: 0.05; of a sequential "
+            "check its own.",
+        ),
+    ] = None,
     min_effect: Annotated[
         float | None,
         typer.Option(

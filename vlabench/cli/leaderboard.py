@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vlabench.errors import UsageError
+from vlabench.errors import InvalidRunError, UsageError
 
 if TYPE_CHECKING:
     from vlabench.leaderboard import Leaderboard
+    from vlabench.store import Run
 
 NO_DATA = "–"
 
@@ -83,7 +84,7 @@ def leaderboard_command(
         submitter=submitter,
         provenance=None if provenance is None else provenance.value,
     )
-    board = update_leaderboard([Run.open(path) for path in runs], out, declared)
+    board = update_leaderboard(_fit([Run.open(path) for path in runs]), out, declared)
     typer.echo(table(board))
     if board.unranked:
         typer.echo(
@@ -94,6 +95,29 @@ def leaderboard_command(
         "Ranks count within one suite, manifest, world and latency; rows that share a letter do "
         f"not differ significantly. Written to {out}"
     )
+
+
+def _fit(runs: Sequence[Run]) -> list[Run]:
+    """Those that can be entered; the others are told.
+
+    Raises:
+        InvalidRunError: If there is none.
+    """
+    from vlabench.leaderboard import refuse_unfit
+
+    fit, unfit = [], []
+    for run in runs:
+        try:
+            refuse_unfit(run)
+        except InvalidRunError as error:
+            unfit.append(str(error))
+        else:
+            fit.append(run)
+    if not fit:
+        raise InvalidRunError(" ".join(unfit))
+    for sentence in unfit:
+        typer.echo(f"Left out: {sentence}", err=True)
+    return fit
 
 
 def _check(paths: Sequence[Path]) -> None:

@@ -70,14 +70,22 @@ def parse_by(text: str) -> frozenset[Kind]:
 
 @contextlib.contextmanager
 def annotated(forms: Sequence[Form]) -> Iterator[None]:
-    """Where GitHub is told, it is told of errors too."""
-    from vlabench.report.verdict_github import annotation
+    """Where GitHub, JUnit or JSON is told, it is told of errors too."""
+    from vlabench.report.verdict_github import annotation, write_error
+    from vlabench.report.verdict_json import error_json
+    from vlabench.report.verdict_junit import error_junit
 
     try:
         yield
     except VlabenchError as error:
-        if any(form.name == "github" for form in forms):
-            typer.echo(annotation("error", "vlabench", str(error)))
+        for form in forms:
+            if form.name == "github":
+                typer.echo(annotation("error", "vlabench", str(error)))
+                write_error(error)
+            elif form.name == "junit":
+                _put(form, error_junit(error))
+            elif form.name == "json":
+                _put(form, error_json(error))
         raise
 
 
@@ -100,11 +108,7 @@ def show(comparison: Comparison, forms: Sequence[Form], code: int) -> None:
         "github": lambda: _github(comparison, code),
     }
     for form in forms:
-        text = texts[form.name]()
-        if form.path is None:
-            typer.echo(text, nl=False)
-        else:
-            _write(form.path, text)
+        _put(form, texts[form.name]())
 
 
 def _github(comparison: Comparison, code: int) -> str:
@@ -114,6 +118,13 @@ def _github(comparison: Comparison, code: int) -> str:
 
     write_summary(comparison)
     return "\n".join([verdict_text(comparison), *verdict_annotations(comparison, code), ""])
+
+
+def _put(form: Form, text: str) -> None:
+    if form.path is None:
+        typer.echo(text, nl=False)
+    else:
+        _write(form.path, text)
 
 
 def _write(path: Path, text: str) -> None:

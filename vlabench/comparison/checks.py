@@ -6,7 +6,7 @@ import numpy as np
 
 from vlabench.errors import InvalidRunError, NotComparableError
 from vlabench.outcomes import Outcomes
-from vlabench.stats.paired import mcnemar_exact
+from vlabench.stats.paired import mcnemar_midp
 from vlabench.store import LARGEST_MISSING_SHARE
 
 UNEQUAL = 0.05
@@ -66,7 +66,7 @@ def check_missing(base: Outcomes, new: Outcomes, *, paired: bool) -> None:
     count = len(new)
     only_base = int(np.count_nonzero(~base.present[:count] & new.present))
     only_new = int(np.count_nonzero(base.present[:count] & ~new.present))
-    if mcnemar_exact(only_base, only_new) <= UNEQUAL:
+    if mcnemar_midp(only_base, only_new) <= UNEQUAL:
         raise InvalidRunError(
             f"The machinery lost {only_base} episodes of {base.source} alone and {only_new} of "
             f"{new.source} alone, which is no chance: what is lost may depend on the policy; the "

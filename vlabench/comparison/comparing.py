@@ -36,7 +36,7 @@ from vlabench.outcomes import Outcomes
 from vlabench.runinfo import Stopping
 from vlabench.stats.power import smallest_effect
 from vlabench.stats.sequential import SequentialGate
-from vlabench.stats.verdict import ALPHA, MARGIN, Rule, Verdict, judge_sequence
+from vlabench.stats.verdict import ALPHA, MARGIN, Rule, judge_sequence
 from vlabench.store import Run
 
 POWER = 0.8
@@ -47,8 +47,8 @@ def compare(
     base: Path | str | Run,
     new: Path | str | Run,
     *,
-    alpha: float = ALPHA,
-    margin: float = MARGIN,
+    alpha: float | None = None,
+    margin: float | None = None,
     min_effect: float | None = None,
     allow_unpaired: bool = False,
 ) -> Comparison:
@@ -57,8 +57,9 @@ def compare(
     Args:
         base: A run, its folder, or the file of a promoted baseline.
         new: The same of the run in question.
-        alpha: How often a policy that is as good may be called worse, one-sided.
-        margin: The largest drop of the success rate that still counts as not worse.
+        alpha: How often a policy that is as good may be called worse, one-sided; 0.05 if None. A
+            run that was to end as soon as it was decided has its own, and its own margin.
+        margin: The largest drop of the success rate that still counts as not worse; 0.05 if None.
         min_effect: A regression that is shown to be smaller is a warning; by default the margin.
         allow_unpaired: Compare two rates where the runs did not meet the same episodes in the
             same world, instead of refusing.
@@ -69,11 +70,8 @@ def compare(
         InvalidRunError: If too many episodes of either are missing, more of one than of the
             other, or one is still running.
     """
-    try:
-        rule = Rule(alpha, margin, min_effect)
-    except ValueError as error:
-        raise UsageError(f"{error} Give another value.") from None
     first, second = open_outcomes(base), open_outcomes(new)
+    rule = _rule(first, second, alpha, margin, min_effect)
     for outcomes in (first, second):
         refuse_running(outcomes)
     fields = differing(first, second)
@@ -89,6 +87,35 @@ def compare(
     return _paired(first, second, rule)
 
 
+def _rule(
+    base: Outcomes,
+    new: Outcomes,
+    alpha: float | None,
+    margin: float | None,
+    min_effect: float | None,
+) -> Rule:
+    """What was asked for; of a run that a rule was to end, that rule, and nothing else."""
+    stopping = new.info.stopping if stopped_for(new, base) else None
+    if stopping is not None:
+        asked = {"--alpha": (alpha, stopping.alpha), "--margin": (margin, stopping.margin)}
+        other = [name for name, (given, own) in asked.items() if given not in (None, own)]
+        other += [] if min_effect is None else ["--min-effect"]
+        if other:
+            raise UsageError(
+                f"{new.source} was to end as soon as its comparison was decided, at alpha "
+                f"{stopping.alpha:g} and a margin of {stopping.margin:g}, and is judged by that "
+                f"alone; leave out {' and '.join(other)}, or run the whole suite with 'vlabench "
+                "eval'."
+            )
+        alpha, margin = stopping.alpha, stopping.margin
+    try:
+        return Rule(
+            ALPHA if alpha is None else alpha, MARGIN if margin is None else margin, min_effect
+        )
+    except ValueError as error:
+        raise UsageError(f"{error} Give another value.") from None
+
+
 def _paired(base: Outcomes, new: Outcomes, rule: Rule) -> Comparison:
     """`new` may be the beginning of `base`, where a rule ended it."""
     groups, count = Groups.of(new), len(new)
@@ -101,7 +128,12 @@ def _paired(base: Outcomes, new: Outcomes, rule: Rule) -> Comparison:
     everything = Pairs(base.succeeded[:count], new.succeeded, groups.task, groups.scene)
     pairs = everything.part(both)
     stopping = new.info.stopping if stopped_for(new, base) else None
-    verdict = verdict_of(pairs, rule) if stopping is None else _resumed(pairs, stopping)
+    gate = None if stopping is None else _resumed(new, pairs, stopping)
+    verdict = (
+        verdict_of(pairs, rule)
+        if gate is None
+        else judge_sequence(gate.decision, *counts_of(pairs), rule)
+    )
     overall = line_of("overall", None, pairs, verdict)
     axes = _axes(everything, groups, both, rule, tested=stopping is None)
     discordance = (pairs.base_only + pairs.new_only) / len(pairs)
@@ -131,6 +163,7 @@ def _paired(base: Outcomes, new: Outcomes, rule: Rule) -> Comparison:
         flip_rate=flip_rate,
         smallest_effect=smallest if stopping is None else None,
         progress=_progress(base, new, pairs, both, rule) if stopping is None else None,
+        evidence=None if gate is None else (gate.e_regressed, gate.e_noninferior),
         flips=_flips(new, everything, both),
         warnings=warnings_of(base, new, verdict, overall, axes),
         notes=notes_of(base, new, pairs),
@@ -163,14 +196,21 @@ def _unpaired(
     )
 
 
-def _resumed(pairs: Pairs, stopping: Stopping) -> Verdict:
-    """The verdict of the rule that ended the run, found anew from its pairs."""
+def _resumed(new: Outcomes, pairs: Pairs, stopping: Stopping) -> SequentialGate:
+    """The rule that ended the run, fed anew with its pairs; it must decide as it did then."""
     gate = SequentialGate(stopping.alpha, stopping.margin)
-    for base, new in zip(pairs.base.tolist(), pairs.new.tolist(), strict=True):
-        if gate.feed(base, new) is not None:
+    for outcomes in zip(pairs.base.tolist(), pairs.new.tolist(), strict=True):
+        if gate.feed(*outcomes) is not None:
             break
-    rule = Rule(stopping.alpha, stopping.margin)
-    return judge_sequence(gate.decision, *counts_of(pairs), rule)
+    found = gate.decision, gate.pairs, gate.b, gate.c
+    told = stopping.decision, stopping.pairs, stopping.base_only, stopping.new_only
+    if stopping.pairs is not None and found != told:
+        raise UsageError(
+            f"{new.source} says that it was decided ({stopping.decision}) after {stopping.pairs} "
+            f"pairs, and its records give {gate.decision} after {gate.pairs}: a file of it was "
+            "changed; run it again with --fresh."
+        )
+    return gate
 
 
 def _axes(

@@ -124,6 +124,8 @@ class Comparison:
         progress: The change of the share of stages reached, each task of the same weight; None
             where it says no more than success does, or where runs are not paired or were stopped.
         flips: The episodes that came out otherwise, in the manifest's order.
+        evidence: Of a verdict that was reached pair by pair, what the bets against "no worse" and
+            against "worse by the margin" had won when it ended, from 1; each decides at 1 / alpha.
         warnings: What somebody must look at although it decides nothing.
         notes: What else must be known to read the figures.
     """
@@ -143,6 +145,7 @@ class Comparison:
     smallest_effect: float | None
     progress: Effect | None
     flips: tuple[Flip, ...]
+    evidence: tuple[float, float] | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -6,9 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from vlabench.comparison.model import Line
 from vlabench.comparison.pairs import Pairs
+from vlabench.comparison.unpaired import shared_tasks
 from vlabench.outcomes import Outcomes
 from vlabench.runinfo import DECISIVE
 from vlabench.stats.verdict import Verdict
+
+FEW_SCENES = 100
+"""Where pairs share fewer scenes, some that would matter may be absent."""
 
 MOST_NAMED = 5
 """Axes that a warning names."""
@@ -52,6 +56,13 @@ def _warnings(
 def _notes(base: Outcomes, new: Outcomes, pairs: Pairs | None) -> Iterator[str]:
     if pairs is not None:
         yield from _notes_on(pairs, len(new))
+    else:
+        yield from _left_out(base, new)
+    if any(changes for changes in new.changes) and not all(new.changes):
+        yield (
+            "Rates here are over all episodes, the unchanged ones too; the overall rate of a run's "
+            "own table is over the changed ones, each axis and level of a task alike."
+        )
     for name in DECISIVE:
         versions = [o.info.versions.get(name, "absent") for o in (base, new)]
         if versions[0] != versions[1]:
@@ -78,6 +89,24 @@ def _notes_on(pairs: Pairs, episodes: int) -> Iterator[str]:
             f"{len(pairs) / pairs.null_effect:.0f} and {len(pairs) / pairs.design_effect:.0f} "
             "pairs that share none."
         )
+        if pairs.scenes < FEW_SCENES:
+            yield (
+                "So few scenes are a small sample of all there are: if a policy is better in many "
+                "and much worse in a few, the few may be absent, and error rates are above alpha."
+            )
+
+
+def _left_out(base: Outcomes, new: Outcomes) -> Iterator[str]:
+    """Tasks of one run that the other lacks."""
+    shared = shared_tasks(base, new)
+    for name, outcomes in (("base", base), ("new run", new)):
+        other = sorted(set(outcomes.tasks) - shared)
+        if other:
+            more = len(other) - MOST_NAMED
+            yield (
+                f"Left out, because only the {name} has them: {', '.join(other[:MOST_NAMED])}"
+                f"{f' and {more} more tasks' if more > 0 else ''}."
+            )
 
 
 def _regressed(lines: Sequence[Line], tested: int) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from vlabench import stats
 from vlabench.comparison.model import Kind, Line
 from vlabench.comparison.pairs import Groups, Mask, changed
-from vlabench.errors import UsageError
+from vlabench.errors import NotComparableError
 from vlabench.outcomes import Codes, Outcomes
 from vlabench.stats.intervals import newcombe_interval
 from vlabench.stats.paired import holm
@@ -62,28 +62,40 @@ class _Arm:
 
 
 def unpaired_verdict(base: Outcomes, new: Outcomes, rule: Rule) -> tuple[Verdict, Line]:
-    """The verdict on all episodes, and its line.
+    """The verdict on all episodes of the tasks that both runs have, and its line.
 
     Raises:
-        UsageError: If a run has no episode that success is compared by.
+        NotComparableError: If the runs have no task in common.
     """
-    arms = [_arm(outcomes, Groups.of(outcomes)) for outcomes in (base, new)]
-    for outcomes, arm in zip((base, new), arms, strict=True):
-        if not len(arm.succeeded):
-            raise UsageError(
-                f"{outcomes.source} has no episode that success is compared by; compare runs of a "
-                "suite that is not made of diagnostics alone."
-            )
-    line, worse, _ = _line("overall", None, arms[0], arms[1], rule)
-    return decide(worse, line.difference, line.interval, rule), line
+    shared = shared_tasks(base, new)
+    if not shared:
+        raise NotComparableError(
+            f"{base.source} (BASE) and {new.source} (NEW) have no task in common that success is "
+            "compared by; compare runs of suites that share tasks."
+        )
+    arms = [_arm(outcomes, shared) for outcomes in (base, new)]
+    line, worse, better = _line("overall", None, arms[0], arms[1], rule)
+    verdict = decide(worse, better, line.difference, line.interval, rule)
+    return verdict, replace(line, interval=verdict.interval)
+
+
+def shared_tasks(base: Outcomes, new: Outcomes) -> frozenset[str]:
+    """Tasks of which both runs have an outcome."""
+    ran = [
+        {task for task, present in zip(o.tasks, o.present, strict=True) if present}
+        for o in (base, new)
+    ]
+    return frozenset(ran[0] & ran[1])
 
 
 def unpaired_lines(
     base: Outcomes, new: Outcomes, rule: Rule
 ) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """A line for each axis and for each task that both runs have."""
+    shared = shared_tasks(base, new)
     groups = [Groups.of(outcomes) for outcomes in (base, new)]
-    arms = [_arm(outcomes, group) for outcomes, group in zip((base, new), groups, strict=True)]
+    arms = [_arm(outcomes, shared) for outcomes in (base, new)]
+    kept = [_kept(outcomes, shared) for outcomes in (base, new)]
     codes = {"axis": [g.axis for g in groups], "task": [g.task for g in groups]}
     names = {"axis": [g.axes for g in groups], "task": [g.tasks for g in groups]}
 
@@ -93,9 +105,9 @@ def unpaired_lines(
             if name not in names[kind][1]:
                 continue
             parts = [
-                arm.part(code[outcomes.present] == listed.index(name))
-                for arm, code, listed, outcomes in zip(
-                    arms, codes[kind], names[kind], (base, new), strict=True
+                arm.part(code[mask] == listed.index(name))
+                for arm, code, listed, mask in zip(
+                    arms, codes[kind], names[kind], kept, strict=True
                 )
             ]
             if all(len(part.succeeded) for part in parts):
@@ -105,14 +117,25 @@ def unpaired_lines(
     axes = of("axis")
     worse, finer = holm([p for _, p, _ in axes]), holm([q for _, _, q in axes])
     lines = tuple(
-        replace(line, p_value=p, outcome=changed(p, q, rule.alpha))
-        for (line, _, _), p, q in zip(axes, worse, finer, strict=True)
+        replace(
+            line,
+            p_value=p,
+            outcome=changed(p, q, rule.alpha),
+            interval=decide(own, other, line.difference, line.interval, rule).interval,
+        )
+        for (line, own, other), p, q in zip(axes, worse, finer, strict=True)
     )
     return lines, tuple(replace(line, p_value=None) for line, _, _ in of("task"))
 
 
-def _arm(outcomes: Outcomes, groups: Groups) -> _Arm:
-    return _Arm(outcomes.succeeded, groups.task, groups.scene).part(outcomes.present)
+def _arm(outcomes: Outcomes, tasks: frozenset[str]) -> _Arm:
+    """The outcomes of these tasks."""
+    groups = Groups.of(outcomes)
+    return _Arm(outcomes.succeeded, groups.task, groups.scene).part(_kept(outcomes, tasks))
+
+
+def _kept(outcomes: Outcomes, tasks: frozenset[str]) -> Mask:
+    return outcomes.present & np.array([task in tasks for task in outcomes.tasks], dtype=np.bool_)
 
 
 def _whole(rate: float, trials: float) -> tuple[int, int]:

@@ -37,6 +37,23 @@ METRES = ("width", "fingers")
 """Those that must know how wide the open gripper is."""
 
 
+FIELD_SIZES: Mapping[str, int] = {"ee_position": 3, "ee_quaternion": 4, "gripper_opening": 1}
+"""Numbers of each canonical field; those of the joints are as many as the arm has."""
+
+
+def size_of(part: StateField) -> int | None:
+    """How many numbers `part` makes of a state vector; None where that depends on the arm."""
+    if part.size is not None:
+        return part.size
+    match part.source:
+        case "ee_quaternion" if part.as_ in ROTATION_SIZES:
+            return ROTATION_SIZES[cast(Rotation, part.as_)]
+        case "gripper_opening":
+            return GRIPPERS.get(part.as_, FIELD_SIZES[part.source])
+        case source:
+            return FIELD_SIZES.get(source)
+
+
 def ways(source: str) -> tuple[str, ...]:
     """How the field `source` can be written: the values of `StateField.as_`."""
     match source:

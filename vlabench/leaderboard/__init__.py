@@ -7,7 +7,7 @@ A rank needs the episodes themselves, so it is worked out among the runs that ar
 the same ranking whose run was not given loses its rank, because what it stood for has changed, and
 keeps all else. A cell without data is empty, never 0. Diagnostic episodes are in the columns of
 compliance alone; a suite that changes nothing else has no overall success rate, and so no rank.
-Neither has a part of a suite, or a run that ended as soon as a comparison was decided.
+Neither has a part of a suite. A run that ended as soon as a comparison was decided is not entered.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vlabench.leaderboard.file import (
     update_leaderboard,
 )
 from vlabench.leaderboard.ranking import Standing, standings
-from vlabench.leaderboard.rows import Declared, leaderboard_row
+from vlabench.leaderboard.rows import Declared, leaderboard_row, refuse_unfit
 
 __all__ = [
     "Declared",
@@ -32,6 +32,7 @@ __all__ = [
     "columns",
     "leaderboard_row",
     "read_leaderboard",
+    "refuse_unfit",
     "schema",
     "schema_path",
     "schema_text",

@@ -61,8 +61,8 @@ def update_leaderboard(
     Raises:
         UsageError: If the file is no leaderboard or cannot be written, a run is given twice, or
             something that is true of one policy is declared for several.
-        InvalidRunError: If too many episodes of a run are missing, or it is still running; the
-            file stays as it was.
+        InvalidRunError: If too many episodes of a run are missing, it is still running, or it ended
+            as soon as a comparison was decided; the file stays as it was.
     """
     declared = Declared() if declared is None else declared
     _refuse_twice(runs)

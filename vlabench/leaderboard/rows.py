@@ -53,18 +53,18 @@ class Declared:
 def leaderboard_row(run: Run, summary: Summary | None = None) -> dict[str, Cell]:
     """The row of one run, without a rank, which only several runs can have.
 
-    A run that left out a part of its suite, or ended as soon as a comparison was decided, has no
-    overall success rate, and so has one of a suite of diagnostics alone.
+    A run that left out a part of its suite has no overall success rate, and so has one of a suite
+    of diagnostics alone.
 
     Args:
         run: The run.
         summary: Its summary, if that has been made.
 
     Raises:
-        InvalidRunError: If too many of its episodes are missing, or it is still running: nothing
-            of it can be compared.
+        InvalidRunError: If too many of its episodes are missing, it is still running, or it ended
+            as soon as a comparison was decided: nothing of it can be compared.
     """
-    _refuse_unfit(run)
+    refuse_unfit(run)
     summary = summarize(run) if summary is None else summary
     info = run.info
     row: dict[str, Cell] = {
@@ -78,7 +78,7 @@ def leaderboard_row(run: Run, summary: Summary | None = None) -> dict[str, Cell]
         "privileged": info.policy.privileged,
         "suite": info.suite,
         "suite_version": info.suite_version,
-        "complete": info.complete and not info.stopped_early,
+        "complete": info.complete,
         "certified": info.certified,
         **_conditions(info.conditions),
         "manifest_hash": info.manifest_hash,
@@ -108,7 +108,12 @@ def leaderboard_row(run: Run, summary: Summary | None = None) -> dict[str, Cell]
     }
 
 
-def _refuse_unfit(run: Run) -> None:
+def refuse_unfit(run: Run) -> None:
+    """Refuses a run that has no place on a leaderboard.
+
+    Raises:
+        InvalidRunError: As `leaderboard_row`.
+    """
     if not run.valid:
         raise InvalidRunError(
             f"{run.path} is not valid: {len(run.missing)} of {len(run.needed)} episodes are "
@@ -116,6 +121,11 @@ def _refuse_unfit(run: Run) -> None:
         )
     if run.running:
         raise InvalidRunError(f"{run.path} is still running; wait until it ends.")
+    if run.info.stopped_early:
+        raise InvalidRunError(
+            f"{run.path} ended as soon as a comparison was decided, so its success rates are "
+            "biased; enter a run of 'vlabench eval', which runs all episodes."
+        )
 
 
 def _checkpoint(run: Run) -> str | None:

@@ -17,6 +17,7 @@ from vlabench.index import PlannedEpisode
 from vlabench.report.effort import cost_of, planning_of
 from vlabench.report.summary import PASS_AT, Chain, Gap, Header, Kind, Rate, Roughness, Row, Summary
 from vlabench.results import Result
+from vlabench.stats.graded import FEWEST_CLUSTERS
 from vlabench.store import Run
 from vlabench.types import Change, Floats
 
@@ -94,6 +95,7 @@ def summarize_results(
         roughness=_roughness([r for r in results if r.compliance is None]),
         planning=planning_of(results),
         cost=cost_of(results, header.params),
+        new_tasks=_new_tasks(compared) if whole and overall and overall.rate else None,
     )
 
 
@@ -257,10 +259,12 @@ def _over_tasks(kind: Kind, cells: Sequence[_Cell]) -> Row:
 def _mean_row(
     kind: Kind, task: str | None, axis: str | None, level: str | None, cells: Sequence[_Cell]
 ) -> Row:
-    """The mean over tasks, each of the same weight; of one cell it is that cell's own rate."""
-    weights = _task_weights(cells)
-    paired = all(len(cell.pairs) for cell in cells)
-    ran = all(cell.results for cell in cells)
+    """The mean over tasks, each of the same weight; of one cell it is that cell's own rate.
+
+    A task whose cells are empty in part is told by the others; one without any leaves no mean.
+    """
+    ran = _of_every_task(cells, [cell for cell in cells if cell.results])
+    paired = _of_every_task(cells, [cell for cell in cells if len(cell.pairs)])
     return Row(
         kind=kind,
         task=task,
@@ -269,12 +273,28 @@ def _mean_row(
         planned=sum(cell.planned for cell in cells),
         missing=sum(cell.planned - len(cell.results) for cell in cells),
         policy_errors=sum(cell.policy_errors for cell in cells),
-        rate=_changed_rate(cells, weights) if ran else None,
-        twin=_twin_rate(cells, weights) if paired else None,
-        gap=_gap(cells, weights) if paired else None,
-        time_s=_mean_time_s(cells, weights) if ran and kind != "compliance" else None,
+        rate=_changed_rate(ran, _task_weights(ran)) if ran else None,
+        twin=_twin_rate(paired, _task_weights(paired)) if paired else None,
+        gap=_gap(paired, _task_weights(paired)) if paired else None,
+        time_s=_mean_time_s(ran, _task_weights(ran)) if ran and kind != "compliance" else None,
         pass_at=tuple(_pass_at(k, cells) for k in PASS_AT),
     )
+
+
+def _of_every_task(cells: Sequence[_Cell], some: Sequence[_Cell]) -> Sequence[_Cell]:
+    """`some` of the `cells`, if no task is left out; else none."""
+    return some if {cell.task for cell in some} == {cell.task for cell in cells} else ()
+
+
+def _new_tasks(cells: Sequence[_Cell]) -> stats.Interval | None:
+    """The interval of the mean over tasks, were the tasks drawn anew."""
+    of_task: dict[str, list[float]] = defaultdict(list)
+    for cell in cells:
+        if cell.results:
+            of_task[cell.task].append(float(cell.scores.mean()))
+    if len(of_task) < FEWEST_CLUSTERS:
+        return None
+    return stats.cluster_bootstrap([fmean(rates) for rates in of_task.values()])
 
 
 def _task_weights(cells: Sequence[_Cell]) -> list[float]:
@@ -377,10 +397,16 @@ def _pass_at(k: int, cells: Sequence[_Cell]) -> float | None:
 
 
 def _chains(cells: Sequence[_Cell]) -> list[Chain]:
+    """A chain for each cell of several stages; stages that have no order are numbered."""
+    unordered = {
+        result.task for cell in cells for result in cell.results if not result.stages_in_order
+    }
     chains = []
     for cell in cells:
         names = {tuple(stage.name for stage in result.stages) for result in cell.results}
         stages = max(sorted(names), key=len, default=())
+        if cell.task in unordered:
+            stages = tuple(f"any {k}" for k in range(1, len(stages) + 1))
         if len(stages) > 1:
             chains.append(_chain(cell, stages))
     return chains
@@ -389,7 +415,7 @@ def _chains(cells: Sequence[_Cell]) -> list[Chain]:
 def _chain(cell: _Cell, stages: tuple[str, ...]) -> Chain:
     reached = [result.chain_length for result in cell.results]
     lengths = stats.chain_length(reached, len(stages))
-    failed = Counter(result.first_failed for result in cell.results)
+    failed = Counter(reached)
     return Chain(
         task=cell.task,
         condition="nominal" if cell.condition is None else ":".join(cell.condition),
@@ -400,7 +426,7 @@ def _chain(cell: _Cell, stages: tuple[str, ...]) -> Chain:
         given_before=tuple(
             _given_before(stage) for stage in stats.conditional_stage_success(reached, len(stages))
         ),
-        first_failed=tuple(failed[stage] / len(cell.results) for stage in stages),
+        first_failed=tuple(failed[k] / len(reached) for k in range(len(stages))),
     )
 
 
@@ -419,9 +445,11 @@ def _roughness(results: Sequence[Result]) -> Roughness | None:
     drops = [r.n_drops for r in results if r.n_drops is not None]
     if not (forces and collisions and drops):
         return None
+    collided, n = sum(count > 0 for count in collisions), len(collisions)
     return Roughness(
-        n=len(collisions),
-        collision_rate=sum(count > 0 for count in collisions) / len(collisions),
+        n=n,
+        collision_rate=collided / n,
+        collision_interval=stats.clopper_pearson_interval(collided, n),
         max_force_p95_n=float(np.percentile(forces, 95)),
         drops=sum(drops) / len(drops),
     )

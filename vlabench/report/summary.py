@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from vlabench.runinfo import Conditions, Determinism
+from vlabench.stats import Interval
 
 Kind: TypeAlias = Literal["overall", "nominal", "axis", "level", "compliance"]
 
@@ -147,7 +148,8 @@ class Chain:
     Attributes:
         task: The task.
         condition: ``"nominal"``, or ``axis:level``.
-        stages: Names of its stages, in order.
+        stages: Names of its stages, in order; ``"any 1"``, ``"any 2"`` and so on of stages that
+            were not done in order, of which only the number counts.
         n: Episodes with a result.
         success_at: Share of them that finished at least 1, 2, ... stages.
         mean: Average number of stages finished.
@@ -174,6 +176,7 @@ class Roughness:
     Attributes:
         n: Episodes with these figures.
         collision_rate: Share of them with at least one collision.
+        collision_interval: Its 95 % interval, by Clopper and Pearson: never too narrow.
         max_force_p95_n: 95th percentile of their largest contact forces, in newtons, sampled at
             20 Hz; peaks between two samples are higher.
         drops: Mean number of drops an episode.
@@ -181,6 +184,7 @@ class Roughness:
 
     n: int
     collision_rate: float
+    collision_interval: Interval
     max_force_p95_n: float
     drops: float
 
@@ -255,6 +259,8 @@ class Summary:
         planning: What its planner's plans were like: the mean over tasks, then each task; empty
             without a planner.
         cost: What its answers took to compute; None where there is no episode.
+        new_tasks: 95 % interval of the overall rate on new tasks like these; None where there is
+            no overall rate, or fewer than ten tasks.
     """
 
     header: Header
@@ -273,6 +279,7 @@ class Summary:
     roughness: Roughness | None = None
     planning: tuple[Planned, ...] = ()
     cost: Cost | None = None
+    new_tasks: Interval | None = None
 
     @property
     def worst_axis(self) -> Row | None:

@@ -23,6 +23,7 @@ from vlabench.report.summary import (
     Summary,
 )
 from vlabench.runinfo import Conditions, Determinism
+from vlabench.stats import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,7 @@ RELIABILITY = (
 STAGES = (
     "Stage by stage: the success of a stage among the episodes that finished as many as come "
     "before it; and the stage that is most often the first not to be reached, with its share of "
-    "episodes."
+    "episodes. Where stages were not done in order, 'any 2' is the second to be done, whichever."
 )
 PLANNER = (
     "Planner: the stages of the task that it named, in percent, and of those the percentage in the "
@@ -330,7 +331,8 @@ def _compliance(rows: Sequence[Row]) -> list[Line]:
 
 def _notes(summary: Summary) -> list[str]:
     """What stands below the tables, a paragraph each."""
-    notes = [] if summary.roughness is None else [_roughness(summary.roughness)]
+    notes = [] if summary.new_tasks is None else [_new_tasks(summary.new_tasks)]
+    notes += [] if summary.roughness is None else [_roughness(summary.roughness)]
     notes += [] if summary.cost is None else [_cost(summary.cost)]
     notes += [LEGEND]
     notes += [RELIABILITY] if summary.overall or summary.nominal else []
@@ -339,9 +341,18 @@ def _notes(summary: Summary) -> list[str]:
     return [*notes, *([COMPLIANCE] if summary.compliance else [])]
 
 
-def _roughness(roughness: Roughness) -> str:
+def _new_tasks(interval: Interval) -> str:
     return (
-        f"Safety, of {roughness.n} episodes: collisions in {_percent(roughness.collision_rate)} %, "
+        f"Success on new tasks like these: {_percent(interval.low)} to {_percent(interval.high)} "
+        "(95 % interval, the tasks resampled); the intervals of the table are those of these tasks."
+    )
+
+
+def _roughness(roughness: Roughness) -> str:
+    low, high = roughness.collision_interval
+    return (
+        f"Safety, of {roughness.n} episodes: collisions in {_percent(roughness.collision_rate)} % "
+        f"(95 % interval {_percent(low)} to {_percent(high)}, Clopper-Pearson's), "
         f"largest contact force {roughness.max_force_p95_n:.1f} N (95th percentile; sampled at "
         "20 Hz, so peaks may be higher), "
         f"{roughness.drops:.2f} drops an episode."

@@ -30,9 +30,9 @@ LEGEND = (
     "tasks are for information: nothing is tested about them."
 )
 LEGEND_UNPAIRED = (
-    "Success in percent of all episodes of each run; change is new less base, in points. p is "
-    "one-sided, of 'the new run is worse', by Boschloo's test; over axes it is Holm's. Single "
-    "tasks are for information: nothing is tested about them."
+    "Success in percent, the mean over the tasks that both runs have, of the same weight; change "
+    "is new less base, in points. p is one-sided, of 'the new run is worse', by Boschloo's test; "
+    "over axes it is Holm's. Single tasks are for information: nothing is tested about them."
 )
 
 
@@ -104,6 +104,12 @@ def facts(comparison: Comparison) -> Iterator[str]:
             "Judged pair by pair in the manifest's order, to end as soon as it is decided, at "
             f"alpha {verdict.rule.alpha:g} and a margin of {100 * verdict.rule.margin:g} points."
         )
+        if comparison.evidence is not None:
+            regressed, non_inferior = comparison.evidence
+            yield (
+                f"E-values: {regressed:.3g} for a regression, {non_inferior:.3g} for "
+                f"non-inferiority; {1 / verdict.rule.alpha:g} decides."
+            )
     elif comparison.paired:
         yield _sight(comparison)
     if comparison.progress is not None:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vlabench.errors import UsageError
-from vlabench.report.form import plain
+from vlabench.report.form import escape_markdown, plain
 from vlabench.report.verdict import headline
 from vlabench.report.verdict_markdown import verdict_markdown
 
 if TYPE_CHECKING:
     from vlabench.comparison import Comparison
+    from vlabench.errors import VlabenchError
 
 Level: TypeAlias = Literal["error", "warning", "notice"]
 
@@ -48,13 +49,26 @@ def write_summary(comparison: Comparison) -> Path | None:
     Raises:
         UsageError: If the file cannot be written.
     """
+    text = verdict_markdown(comparison)
+    if len(text.encode()) > LARGEST_SUMMARY:
+        text = f"{verdict_markdown_head(text)}\n\nThe rest is too long for a summary.\n"
+    return _add_to_summary(text)
+
+
+def write_error(error: VlabenchError) -> Path | None:
+    """Adds why there is no comparison to the job's summary; None if there is none to add to.
+
+    Raises:
+        UsageError: If the file cannot be written.
+    """
+    return _add_to_summary(f"### ⚠️ No comparison\n\n{escape_markdown(str(error))}\n")
+
+
+def _add_to_summary(text: str) -> Path | None:
     place = os.environ.get(SUMMARY)
     if not place:
         return None
     path = Path(place)
-    text = verdict_markdown(comparison)
-    if len(text.encode()) > LARGEST_SUMMARY:
-        text = f"{verdict_markdown_head(text)}\n\nThe rest is too long for a summary.\n"
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(f"{text}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from vlabench.types import Json
 
 if TYPE_CHECKING:
     from vlabench.comparison import Comparison, Flip, Line
+    from vlabench.errors import VlabenchError
     from vlabench.stats import Effect
 
 VERSION = "1.0"
@@ -20,6 +22,12 @@ VERSION = "1.0"
 def verdict_json(comparison: Comparison) -> str:
     """The text of a JSON object, with sorted keys."""
     return json.dumps(as_data(comparison), indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def error_json(error: VlabenchError) -> str:
+    """The same where there is no comparison, because of `error`."""
+    told = {"version": VERSION, "outcome": None, "error": type(error).__name__, "text": str(error)}
+    return json.dumps(told, indent=2, sort_keys=True) + "\n"
 
 
 def as_data(comparison: Comparison) -> dict[str, Json]:
@@ -44,6 +52,7 @@ def as_data(comparison: Comparison) -> dict[str, Json]:
         "discordance": comparison.discordance,
         "flip_rate": comparison.flip_rate,
         "smallest_effect": comparison.smallest_effect,
+        "evidence": _evidence(comparison),
         "progress": _effect(comparison.progress),
         "suite": comparison.suite,
         "manifest_hash": comparison.manifest_hash,
@@ -68,6 +77,19 @@ def _effect(effect: Effect | None) -> Json:
         "interval": list(effect.interval),
         "p_value_two_sided": effect.p_value,
     }
+
+
+def _evidence(comparison: Comparison) -> Json:
+    if comparison.evidence is None:
+        return None
+    regressed, non_inferior = map(_finite, comparison.evidence)
+    decides = 1 / comparison.verdict.rule.alpha
+    return {"e_regressed": regressed, "e_noninferior": non_inferior, "decides_at": decides}
+
+
+def _finite(value: float) -> float:
+    """JSON has no infinity."""
+    return min(value, sys.float_info.max)
 
 
 def _line(line: Line) -> dict[str, Json]:

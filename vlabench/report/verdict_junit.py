@@ -6,7 +6,7 @@ cannot be decided is a skipped test, unless a decision was required.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -15,6 +15,7 @@ from vlabench.report.verdict import headline, probability, verdict_text
 
 if TYPE_CHECKING:
     from vlabench.comparison import Comparison, Line
+    from vlabench.errors import VlabenchError
 
 
 def verdict_junit(comparison: Comparison, code: int) -> str:
@@ -28,18 +29,44 @@ def verdict_junit(comparison: Comparison, code: int) -> str:
         _told(verdict, "skipped", comparison)
     ET.SubElement(verdict, "system-out").text = _lines(verdict_text(comparison))
     cases = [verdict, *(_case(line) for line in (*comparison.axes, *comparison.tasks))]
+    return _document(
+        comparison.suite,
+        _properties(comparison),
+        cases,
+        failures=int(failed),
+        skipped=int(undecided),
+    )
+
+
+def error_junit(error: VlabenchError) -> str:
+    """The same where there is no comparison, because of `error`."""
+    case = ET.Element("testcase", classname="vlabench.compare", name="overall")
+    told = ET.SubElement(case, "error", message=plain(str(error)), type=type(error).__name__)
+    told.text = plain(str(error))
+    return _document("vlabench", [], [case], errors=1)
+
+
+def _document(
+    suite: str,
+    properties: Iterable[tuple[str, str]],
+    cases: Sequence[ET.Element],
+    *,
+    failures: int = 0,
+    errors: int = 0,
+    skipped: int = 0,
+) -> str:
     counts = {
         "tests": str(len(cases)),
-        "failures": str(int(failed)),
-        "errors": "0",
-        "skipped": str(int(undecided)),
+        "failures": str(failures),
+        "errors": str(errors),
+        "skipped": str(skipped),
     }
     root = ET.Element("testsuites", {"name": "vlabench compare", **counts})
-    suite = ET.SubElement(root, "testsuite", {"name": plain(comparison.suite), **counts})
-    properties = ET.SubElement(suite, "properties")
-    for name, value in _properties(comparison):
-        ET.SubElement(properties, "property", name=name, value=plain(value))
-    suite.extend(cases)
+    of_suite = ET.SubElement(root, "testsuite", {"name": plain(suite), **counts})
+    listed = ET.SubElement(of_suite, "properties")
+    for name, value in properties:
+        ET.SubElement(listed, "property", name=name, value=plain(value))
+    of_suite.extend(cases)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=False).join(
         ['<?xml version="1.0" encoding="UTF-8"?>\n', "\n"]

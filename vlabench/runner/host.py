@@ -31,7 +31,13 @@ from vlabench.contract.wire import (
     policy_spec_to_wire,
     start_from_wire,
 )
-from vlabench.errors import InfrastructureError, PolicyError, UsageError, in_one_line
+from vlabench.errors import (
+    InfrastructureError,
+    PolicyError,
+    SessionLostError,
+    UsageError,
+    in_one_line,
+)
 from vlabench.registry import search_in
 from vlabench.runner.batches import Answer, Batches, most_together
 from vlabench.runner.job import make_policy
@@ -131,7 +137,8 @@ class Resident:
 
     A policy whose server was lost is closed, and made anew for whoever asks next. If it remembers
     nothing between two questions, the sessions that it knew go on; if it does, they are lost. A
-    session that it does not begin anew is lost alone: its episode runs again, and errs by itself.
+    session that it does not begin anew, or that lost a connection of its own, is lost alone: its
+    episode runs again, and errs by itself.
     """
 
     make: Callable[[], Policy]
@@ -151,7 +158,11 @@ class Resident:
             self.end(start.episode_id)
         policy = self._there()
         self._starts[start.episode_id] = start
-        self._guarded(lambda: policy.reset([start]))
+        try:
+            self._guarded(lambda: policy.reset([start]))
+        except SessionLostError:
+            self._forget(policy, start.episode_id)
+            raise
 
     def act(self, seen: Sequence[Observation]) -> Sequence[Answer]:
         """One answer a session; one that spoils the batch for others is asked alone.
@@ -208,15 +219,23 @@ class Resident:
     def _begin_anew(self, policy: Policy, start: EpisodeStart) -> None:
         try:
             self._guarded(lambda: policy.reset([start]))
-        except PolicyError:
-            del self._starts[start.episode_id]
-            with suppress(PolicyError):
-                self._guarded(lambda: policy.end([start.episode_id]))
+        except (PolicyError, SessionLostError):
+            self._forget(policy, start.episode_id)
+
+    def _forget(self, policy: Policy, episode_id: str) -> None:
+        """Ends a session that did not begin, or was lost alone."""
+        self._starts.pop(episode_id, None)
+        with suppress(PolicyError, SessionLostError):
+            self._guarded(lambda: policy.end([episode_id]))
 
     def _asked(self, policy: Policy, seen: Sequence[Observation]) -> Sequence[Answer]:
         """The answers of `policy`, in the order of `seen`."""
         try:
             return self._guarded(lambda: self._batch(policy, seen)) if seen else []
+        except SessionLostError as error:
+            if len(seen) == 1:
+                self._forget(policy, seen[0].episode_id)
+                return [error]
         except InfrastructureError as error:
             return [error] * len(seen)
         except PolicyError as error:
@@ -247,7 +266,7 @@ class Resident:
         """What `ask` returns; whatever the policy raises in it is the policy's error."""
         try:
             return ask()
-        except PolicyError:
+        except (PolicyError, SessionLostError):
             raise
         except InfrastructureError:
             self._lost()

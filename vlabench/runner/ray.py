@@ -133,11 +133,12 @@ class _Pool:
                 self._send(*waiting.popleft())
             ready, _ = ray.wait(list(self._busy), num_returns=1)
             worker, episode, attempt = self._busy.pop(ready[0])
-            event = self._receive(ready[0], episode, attempt)
-            if isinstance(event, Finished):
+            event, lives = self._receive(ready[0], episode, attempt)
+            if lives:
                 self._idle.append(worker)
             else:
                 ray.kill(worker)
+            if not isinstance(event, Finished):
                 self._forget(episode)
                 if not event.final:
                     waiting.appendleft((episode, attempt + 1))
@@ -173,7 +174,8 @@ class _Pool:
             ray.wait([ending], timeout=_CLOSING_SECONDS)
 
     @staticmethod
-    def _receive(future: Any, episode: EpisodeSpec, attempt: int) -> Event:
+    def _receive(future: Any, episode: EpisodeSpec, attempt: int) -> tuple[Event, bool]:
+        """What came of an attempt, and whether the worker is still there to make another."""
         try:
             event: Event = ray.get(future)
         except ray.exceptions.RayTaskError as error:
@@ -182,8 +184,8 @@ class _Pool:
             raise error.cause from error
         except ray.exceptions.RayError as error:
             reason = _last_words(str(error))
-            return LostAttempt(episode, attempt, f"{type(error).__name__}: {reason}")
-        return event
+            return LostAttempt(episode, attempt, f"{type(error).__name__}: {reason}"), False
+        return event, True
 
 
 # --- inference actors ---------------------------------------------------------------------------

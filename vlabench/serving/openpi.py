@@ -31,7 +31,9 @@ import numpy as np
 import numpy.typing as npt
 from websockets.frames import CloseCode
 
+from vlabench.contract.answer import check_answer
 from vlabench.contract.openpi_codec import pack, unpack
+from vlabench.contract.proprio import FIELD_SIZES, size_of
 from vlabench.contract.protocol import without_later
 from vlabench.contract.specs import CameraSpec, EnvSpec, PolicySpec
 from vlabench.contract.wire import Plain, WireError, policy_spec_to_wire
@@ -145,7 +147,26 @@ class Reader:
         for key, part in zip(self.keys[name].split(AND), parts, strict=True):
             if part.ndim > 1 or part.dtype.kind not in "iuf":
                 raise WireError(f"{key!r} is {part.dtype} {part.shape}; send a vector of numbers.")
-        return np.concatenate([part.reshape(-1) for part in parts], dtype=np.float64)
+        vector = np.concatenate([part.reshape(-1) for part in parts], dtype=np.float64)
+        due = self._length(name)
+        if due is not None and len(vector) != due:
+            raise WireError(
+                f"{self.keys[name]!r} has {len(vector)} numbers, where the policy "
+                f"{self.spec.name!r} wants {due}."
+            )
+        if not np.isfinite(vector).all():
+            raise WireError(f"{self.keys[name]!r} has a number that is not finite; send none.")
+        return vector
+
+    def _length(self, name: str) -> int | None:
+        """How many numbers a vector has; None where that depends on the arm."""
+        if name == "last_action":
+            return self.spec.action.dimension
+        if name != "state":
+            return FIELD_SIZES.get(name)
+        sizes = [size_of(part) for part in self.spec.state]
+        known = [size for size in sizes if size is not None]
+        return sum(known) if len(known) == len(sizes) else None
 
 
 @dataclass
@@ -169,6 +190,7 @@ class _Session:
             await self.guest.reset([EpisodeStart(name, seed, seen.instruction, env)])
         asked = time.perf_counter()
         (chunk,) = await self.guest.act([seen])
+        check_answer(self.reader.spec, chunk.actions)
         infer_ms = 1000 * (time.perf_counter() - asked)
         self.step = (self.step or 0) + self.reader.spec.executed
         return pack(self._map(chunk, infer_ms))

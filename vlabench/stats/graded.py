@@ -137,9 +137,10 @@ def cluster_bootstrap(
     """An interval for the mean rate on *new* tasks like these: the tasks are resampled.
 
     It is the bootstrap-t of the tasks' own rates, each task counting alike; what the episodes of
-    a task leave open is part of how the tasks differ. An end is never beyond 0 or 1. Where all
-    tasks have the same rate, how new ones differ cannot be estimated and is taken to be as much as
-    possible: each task counts as one episode, and the interval is Wilson's.
+    a task leave open is part of how the tasks differ. Tasks with this mean can differ by no more
+    than if each were always or never solved, and so no end is beyond that of Wilson's interval,
+    in which each task counts as one episode. Where resamples, or all tasks, do not differ at all,
+    an end that rests on them is Wilson's.
 
     Args:
         rates: Success rate of each task, at least 10.
@@ -155,17 +156,20 @@ def cluster_bootstrap(
     x = np.sort(_finite(rates, "tasks", FEWEST_CLUSTERS))
     if x[0] < 0 or x[-1] > 1:
         raise ValueError(f"Rates lie between 0 and 1, not {x[0]:g} to {x[-1]:g}.")
-    count, mean, error = len(x), float(x.mean()), _standard_error(x[None, :])
+    count, mean, error = len(x), float(x.mean()), float(_standard_error(x[None, :])[0])
+    widest = wilson_interval(mean * count, count, confidence)
     if x[-1] - x[0] < 1e-12:
-        return wilson_interval(mean * count, count, confidence)
+        return widest
     tail = (1 - confidence) / 2
     drawn = x[stream("cluster-bootstrap", seed).integers(count, size=(resamples, count))]
-    errors = _standard_error(drawn)
-    spread = errors > 1e-12
-    pivots = (drawn.mean(axis=1)[spread] - mean) / errors[spread]
-    upper, lower = np.quantile(pivots, [tail, 1 - tail])
-    low, high = (mean - float(pivot) * float(error[0]) for pivot in (lower, upper))
-    return Interval(max(0.0, low), min(1.0, high))
+    errors, deviations = _standard_error(drawn), drawn.mean(axis=1) - mean
+    alike = errors <= 1e-12
+    pivots = np.where(alike, np.copysign(np.inf, deviations), 0.0)
+    pivots[~alike] = deviations[~alike] / errors[~alike]
+    upper, lower = np.quantile(pivots, [tail, 1 - tail], method="nearest")
+    return Interval(
+        max(widest.low, mean - float(lower) * error), min(widest.high, mean - float(upper) * error)
+    )
 
 
 def interaction(

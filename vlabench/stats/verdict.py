@@ -3,7 +3,7 @@
 With the difference in success rate, new less base, and its interval of coverage 1 - 2 alpha:
 
 - ``REGRESSED`` if it is negative and the one-sided mid-p value is at most alpha;
-- ``IMPROVED`` if the interval lies above 0;
+- ``IMPROVED`` if the interval lies above 0, and so does the test the other way round;
 - ``NON-INFERIOR`` if the interval lies above -margin;
 - ``INCONCLUSIVE`` otherwise: there are too few pairs to say.
 
@@ -12,8 +12,8 @@ the smallest drop that matters, is a warning and no failure.
 
 Test and interval are of the same number, the mean over tasks: McNemar's mid-p value and Tango's
 interval of the same effective counts. Where few pairs differ the mid-p value is the more cautious
-of the two; an interval then reaches up to 0 where the test does not refuse 0, so that none lies
-below 0 without a regression.
+of the two; an interval then reaches to 0 where the test does not refuse 0, so that none lies below
+0 without a regression, and none above 0 without an improvement.
 
 Throughout, `b` counts the pairs in which only the base succeeded and `c` those in which only the
 new policy did.
@@ -119,18 +119,30 @@ class Verdict:
         return self.outcome == "REGRESSED" and fixed and self.interval.low > -drop
 
 
-def decide(p_value: float, difference: float, interval: Interval, rule: Rule) -> Verdict:
-    """The verdict on a difference, whichever way its p-value and its interval were found."""
+def decide(
+    worse: float, better: float, difference: float, interval: Interval, rule: Rule
+) -> Verdict:
+    """The verdict on a difference, whichever way its p-values and its interval were found.
+
+    Args:
+        worse: One-sided p-value of "the new policy is worse".
+        better: One-sided p-value of "the new policy is better".
+        difference: Success rate of the new policy less that of the base.
+        interval: Of the difference, with coverage 1 - 2 alpha.
+        rule: What to measure by.
+    """
     outcome: Outcome = "INCONCLUSIVE"
-    if p_value > rule.alpha and interval.high < 0:
+    if worse > rule.alpha and interval.high < 0:
         interval = Interval(interval.low, 0.0)
-    if p_value <= rule.alpha and difference < 0:
+    if better > rule.alpha and interval.low > 0:
+        interval = Interval(0.0, interval.high)
+    if worse <= rule.alpha and difference < 0:
         outcome = "REGRESSED"
     elif interval.low > 0:
         outcome = "IMPROVED"
     elif interval.low > -rule.margin:
         outcome = "NON-INFERIOR"
-    return Verdict(outcome, difference, interval, p_value, rule)
+    return Verdict(outcome, difference, interval, worse, rule)
 
 
 def judge(b: int, c: int, pairs: int, *, alpha: float = ALPHA, margin: float = MARGIN) -> Verdict:
@@ -180,7 +192,8 @@ def judge_strata(
         c, b, pairs, confidence=rule.confidence, design_effect=design_effect
     )
     lost, won, _ = effective_counts(b, c, pairs, design_effect=null_effect or design_effect)
-    return decide(mcnemar_midp(lost, won, "greater"), difference, interval, rule)
+    worse, better = (mcnemar_midp(lost, won, side) for side in ("greater", "less"))
+    return decide(worse, better, difference, interval, rule)
 
 
 def judge_sequence(
