@@ -14,7 +14,6 @@ import mujoco
 from vlabench.envs import views
 from vlabench.errors import UsageError
 
-
 BACK = 1.25
 """How much further away than the main camera the viewer begins."""
 

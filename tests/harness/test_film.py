@@ -20,7 +20,7 @@ from vlabench.cli import main
 from vlabench.contract.specs import CameraSpec, PolicySpec
 from vlabench.errors import UsageError
 from vlabench.film import Style, chosen, film
-from vlabench.film.painting import COLORS, Marks, Sheet, Telling
+from vlabench.film.painting import COLORS, Marks, Sheet, Telling, window
 from vlabench.film.shooting import Shot, ending, shoot
 from vlabench.film.style import look, views_of
 from vlabench.film.texts import LONGEST, fitted, font, printable, wrapped
@@ -342,6 +342,17 @@ def test_long_text_ends_in_an_ellipsis_within_its_width() -> None:
         assert lines[-1].endswith("…")
     assert fitted("short", face, 200) == "short"
     assert wrapped("two words", face, 200, 2) == ["two words"]
+
+
+def test_of_many_stages_the_one_that_is_next_is_shown() -> None:
+    widths = [100.0] * 9
+    assert window(widths, 0, 1000) == (0, 9)
+    for current in range(9):
+        first, last = window(widths, current, 350)
+        assert first <= current < last
+        assert last - first == 3
+    assert window([500.0], 0, 350) == (0, 1)
+    assert window([], 0, 350) == (0, 0)
 
 
 def test_marks_and_outcome_are_drawn() -> None:
