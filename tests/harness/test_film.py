@@ -263,6 +263,26 @@ def test_a_window_shows_the_replay_at_its_own_rate_until_it_is_closed(
     assert time.monotonic() - began > 0.1 * (min(longest.steps, Windowed.looks) - 1)
 
 
+def test_a_full_disk_costs_films_and_no_run(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here the place of the folder is taken."""
+    assert evaluating(run, tmp_path / "run") == 0
+    (tmp_path / "run" / "videos").write_text("no folder")
+    capsys.readouterr()
+    assert evaluating(run, tmp_path / "run", "--video", "all") == 0
+    told = capsys.readouterr().err
+    assert "The run is kept, but not all was filmed: Cannot write" in told
+
+
+def test_a_policy_of_another_time_is_told(run: Run) -> None:
+    shot = Shot.of(run, run.records[0].episode_id, SMALL)
+    strange = replace(shot, spec={**shot.spec, "telepathy": True})
+    with pytest.raises(UsageError, match=r"cannot read.*give --camera"):
+        shoot(strange)
+    assert shoot(replace(strange, style=Style(96, ("exterior/0",)))).replay.verified
+
+
 # --- what is seen ------------------------------------------------------------------------------
 
 
