@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.errors import PolicyError, UsageError
+from vlabench.errors import UsageError
 from vlabench.policies.arguments import text
 from vlabench.policies.card import Card
 from vlabench.policies.checkpoints import (
@@ -33,7 +33,7 @@ from vlabench.policies.checkpoints import (
 from vlabench.policies.lerobot_files import NEEDED, STATE, check_card, check_steps
 from vlabench.policies.lerobot_model import Model, check_backbone, load
 from vlabench.policies.local import LocalPolicy
-from vlabench.policies.vectors import check_numbers
+from vlabench.policies.vectors import loaded_rows, states_of
 from vlabench.seeding import seed_of
 from vlabench.types import ActionChunk, EpisodeStart, Json, Observation
 
@@ -98,7 +98,8 @@ class LeRobot(LocalPolicy):
                 answers = [self._alone(seen) for seen in observations]
             else:
                 answers = list(self._together(observations))
-        return [ActionChunk(self._checked(rows)) for rows in answers]
+        checked = (loaded_rows(self.checkpoint, rows, self._spec) for rows in answers)
+        return [ActionChunk(rows) for rows in checked]
 
     def end(self, episode_ids: Sequence[str]) -> None:
         """Forgets these sessions."""
@@ -153,22 +154,5 @@ class LeRobot(LocalPolicy):
             images = np.stack([seen.images[camera.role] for seen in observations])
             batch[camera.key or camera.role] = torch.from_numpy(images)
         if self._spec.state:
-            states = np.stack([_state(seen) for seen in observations]).astype(np.float32)
-            batch[STATE] = torch.from_numpy(states)
+            batch[STATE] = torch.from_numpy(states_of(observations))
         return batch
-
-    def _checked(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        due = (self._spec.chunk_length, self._spec.action.dimension)
-        if rows.shape != due:
-            raise PolicyError(
-                f"The checkpoint {self.checkpoint} answered {rows.shape[0]} rows of "
-                f"{rows.shape[1]} numbers where its card has {due[0]} of {due[1]}; mend the card."
-            )
-        check_numbers(f"The checkpoint {self.checkpoint}", rows, self._spec.action.bound)
-        return rows
-
-
-def _state(seen: Observation) -> npt.NDArray[np.float64]:
-    if seen.state is None:
-        raise PolicyError("An observation without the state that the card declares.")
-    return seen.state

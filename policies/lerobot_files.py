@@ -35,7 +35,7 @@ STATE = "observation.state"
 _EMPTY = "observation.images.empty_camera_"
 _LENGTHS = ("chunk_size", "action_chunk_size", "horizon")
 _REMEMBERING = ("diffusion", "vqbet", "tdmpc")
-_USUAL_LAST_STEPS = ("unnormalizer_processor", "device_processor")
+_USUAL_LAST_STEPS = ("unnormalizer_processor", "absolute_actions_processor", "device_processor")
 
 
 class Options(BaseModel):

@@ -14,12 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from vlabench.errors import PolicyError
 from vlabench.policies.arguments import text
 from vlabench.policies.card import Card
 from vlabench.policies.checkpoints import (
@@ -33,7 +28,7 @@ from vlabench.policies.checkpoints import (
 from vlabench.policies.local import LocalPolicy
 from vlabench.policies.transformers_files import CONFIG, check_card, processor_folder
 from vlabench.policies.transformers_model import Model, load
-from vlabench.policies.vectors import check_numbers
+from vlabench.policies.vectors import loaded_rows, states_of
 from vlabench.types import ActionChunk, Json, Observation
 
 
@@ -96,23 +91,8 @@ class Transformers(LocalPolicy):
                     for seen in observations
                 ],
                 [seen.instruction for seen in observations],
-                np.stack([_state(seen) for seen in observations]).astype(np.float32),
+                states_of(observations),
                 self._noise(sessions, self._model.noise_shape),
             )
-        return [ActionChunk(self._checked(rows)) for rows in answers]
-
-    def _checked(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        due = (self._spec.chunk_length, self._spec.action.dimension)
-        if rows.shape != due:
-            raise PolicyError(
-                f"The checkpoint {self.checkpoint} answered {rows.shape[0]} rows of "
-                f"{rows.shape[1]} numbers where its card has {due[0]} of {due[1]}; mend the card."
-            )
-        check_numbers(f"The checkpoint {self.checkpoint}", rows, self._spec.action.bound)
-        return rows
-
-
-def _state(seen: Observation) -> npt.NDArray[Any]:
-    if seen.state is None:
-        raise PolicyError("An observation without the state that the card declares.")
-    return seen.state
+        checked = (loaded_rows(self.checkpoint, rows, self._spec) for rows in answers)
+        return [ActionChunk(rows) for rows in checked]

@@ -27,8 +27,9 @@ from vlabench.store import Run
 from vlabench.testing import EXAMPLE_ENV, check_policy
 from vlabench.types import EpisodeStart
 
-KINDS = ("act", "diffusion", "smolvla")
-ROWS = {"act": 6, "diffusion": 1, "smolvla": 5}
+ROWS = {"act": 6, "diffusion": 1, "smolvla": 5, "vqbet": 1, "xvla": 5}
+KINDS = tuple(ROWS)
+REMEMBERING = ("diffusion", "vqbet")
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,13 @@ def made(tmp_path_factory):
     tiny.smolvla(folder / "smolvla", tiny.backbone(folder / "vlm"))
     here = {"requires": [], "max_batch": 4}
     tiny.card(folder, "act", chunk_length=6, executed=4, **here)
+    tiny.xvla(folder / "xvla", folder / "vlm")
+    tiny.vqbet(folder / "vqbet")
     once = {"chunk_length": 1, "executed": 1, "stateful": True, "fixed_batch": False}
     tiny.card(folder, "diffusion", **once, requires=[], max_batch=1)
+    tiny.card(folder, "vqbet", **once, requires=[], max_batch=1, cameras=1)
     tiny.card(folder, "smolvla", chunk_length=5, executed=3, **here)
+    tiny.card(folder, "xvla", chunk_length=5, executed=3, **here)
     return folder
 
 
@@ -84,7 +89,7 @@ def evaluated(made, kind, brief, out, *words):
     return {record.episode_id: record.stable() for record in run.records}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["act", "diffusion", "smolvla"])
 def test_it_is_evaluated(made, kind, brief, tmp_path):
     records = evaluated(made, kind, brief, tmp_path / "serial", "--runner", "serial")
     assert len({record["actions_hash"] for record in records.values()}) == 2
@@ -106,14 +111,14 @@ def test_it_keeps_the_contract_and_answers_the_same_in_batches_and_alone(made, k
         begin(policy, 4)
         for one, rows in zip(seen, together, strict=True):
             filled = [replace(one, episode_id=f"{PADDING}{n}") for n in range(3)]
-            if kind == "diffusion":
+            if kind in REMEMBERING:
                 filled = []
             assert rows.shape == (ROWS[kind], 7)
             assert np.array_equal(policy.act([one, *filled])[0].actions, rows)
         assert len({rows.tobytes() for rows in together}) == 4
 
 
-@pytest.mark.parametrize("kind", ["diffusion", "smolvla"])
+@pytest.mark.parametrize("kind", ["diffusion", "smolvla", "xvla"])
 def test_noise_is_the_sessions_own(made, kind):
     with closing(loaded(made, kind)) as policy:
         _, (seen,) = observations(policy, 1)
@@ -129,10 +134,11 @@ def test_noise_is_the_sessions_own(made, kind):
         assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_sessions_that_remember_do_not_meet(made):
+@pytest.mark.parametrize("kind", REMEMBERING)
+def test_sessions_that_remember_do_not_meet(made, kind):
     """Two interleaved sessions equal lerobot's own `select_action`, one after the other."""
     steps = range(7)
-    with closing(loaded(made, "diffusion")) as policy:
+    with closing(loaded(made, kind)) as policy:
         seen = {(n, t): observations(policy, 2, t)[1][n] for n in range(2) for t in steps}
         begin(policy, 2)
         mixed = {}
@@ -140,17 +146,18 @@ def test_sessions_that_remember_do_not_meet(made):
             for n in (0, 1) if t % 2 else (1, 0):
                 mixed[n, t] = policy.act([seen[n, t]])[0].actions
         original = policy._model.policy
-        before, after = make_pre_post_processors(original.config, str(made / "diffusion"))
+        before, after = make_pre_post_processors(original.config, str(made / kind))
         for n in range(2):
             original.reset()
             for t in steps:
                 one = seen[n, t]
                 batch = {
-                    tiny.IMAGE: torch.from_numpy(one.images["exterior/0"])[None],
-                    tiny.WRIST: torch.from_numpy(one.images["wrist/0"])[None],
                     tiny.STATE: torch.from_numpy(one.state.astype(np.float32))[None],
                     "task": [one.instruction],
                 }
+                for key, role in ((tiny.IMAGE, "exterior/0"), (tiny.WRIST, "wrist/0")):
+                    if key in original.config.input_features:
+                        batch[key] = torch.from_numpy(one.images[role])[None]
                 torch.manual_seed(seed_of("lerobot", 100 + n, t))
                 with torch.inference_mode():
                     due = after(original.select_action(before(batch)))

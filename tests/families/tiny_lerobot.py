@@ -179,14 +179,100 @@ def smolvla(folder, vlm, **changed):
     return saved(SmolVLAConfig(**{**features(64), **settings, **changed}), folder)
 
 
-def card(folder, kind, **changed):
-    """A card file for one of these, from the packaged one of LIBERO."""
+def xvla(folder, words, **changed):
+    """Its tokenizer is that of `words`; DaViT and BART have a handful of channels."""
+    from lerobot.policies.xvla.configuration_xvla import XVLAConfig
+
+    florence = {
+        "vision_config": {
+            "dim_embed": [8, 8, 16, 16], "num_heads": [2, 2, 2, 2], "num_groups": [2, 2, 2, 2],
+            "depths": [1, 1, 1, 1], "window_size": 2, "projection_dim": 16,
+            "patch_size": [7, 3, 3, 3], "patch_stride": [4, 2, 2, 2], "patch_padding": [3, 1, 1, 1],
+            "patch_prenorm": [False, True, True, True], "drop_path_rate": 0.0,
+            "image_pos_embed": {"type": "learned_abs_2d", "max_pos_embeddings": 10},
+            "image_feature_source": ["spatial_avg_pool", "temporal_avg_pool"],
+            "visual_temporal_embedding": {"type": "COSINE", "max_temporal_embeddings": 10},
+        },
+        "text_config": {
+            "vocab_size": 60, "d_model": 16, "encoder_layers": 1, "decoder_layers": 1,
+            "encoder_attention_heads": 2, "decoder_attention_heads": 2, "encoder_ffn_dim": 32,
+            "decoder_ffn_dim": 32, "max_position_embeddings": 256, "pad_token_id": 0,
+        },
+        "vocab_size": 60,
+        "projection_dim": 16,
+    }  # fmt: skip
+    settings = {
+        "chunk_size": 5,
+        "n_action_steps": 3,
+        "florence_config": florence,
+        "tokenizer_name": str(words),
+        "tokenizer_max_length": 12,
+        "hidden_size": 32,
+        "depth": 2,
+        "num_heads": 2,
+        "num_domains": 4,
+        "len_soft_prompts": 2,
+        "dim_time": 8,
+        "max_len_seq": 64,
+        "action_mode": "auto",
+        "max_action_dim": 9,
+        "max_state_dim": 10,
+        "num_denoising_steps": 3,
+    }
+
+    def filled(config):
+        """Some of its weights are whatever was in memory, until a checkpoint is loaded."""
+        policy = get_policy_class("xvla")(config)
+        for name, weights in policy.named_parameters():
+            if weights.dim() > 1:
+                torch.nn.init.normal_(weights, std=0.1)
+            else:
+                torch.nn.init.constant_(weights, float("norm" in name and "weight" in name))
+        return policy
+
+    return saved(XVLAConfig(**{**features(64), **settings, **changed}), folder, filled)
+
+
+def vqbet(folder, **changed):
+    """As after the first phase of its training, when the actions' codes are fixed."""
+    from lerobot.policies.vqbet.configuration_vqbet import VQBeTConfig
+
+    given = features(64)
+    del given["input_features"][WRIST]
+    settings = {
+        "n_obs_steps": 2,
+        "n_action_pred_token": 2,
+        "action_chunk_size": 3,
+        "crop_shape": (56, 56),
+        "spatial_softmax_num_keypoints": 4,
+        "vqvae_embedding_dim": 8,
+        "vqvae_enc_hidden_dim": 8,
+        "gpt_input_dim": 16,
+        "gpt_output_dim": 16,
+        "gpt_n_layer": 1,
+        "gpt_n_head": 2,
+        "gpt_hidden_dim": 16,
+        "bet_softmax_temperature": 5.0,
+        "pretrained_backbone_weights": None,
+    }
+
+    def trained(config):
+        policy = get_policy_class("vqbet")(config)
+        policy.vqbet.action_head.vqvae_model.discretized = torch.tensor(True)
+        return policy
+
+    return saved(VQBeTConfig(**{**given, **settings, **changed}), folder, trained)
+
+
+def card(folder, kind, cameras=2, **changed):
+    """A card file for one of these with so many cameras, from the packaged one of LIBERO."""
     from vlabench.policies import card as cards
 
     path = Path(cards.__file__).parent / "cards" / "lerobot-smolvla-libero.yaml"
     content = yaml.safe_load(path.read_text())
     content |= {"name": f"tiny-{kind}", "default": False, "checkpoints": [f"me/{kind}"]}
     content["options"] = {"type": kind}
+    content["cameras"] = content["cameras"][:cameras]
     for camera in content["cameras"]:
         camera |= {"height": 64, "width": 64}
     content |= changed
