@@ -1,0 +1,152 @@
+"""Dot plots with intervals: one line a row, its name on the left, its numbers on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vlabench.figures.scene import Box, Dot, Line, Scene, Words
+
+WIDE_FROM = 560.0
+"""Below this width names stand above their dots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whisker:
+    """A value with its interval, in the unit of the scale."""
+
+    value: float
+    low: float
+    high: float
+    color: str
+    filled: bool = True
+    tip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DotRow:
+    """One line of a dot plot.
+
+    Attributes:
+        label: Its name.
+        whiskers: What is drawn on it, at most three, from top to bottom.
+        numbers: What stands on its right, a text for each column.
+        strong: Whether it has a band behind it.
+        clear: Whether its first number says something for certain; it is grey else.
+        indent: How deep it is below the row before it.
+    """
+
+    label: str
+    whiskers: tuple[Whisker, ...]
+    numbers: tuple[str, ...]
+    strong: bool = False
+    clear: bool = True
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What lies along the line.
+
+    Attributes:
+        low: Its left end.
+        high: Its right end.
+        ticks: Places and their names.
+        zero: Where a stronger line stands; None for none.
+    """
+
+    low: float
+    high: float
+    ticks: tuple[tuple[float, str], ...]
+    zero: float | None = None
+
+
+PERCENT = Scale(0.0, 1.0, tuple((k / 4, f"{25 * k} %") for k in range(5)))
+
+
+def dot_plot(
+    rows: Sequence[DotRow],
+    scale: Scale,
+    heads: Sequence[str],
+    key: Sequence[tuple[str, str, bool]],
+    width: float,
+) -> Scene:
+    """The picture.
+
+    Args:
+        rows: From top to bottom; one without whiskers and numbers is the title of what follows.
+        scale: Along the line.
+        heads: Titles of the columns of numbers.
+        key: Name, colour, and whether it is filled, of each kind of dot.
+        width: In pixels.
+    """
+    wide = width >= WIDE_FROM
+    tall = 26.0 if wide else 46.0
+    column = 104.0
+    left, right = (200.0, width - column * len(heads) - 8) if wide else (10.0, width - 10)
+    top = (30.0 if key else 6.0) + (20.0 if wide else 4.0)
+    scene = Scene(width, top + tall * len(rows) + 26)
+    _key(scene, key)
+    if wide:
+        for number, head in enumerate(heads):
+            place = right + column * (number + 1)
+            scene.write(place, top - 12, head, color="muted", size=11.5, anchor="end")
+    bottom = top + tall * len(rows)
+
+    def across(value: float) -> float:
+        share = (min(max(value, scale.low), scale.high) - scale.low) / (scale.high - scale.low)
+        return left + share * (right - left)
+
+    for number, row in enumerate(rows):
+        if row.strong:
+            scene.add(Box(0, top + tall * number, width, tall, "surface", radius=3))
+    for value, name in scale.ticks:
+        strong = scale.zero is not None and value == scale.zero
+        x = across(value)
+        scene.add(Line(((x, top), (x, bottom)), "edge" if strong else "grid"))
+        scene.write(x, bottom + 14, name, color="muted", size=11.5, anchor="middle")
+    for number, row in enumerate(rows):
+        y = top + tall * (number + 0.5)
+        _row(scene, row, y, wide, right, column)
+        middle = y if wide else y + 10
+        for place, whisker in enumerate(row.whiskers):
+            at = middle + 9 * (place - (len(row.whiskers) - 1) / 2)
+            ends = ((across(whisker.low), at), (across(whisker.high), at))
+            scene.add(Line(ends, whisker.color, 1.8))
+            dot = Dot(across(whisker.value), at, whisker.color, whisker.filled, tip=whisker.tip)
+            scene.add(dot)
+    return scene
+
+
+def _row(scene: Scene, row: DotRow, y: float, wide: bool, right: float, column: float) -> None:
+    title = not row.whiskers and not any(row.numbers)
+    bold = row.strong or title
+    if wide:
+        indent = 8 + 12 * row.indent
+        scene.write(indent, y, row.label, (scene.width if title else 192) - indent, bold=bold)
+        for number, words in enumerate(row.numbers):
+            sure = number == 0 and row.clear
+            scene.add(
+                Words(
+                    right + column * (number + 1),
+                    y,
+                    words,
+                    "ink" if sure else "muted",
+                    bold=sure and row.strong,
+                    anchor="end",
+                )
+            )
+        return
+    told = " · ".join(word for word in row.numbers[:2] if word)
+    room = scene.width - 24 - 6.8 * len(told)
+    scene.write(8, y - 12, row.label, room, bold=bold)
+    color = "ink" if row.clear else "muted"
+    scene.write(scene.width - 8, y - 12, told, color=color, size=11.5, anchor="end")
+
+
+def _key(scene: Scene, key: Sequence[tuple[str, str, bool]]) -> None:
+    x = 14.0
+    for name, color, filled in key:
+        scene.add(Dot(x, 12, color, filled))
+        scene.write(x + 10, 12, name, color="ink", size=12)
+        x += 34 + 6.9 * len(name)
