@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vlabench.figures.scene import Box, Dot, Line, Scene, Words
+from vlabench.figures.scene import Box, Dot, Line, Scene, Words, extent
 
 WIDE_FROM = 560.0
 """Below this width names stand above their dots."""
@@ -104,7 +104,9 @@ def dot_plot(
         strong = scale.zero is not None and value == scale.zero
         x = across(value)
         scene.add(Line(((x, top), (x, bottom)), "edge" if strong else "grid"))
-        scene.write(x, bottom + 14, name, color="muted", size=11.5, anchor="middle")
+        half = extent(name, 11.5) / 2
+        place = min(max(x, half), width - half)
+        scene.write(place, bottom + 14, name, color="muted", size=11.5, anchor="middle")
     for number, row in enumerate(rows):
         y = top + tall * (number + 0.5)
         _row(scene, row, y, wide, right, column)

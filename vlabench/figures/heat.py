@@ -10,7 +10,7 @@ from vlabench.report.form import percent, signed
 from vlabench.report.summary import Gap, Row, Summary
 from vlabench.report.tables import row_label
 
-LABEL, CELL, TALL = 190.0, 40.0, 26.0
+LABEL, CELL, TALL = 240.0, 40.0, 26.0
 MOST_WIDE = 72.0
 STEPS = (0.1, 0.3, 0.5)
 """Where one shade of a gap ends and the next begins."""

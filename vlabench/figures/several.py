@@ -104,14 +104,14 @@ def speed(runs: Sequence[Named]) -> Figure | None:
     high = math.ceil(max(math.log10(latency) for *_, latency in known) + 0.1)
 
     def draw(width: float) -> Scene:
-        tall, left, right = 240.0, 48.0, 16.0
-        scene = Scene(width, tall + 52)
+        top, tall, left, right = 22.0, 230.0, 48.0, 16.0
+        scene = Scene(width, top + tall + 42)
 
         def across(value: float) -> float:
             return left + (width - left - right) * (math.log10(value) - low) / (high - low)
 
         def up(share: float) -> float:
-            return 10 + tall * (1 - share)
+            return top + tall * (1 - share)
 
         for share in (0, 0.25, 0.5, 0.75, 1):
             scene.add(Line(((left, up(share)), (width - right, up(share))), "grid"))
@@ -120,9 +120,9 @@ def speed(runs: Sequence[Named]) -> Figure | None:
         for power in range(low, high + 1):
             x = across(10.0**power)
             name = f"{10.0**power:g}"
-            scene.write(x, tall + 24, name, color="muted", size=11.5, anchor="middle")
+            scene.write(x, top + tall + 14, name, color="muted", size=11.5, anchor="middle")
         unit = "milliseconds an answer"
-        scene.write(width - right, tall + 42, unit, color="muted", size=11.5, anchor="end")
+        scene.write(width - right, top + tall + 32, unit, color="muted", size=11.5, anchor="end")
         for number, run, rate, latency in known:
             x, color = across(latency), series(number)
             scene.add(Line(((x, up(rate.low)), (x, up(rate.high))), color, 1.6))

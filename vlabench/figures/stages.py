@@ -14,6 +14,9 @@ from vlabench.types import EpisodeRecord
 MOST_MODES = 6
 """Kinds of failure that have a colour of their own."""
 
+UNKNOWN = "not attributed"
+"""What stands where a record does not say how its episode failed."""
+
 Modes = Mapping[tuple[str, str], Counter[tuple[int, str]]]
 """By task and condition: how often each stage was the first not to be reached, and by what."""
 
@@ -22,7 +25,7 @@ def failure_mode(record: EpisodeRecord) -> str:
     """How an episode failed, as its record says; what it does not say is told as such."""
     if record.status == "policy_error":
         return "policy error"
-    return str(getattr(record, "failure", None) or "not attributed").replace("_", " ")
+    return str(getattr(record, "failure", None) or UNKNOWN).replace("_", " ")
 
 
 def funnel(summary: Summary, records: Sequence[EpisodeRecord]) -> Figure | None:
@@ -56,7 +59,7 @@ def failures(records: Sequence[EpisodeRecord]) -> Figure | None:
     """How often each kind of failure happened; None where none is attributed."""
     own = [r for r in records if not r.success and r.compliance is None]
     counts = Counter(failure_mode(record) for record in own)
-    if not set(counts) - {"not attributed"}:
+    if not set(counts) - {UNKNOWN}:
         return None
     shown = counts.most_common()
     return Figure(
@@ -116,7 +119,7 @@ def _scene(chains: Sequence[Chain], modes: Modes, named: Sequence[str], width: f
             x = left + room * share
             for mode, count in _here(ended, k, named):
                 part = room * count / chain.n
-                color = series(1 + named.index(mode)) if mode in named else "muted"
+                color = _color(mode, named)
                 tip = f"{stage}: {count} of {chain.n} ended here, {mode}"
                 scene.add(Box(x, bar, part, 17, color, tip))
                 x += part
@@ -139,6 +142,12 @@ def _here(
     return sorted(here, key=lambda pair: (order.get(pair[0], len(order)), pair[0]))
 
 
+def _color(mode: str, named: Sequence[str]) -> str:
+    if mode == UNKNOWN or mode not in named:
+        return "edge"
+    return series(1 + named.index(mode))
+
+
 def _given(chain: Chain, k: int) -> str:
     rate = chain.given_before[k]
     if rate is None:
@@ -158,7 +167,7 @@ def _key_height(named: Sequence[str], width: float) -> float:
 
 def _key(scene: Scene, named: Sequence[str], width: float) -> None:
     x, y = 2.0, 12.0
-    colors = ["before", *(series(1 + k) for k in range(len(named)))]
+    colors = ["before", *(_color(mode, named) for mode in named)]
     for name, color in zip(("reached", *named), colors, strict=True):
         room = 34 + extent(name, 12)
         if x > 2 and x + room > width:

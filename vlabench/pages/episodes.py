@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from vlabench.figures.stages import failure_mode
+from vlabench.figures.stages import UNKNOWN, failure_mode
 from vlabench.index import PlannedEpisode
 from vlabench.pages.site import Site
 from vlabench.report.summarize import control_hz_of
@@ -91,7 +91,7 @@ def _row(
 
 def _failure(record: EpisodeRecord) -> str:
     mode = failure_mode(record)
-    return "" if mode == "not attributed" else mode
+    return "" if mode == UNKNOWN else mode
 
 
 def _details(run: Run, name: str, records: Mapping[str, EpisodeRecord]) -> Json:

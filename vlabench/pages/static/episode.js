@@ -5,9 +5,11 @@
   const { element, rows, outcomeMark, number, player } = vlabench;
   const place = document.getElementById("episode");
   let toggle = () => {};
+  let draw = () => {};
   let steps = {};
 
   window.addEventListener("hashchange", show);
+  window.addEventListener("resize", () => draw());
   document.addEventListener("keydown", (event) => {
     const at = document.activeElement;
     if (event.altKey || event.ctrlKey || event.metaKey || (at && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName))) return;
@@ -75,9 +77,14 @@
     } else {
       toggle = () => {};
     }
-    line = player.timeline({ hz, steps: row.steps, stages: told.stages, said: told.said, events: told.events, found: told.timeline },
-      (seconds) => control && control.go(seconds));
-    parts.push(element("h2", {}, "Timeline"), line.node);
+    const lanes = { hz, steps: row.steps, stages: told.stages, said: told.said, events: told.events, found: told.timeline };
+    const strip = element("div", { class: "timeline" });
+    draw = () => {
+      line = player.timeline(lanes, place.clientWidth, (seconds) => control && control.go(seconds));
+      strip.replaceChildren(line.node);
+    };
+    draw();
+    parts.push(element("h2", {}, "Timeline"), strip);
     if (told.timeline && told.timeline.left_at !== null && told.timeline.left_at !== undefined) {
       parts.push(element("p", { class: "error" }, `The replay left the recorded path at step ${told.timeline.left_at}; the film shows what happened here.`));
     }
@@ -87,7 +94,7 @@
       parts.push(element("h2", {}, "What the policy said"), spoken(told.said, hz));
       if (told.said_left_out) parts.push(element("p", { class: "note" }, `and ${told.said_left_out} changes more, which the record left out.`));
     }
-    parts.push(element("h2", {}, "Measured"), pairs(told.numbers.map(([what, value, unit]) => [what, `${typeof value === "number" && !Number.isInteger(value) ? number(value, Math.abs(value) < 10 ? 3 : 1) : String(value)} ${unit}`, false])));
+    parts.push(element("h2", {}, "Measured"), pairs(told.numbers.map(([what, value, unit]) => [what, `${typeof value === "number" && !Number.isInteger(value) ? number(value, Math.abs(value) < 10 ? 3 : 1) : String(value)} ${unit}`, false]), "two"));
     parts.push(element("h2", {}, "Again"), element("p", { class: "note" }, "Simulate and verify this episode, or repeat the run:"), command(told.replay), command(own.command));
     const changed = told.factors.filter(([, , other]) => other);
     parts.push(element("h2", {}, "Factors"), element("p", { class: "note" }, twin
@@ -109,8 +116,8 @@
     document.getElementById("back").href = own.page + kept;
   }
 
-  function pairs(list) {
-    return element("dl", { class: "pairs" }, ...list.map(([what, value, changed]) => element("div", { class: changed ? "changed" : null },
+  function pairs(list, kind = "") {
+    return element("dl", { class: `pairs ${kind}` }, ...list.map(([what, value, changed]) => element("div", { class: changed ? "changed" : null },
       element("dt", {}, what), element("dd", { dir: "auto" }, value))));
   }
 

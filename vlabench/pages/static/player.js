@@ -115,10 +115,10 @@ vlabench.player = (() => {
   }
 
   // stages, what was said, contacts and forces over the steps of an episode
-  function timeline(told, go) {
+  function timeline(told, width, go) {
     const { hz, steps, stages, said, events, found } = told;
-    const WIDTH = 860;
-    const LEFT = 96;
+    const WIDTH = Math.max(280, width || 860);
+    const LEFT = 84;
     const force = Array.isArray(found && found.contact_force_n) ? found.contact_force_n.filter(Number.isFinite) : [];
     const lanes = [];
     const marks = (list) => (Array.isArray(list) ? list.filter((one) => Number.isFinite(one)) : []);
@@ -166,7 +166,7 @@ vlabench.player = (() => {
         const most = Math.max(1, ...force);
         const points = force.map((value, step) => `${x(step + 1).toFixed(1)},${(y + lane.tall * (1 - Math.max(0, value) / most)).toFixed(1)}`);
         svg.append(drawing("polyline", { points: points.join(" "), fill: "none", stroke: "var(--after)", "stroke-width": 1.4 }, tip(`contact force, up to ${most.toFixed(0)} N`)));
-        svg.append(text(LEFT - 6, y + 6, `${most.toFixed(0)} N`, "end"), text(LEFT - 6, y + lane.tall - 4, "0", "end"));
+        svg.append(text(LEFT - 6, y + 8, `${most.toFixed(0)} N`, "end"), text(LEFT - 6, y + lane.tall - 6, "0", "end"));
       } else {
         const list = lane.name === "said" ? said.map(([step]) => step) : lane.name === "events" ? events.map(([step]) => step) : marks(found[lane.name]);
         const color = { collisions: "after", drops: "bad-ink" }[lane.name] || "before";
@@ -175,7 +175,7 @@ vlabench.player = (() => {
       y += lane.tall + 6;
     }
     const seconds = steps / hz;
-    const every = [0.5, 1, 2, 5, 10, 20, 50].find((one) => seconds / one <= 9) || seconds;
+    const every = [0.5, 1, 2, 5, 10, 20, 50].find((one) => seconds / one <= (WIDTH - LEFT) / 70) || seconds;
     for (let t = 0; t <= seconds + 1e-9; t += every) svg.append(text(x(t * hz), y + 8, `${Number(t.toFixed(1))} s`, "middle"));
     const head = drawing("line", { x1: LEFT, x2: LEFT, y1: 0, y2: y - 4, stroke: "var(--ink)", "stroke-width": 1.4 });
     svg.append(head);
@@ -185,7 +185,7 @@ vlabench.player = (() => {
       if (at >= 0 && at <= 1) go(at * seconds);
     });
     return {
-      node: element("div", { class: "timeline" }, svg),
+      node: svg,
       move: (now) => { head.setAttribute("x1", x(now * hz)); head.setAttribute("x2", x(now * hz)); },
     };
   }
