@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,9 @@ class Page:
                 assert "error" not in message, (method, message["error"])
                 return message["result"]
 
-    def open(self, path: Path, fragment: str = "", *, width: int = 1200, dark: bool = False) -> None:
+    def open(
+        self, path: Path, fragment: str = "", *, width: int = 1200, dark: bool = False
+    ) -> None:
         """Opens a page in a window of that width and waits until it is loaded."""
         self.size(width, 900)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -124,10 +126,8 @@ class Page:
 
     def look(self) -> None:
         """Hears what the browser has said meanwhile."""
-        try:
+        with suppress(TimeoutError):
             self._heard(json.loads(self.socket.recv(timeout=0.05)))
-        except TimeoutError:
-            pass
 
     def _heard(self, message: dict[str, Any]) -> None:
         method, params = message.get("method"), message.get("params", {})

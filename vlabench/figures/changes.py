@@ -90,12 +90,14 @@ def _drawn(row: Row, paired: bool) -> DotRow:
     if row.kind == "nominal" or not paired:
         numbers = ("", "", _of_rate(row.rate)[2]) if paired else _of_rate(row.rate)
         color, filled = ("before", False) if row.kind == "nominal" else ("after", True)
-        whiskers = (_whisker(row.rate, color, filled),) if row.rate else ()
-        return DotRow(label, whiskers, numbers, strong)
-    both = ((row.twin, "before", False), (row.rate, "after", True))
-    whiskers = tuple(_whisker(rate, color, fill) for rate, color, fill in both if rate)
+        return DotRow(label, _whiskers((row.rate, color, filled)), numbers, strong)
+    whiskers = _whiskers((row.twin, "before", False), (row.rate, "after", True))
     clear = row.gap is not None and row.gap.clear
     return DotRow(label, whiskers, _of_gap(row.gap, row.rate), strong, clear)
+
+
+def _whiskers(*told: tuple[Rate | None, str, bool]) -> tuple[Whisker, ...]:
+    return tuple(_whisker(rate, color, filled) for rate, color, filled in told if rate)
 
 
 def _whisker(rate: Rate, color: str, filled: bool) -> Whisker:

@@ -61,8 +61,8 @@ def times(groups: Sequence[tuple[str, Sequence[Result]]]) -> Figure | None:
         title="Time to success",
         alt=f"Share of episodes that has succeeded, over time. Median: {'; '.join(medians)}.",
         note=(
-            "The mean over tasks, as in the tables, of Kaplan and Meier's curves; a failure is never "
-            "left out: it waits until the end."
+            "The mean over tasks, as in the tables, of Kaplan and Meier's curves; a failure is "
+            "never left out: it waits until the end."
         ),
         draw=lambda width: _scene(stairs, last, ticks, "seconds", width),
         head=("", "n", "median", "succeeded at the end %"),
@@ -160,7 +160,8 @@ def _scene(
         name = f"{100 * share:.0f} %"
         scene.write(LEFT - 6, up(share), name, color="muted", size=11.5, anchor="end")
     for value, name in ticks:
-        scene.write(across(value), head + TALL + 13, name, color="muted", size=11.5, anchor="middle")
+        x = across(value)
+        scene.write(x, head + TALL + 13, name, color="muted", size=11.5, anchor="middle")
     scene.write(width - RIGHT, head + TALL + 32, unit, color="muted", size=11.5, anchor="end")
     for one in stairs:
         points: list[Point] = []

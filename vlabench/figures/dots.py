@@ -33,7 +33,6 @@ class DotRow:
         numbers: What stands on its right, a text for each column.
         strong: Whether it has a band behind it.
         clear: Whether its first number says something for certain; it is grey else.
-        indent: How deep it is below the row before it.
     """
 
     label: str
@@ -41,7 +40,6 @@ class DotRow:
     numbers: tuple[str, ...]
     strong: bool = False
     clear: bool = True
-    indent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +80,13 @@ def dot_plot(
     """
     wide = width >= WIDE_FROM
     tall = 26.0 if wide else 46.0
-    column = 104.0
-    left, right = (200.0, width - column * len(heads) - 8) if wide else (10.0, width - 10)
+    ends = _columns(rows, heads, width)
+    left, right = (196.0, width - _room(rows, heads) - 10) if wide else (10.0, width - 10)
     top = (30.0 if key else 6.0) + (20.0 if wide else 4.0)
     scene = Scene(width, top + tall * len(rows) + 26)
     _key(scene, key)
     if wide:
-        for number, head in enumerate(heads):
-            place = right + column * (number + 1)
+        for place, head in zip(ends, heads, strict=True):
             scene.write(place, top - 12, head, color="muted", size=11.5, anchor="end")
     bottom = top + tall * len(rows)
 
@@ -109,28 +106,45 @@ def dot_plot(
         scene.write(place, bottom + 14, name, color="muted", size=11.5, anchor="middle")
     for number, row in enumerate(rows):
         y = top + tall * (number + 0.5)
-        _row(scene, row, y, wide, right, column)
+        _row(scene, row, y, ends if wide else ())
         middle = y if wide else y + 10
         for place, whisker in enumerate(row.whiskers):
             at = middle + 9 * (place - (len(row.whiskers) - 1) / 2)
-            ends = ((across(whisker.low), at), (across(whisker.high), at))
-            scene.add(Line(ends, whisker.color, 1.8))
+            span = ((across(whisker.low), at), (across(whisker.high), at))
+            scene.add(Line(span, whisker.color, 1.8))
             dot = Dot(across(whisker.value), at, whisker.color, whisker.filled, tip=whisker.tip)
             scene.add(dot)
     return scene
 
 
-def _row(scene: Scene, row: DotRow, y: float, wide: bool, right: float, column: float) -> None:
+def _widths(rows: Sequence[DotRow], heads: Sequence[str]) -> list[float]:
+    """What each column of numbers needs."""
+    columns = zip(*(row.numbers for row in rows if row.numbers), strict=True)
+    texts = [(head, *column) for head, column in zip(heads, columns, strict=True)]
+    return [20 + max(extent(text, 12) for text in column) for column in texts]
+
+
+def _room(rows: Sequence[DotRow], heads: Sequence[str]) -> float:
+    return sum(_widths(rows, heads)) + 6
+
+
+def _columns(rows: Sequence[DotRow], heads: Sequence[str], width: float) -> list[float]:
+    """Where each column of numbers ends."""
+    widths = _widths(rows, heads)
+    return [width - 6 - sum(widths[number + 1 :]) for number in range(len(widths))]
+
+
+def _row(scene: Scene, row: DotRow, y: float, ends: Sequence[float]) -> None:
+    """Its name and numbers, in columns that end at `ends`, or above its dots without them."""
     title = not row.whiskers and not any(row.numbers)
     bold = row.strong or title
-    if wide:
-        indent = 8 + 12 * row.indent
-        scene.write(indent, y, row.label, (scene.width if title else 192) - indent, bold=bold)
+    if ends:
+        scene.write(8, y, row.label, (scene.width if title else 186) - 8, bold=bold)
         for number, words in enumerate(row.numbers):
             sure = number == 0 and row.clear
             scene.add(
                 Words(
-                    right + column * (number + 1),
+                    ends[number],
                     y,
                     words,
                     "ink" if sure else "muted",

@@ -13,7 +13,7 @@ from vlabench.comparison.model import Line as Compared
 from vlabench.figures.dots import PERCENT, DotRow, Scale, Whisker, dot_plot
 from vlabench.figures.heat import HeatCell, gap_cell, heat_scene
 from vlabench.figures.palette import series
-from vlabench.figures.scene import Dot, Figure, Line, Scene
+from vlabench.figures.scene import Anchor, Dot, Figure, Line, Scene
 from vlabench.report.form import NO_DATA, percent, signed
 from vlabench.report.summary import Rate, Summary
 from vlabench.report.verdict import headline, probability
@@ -131,7 +131,7 @@ def speed(runs: Sequence[Named]) -> Figure | None:
             after = x < width * 0.6
             place = x + 9 if after else x - 9
             room = width - right - place if after else place - left
-            anchor = "start" if after else "end"
+            anchor: Anchor = "start" if after else "end"
             scene.write(place, up(rate.value) - 9, run.name, room, size=11.5, anchor=anchor)
         return scene
 
@@ -174,9 +174,9 @@ def forest(comparison: Comparison, name: str = "forest") -> Figure:
         title="New less base",
         alt=f"Forest plot of paired differences. {headline(comparison)}",
         note=(
-            f"Points of success that the new run is better (right) or worse (left), with {coverage} "
-            "intervals; grey where the interval contains 0. p is one-sided, of 'the new run is "
-            "worse', by Holm over the axes; about single tasks nothing is tested."
+            "Points of success that the new run is better (right) or worse (left), with "
+            f"{coverage} intervals; grey where the interval contains 0. p is one-sided, of 'the "
+            "new run is worse', by Holm over the axes; about single tasks nothing is tested."
         ),
         draw=lambda width: dot_plot(rows, scale, heads, (), width),
         head=("", "base %", "new %", "change", f"{coverage} interval", "lost", "won", "pairs", "p"),

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from vlabench.figures.palette import series
-from vlabench.figures.scene import Box, Figure, Line, Scene, extent
+from vlabench.figures.scene import Anchor, Box, Figure, Line, Scene, extent
 from vlabench.report.form import NO_DATA, percent
 from vlabench.report.summary import Chain, Summary
 from vlabench.types import EpisodeRecord
@@ -125,7 +125,7 @@ def _scene(chains: Sequence[Chain], modes: Modes, named: Sequence[str], width: f
                 x += part
             told = _given(chain, k)
             place = (left + room + 8, y + 12) if wide else (width - 2, y + 9)
-            anchor = "start" if wide else "end"
+            anchor: Anchor = "start" if wide else "end"
             words = f"{percent(share)} %{told if wide else ''}"
             scene.write(*place, words, size=11.5, color="muted", anchor=anchor)
             y += tall

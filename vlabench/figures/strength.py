@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vlabench import stats
 from vlabench.figures.panels import Drawer, Panel, panels
-from vlabench.figures.scene import Area, Dot, Figure, Line, Scene
+from vlabench.figures.scene import Anchor, Area, Dot, Figure, Line, Scene
 from vlabench.report.form import NO_DATA, percent
 from vlabench.report.summary import Rate, Summary
 from vlabench.results import Result
@@ -112,15 +112,15 @@ def _drawer(axis: _Axis) -> Drawer:
         def up(rate: float) -> float:
             return y + height * (1 - rate)
 
-        for rate in (0.0, 0.5, 1.0):
-            dash = (3.0, 3.0) if rate == 0.5 else ()
-            ends = ((x, up(rate)), (x + width, up(rate)))
-            scene.add(Line(ends, "edge" if rate == 0.5 else "grid", dash=dash))
-            name = f"{100 * rate:.0f} %"
-            scene.write(x - 6, up(rate), name, color="muted", size=11, anchor="end")
+        for share in (0.0, 0.5, 1.0):
+            dash = (3.0, 3.0) if share == 0.5 else ()
+            ends = ((x, up(share)), (x + width, up(share)))
+            scene.add(Line(ends, "edge" if share == 0.5 else "grid", dash=dash))
+            name = f"{100 * share:.0f} %"
+            scene.write(x - 6, up(share), name, color="muted", size=11, anchor="end")
         for strength in axis.strengths:
             name = "unchanged" if strength == 0 else f"L{strength}"
-            anchor = "start" if strength == 0 else "middle"
+            anchor: Anchor = "start" if strength == 0 else "middle"
             place = x if strength == 0 else across(strength)
             scene.write(place, y + height + 13, name, color="muted", size=11, anchor=anchor)
         curve = axis.curve
@@ -147,7 +147,7 @@ def _drawer(axis: _Axis) -> Drawer:
 
 
 def _numbers(axis: _Axis) -> list[tuple[str, ...]]:
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for strength, rate in zip(axis.strengths, axis.rates, strict=True):
         told = (NO_DATA, NO_DATA, NO_DATA)
         if rate is not None:

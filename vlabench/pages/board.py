@@ -99,7 +99,7 @@ def _rankings(board: Leaderboard, folder: Path) -> Iterator[Ranking]:
         groups.setdefault(tuple(row.get(name, "") for name in RANKING), []).append(row)
     for rows in groups.values():
         first = rows[0]
-        axes = [name for name in _axes(rows)]
+        axes = list(_axes(rows))
         told = [f"manifest {first['manifest_hash']}", f"world {first['env_fingerprint']}"]
         latency = first.get("latency_setting_ms")
         told += [f"latency {latency}"] if latency else []
