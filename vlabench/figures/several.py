@@ -175,8 +175,9 @@ def forest(comparison: Comparison, name: str = "forest") -> Figure:
         alt=f"Forest plot of paired differences. {headline(comparison)}",
         note=(
             "Points of success that the new run is better (right) or worse (left), with "
-            f"{coverage} intervals; grey where the interval contains 0. p is one-sided, of 'the "
-            "new run is worse', by Holm over the axes; about single tasks nothing is tested."
+            f"{coverage} intervals. p is one-sided, of 'the new run is worse', by Holm over the "
+            "axes. Grey: an axis that is not certain after that correction, or a task whose "
+            "interval contains 0; about single tasks nothing is tested."
         ),
         draw=lambda width: dot_plot(rows, scale, heads, (), width),
         head=("", "base %", "new %", "change", f"{coverage} interval", "lost", "won", "pairs", "p"),
@@ -186,7 +187,8 @@ def forest(comparison: Comparison, name: str = "forest") -> Figure:
 
 def _difference(line: Compared, label: str, *, strong: bool = False) -> DotRow:
     low, high = line.interval
-    clear = low > 0 or high < 0
+    # one axis of many is certain only after Holm's correction
+    clear = line.outcome is not None if line.kind == "axis" else low > 0 or high < 0
     color = "edge" if not clear else "before" if line.difference > 0 else "after"
     interval = f"{signed(low)} to {signed(high)}"
     whisker = Whisker(line.difference, low, high, color, clear, f"{signed(line.difference)}")
