@@ -38,7 +38,7 @@ class Progress:
         ordered: bool = True,
         reached: Iterable[int] = (),
     ) -> None:
-        self._scene, self._ordered = scene, ordered
+        self._scene, self.ordered = scene, ordered
         self.ask(stages)
         for k in reached:
             self._reached[k] = 0
@@ -55,7 +55,7 @@ class Progress:
         """Looks at the scene after control step `step` (counted from 1)."""
         if self._done:
             return
-        if self._ordered:
+        if self.ordered:
             self._update_in_order(data, step)
         else:
             self._update_in_any_order(data, step)
@@ -106,6 +106,6 @@ class Progress:
     @property
     def chain_length(self) -> int:
         """Stages reached before the first that was not; without an order, how many were."""
-        if self._ordered:
+        if self.ordered:
             return [*(step is not None for step in self._reached), False].index(False)
         return sum(step is not None for step in self._reached)

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import mujoco
 import numpy as np
+import numpy.typing as npt
 
 from vlabench.envs.embodiments import TABLE_HEIGHT
 from vlabench.envs.scene import Scene
+from vlabench.envs.story import Story
 from vlabench.envs.tasks.base import Stage
 from vlabench.types import Safety
 
@@ -28,6 +30,9 @@ FALL = 0.03
 
 APART_STEPS = 5
 """Control steps (0.25 s) without contact after which touching again is another collision."""
+
+HARD_N = 150.0
+"""Newtons of one contact from which on the robot has knocked against something."""
 
 HOUSED = frozenset({"knob", "button"})
 """Kinds of parts that cannot be worked without touching the fixture around them."""
@@ -64,9 +69,9 @@ class SafetyMonitor:
         self._joints = np.array([int(joint.qposadr[0]) for joint in joints])
         ranges = [joint.range.tolist() for joint in joints]
         self._ranges = [(low + JOINT_MARGIN, high - JOINT_MARGIN) for low, high in ranges]
-        self._collisions = self._drops = self._limit_steps = self._workspace_steps = 0
-        self._force = 0.0
+        self._limit_steps = self._workspace_steps = 0
         self._step = 0
+        self.story = Story()
         self._last_touched: dict[int, int] = {}
         self._carried: dict[int, float] = {}
         self._falling: dict[int, float] = {}
@@ -86,6 +91,7 @@ class SafetyMonitor:
     def update(self, data: mujoco.MjData) -> None:
         """Looks at the scene after a control step."""
         self._step += 1
+        self.story.forces.append(0.0)
         self._look_at_contacts(data)
         if _is_outside(data.qpos[self._joints].tolist(), self._ranges):
             self._limit_steps += 1
@@ -96,9 +102,9 @@ class SafetyMonitor:
     def figures(self) -> Safety:
         """What has been counted so far."""
         return Safety(
-            n_collisions=self._collisions,
-            max_contact_force_n=round(self._force, 6),
-            n_drops=self._drops,
+            n_collisions=len(self.story.collisions),
+            max_contact_force_n=round(max(self.story.forces, default=0.0), 6),
+            n_drops=len(self.story.drops),
             n_joint_limit_steps=self._limit_steps,
             n_workspace_steps=self._workspace_steps,
         )
@@ -113,7 +119,9 @@ class SafetyMonitor:
         if len(rows):
             # of an elliptic cone, the first force is the normal one
             forces = data.efc_force[contact.efc_address[rows]]
-            self._force = max(self._force, float(forces.max()))
+            self.story.forces[-1] = max(0.0, float(forces.max()))
+            if self.story.forces[-1] >= HARD_N:
+                self._note_knocks(labels[rows].max(axis=1)[forces >= HARD_N])
         fingers: dict[int, set[int]] = {}
         supported: set[int] = set()
         for pair in set((labels[:, 0] * _STRIDE + labels[:, 1])[near].tolist()):
@@ -125,12 +133,19 @@ class SafetyMonitor:
         self._count_collisions(fingers)
         self._count_drops(data, fingers, supported)
 
-    def _count_collisions(self, touched: Iterable[int]) -> None:
-        for thing in touched:
+    def _note_knocks(self, labels: npt.NDArray[np.int64]) -> None:
+        """The robot has been pressed hard against the things of these labels."""
+        things = {self._things[label - _THINGS] for label in labels.tolist()} - self._spoken_of
+        self.story.knocks.extend((self._step, thing) for thing in sorted(things))
+
+    def _count_collisions(self, touched: Mapping[int, set[int]]) -> None:
+        for thing, by in touched.items():
             last = self._last_touched.get(thing, -APART_STEPS)
             self._last_touched[thing] = self._step
+            if by & {1, 2}:
+                self.story.touched.setdefault(self._things[thing], []).append(self._step)
             if self._step - last >= APART_STEPS and self._things[thing] not in self._spoken_of:
-                self._collisions += 1
+                self.story.collisions.append(self._step)
 
     def _count_drops(
         self, data: mujoco.MjData, fingers: Mapping[int, set[int]], supported: set[int]
@@ -138,7 +153,8 @@ class SafetyMonitor:
         """Who is carried, who has been let go and falls, and who has landed."""
         for thing in self._falling.keys() & (supported | fingers.keys()):
             fell = self._falling.pop(thing) - self._height(data, thing)
-            self._drops += fell > FALL
+            if fell > FALL:
+                self.story.dropped(self._things[thing], self._step)
         self._falling |= {
             thing: height
             for thing, height in self._carried.items()
@@ -151,6 +167,8 @@ class SafetyMonitor:
             and thing not in supported
             and (thing in self._carried or touching >= {1, 2})
         }
+        for thing in self._carried:
+            self.story.held(self._things[thing], self._step)
 
     def _height(self, data: mujoco.MjData, thing: int) -> float:
         return float(data.xipos[self._bodies[thing], 2])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import mujoco
 import numpy as np
 import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec, EnvSpec
+from vlabench.contract.watching import Timeline as Told
 from vlabench.envs.arm import ArmModel
+from vlabench.envs.attribution import Trail, mode_of
 from vlabench.envs.axes import from_stage, sensor_noise
 from vlabench.envs.control import controller
 from vlabench.envs.events import NewInstruction, Timeline
@@ -23,6 +26,7 @@ from vlabench.envs.safety import ROOM, TABLE, SafetyMonitor
 from vlabench.envs.scene import Scene, compose
 from vlabench.envs.tasks.base import Task, task
 from vlabench.envs.view import Viewpoint
+from vlabench.envs.window import viewer
 from vlabench.errors import InfrastructureError, PolicyError, UsageError
 from vlabench.hashing import bytes_hash
 from vlabench.types import EpisodeSpec, Json, Observation, Outcome, PrivilegedState
@@ -103,6 +107,8 @@ class Simulation:
         self.steps = 0
         self._path = 0.0
         self._hand: list[float] = self._view.hand_position(self.data).tolist()
+        self._asked_at, self._trail = 0, Trail()
+        self._trail.add(self.data, *self._view.grip(self.data))
         self._first_hash = self._state_hash()
 
     def observe(
@@ -136,6 +142,7 @@ class Simulation:
         self._hand = hand
         self.progress.update(self.data, self.steps)
         self._safety.update(self.data)
+        self._trail.add(self.data, *self._view.grip(self.data))
         asked = self._timeline.update(self.data, self.steps)
         if asked is not None:
             self._ask(asked)
@@ -176,7 +183,22 @@ class Simulation:
             safety=self._safety.figures,
             events=self._timeline.happened,
             compliance=self.compliance,
+            failure=self._failure(),
         )
+
+    def timeline(self) -> Told:
+        """What the robot did to things so far, step by step."""
+        return self._safety.story.timeline()
+
+    @contextmanager
+    def window(self) -> Iterator[Callable[[], bool]]:
+        """MuJoCo's own viewer on the present scene; see `vlabench.contract.watching.HasWindow`.
+
+        Raises:
+            UsageError: If there is no screen.
+        """
+        with viewer(self.model, self.data) as show:
+            yield show
 
     def snapshot(self) -> dict[str, Json] | None:
         """The factor `from_stage.FACTOR` of an episode that begins where this one has got to.
@@ -210,9 +232,17 @@ class Simulation:
     def _ask(self, asked: NewInstruction) -> None:
         """Another goal of the same scene counts from now on."""
         stages = self.task.asked({**self.episode.factors, "cast": asked.cast})
+        self._asked_at = self.steps
         self.progress.ask(stages)
         self._safety.ask(stages)
         self.instruction = asked.sentence
+
+    def _failure(self) -> str | None:
+        """Why there is no success yet; None if there is, at the start, and of a diagnostic."""
+        if self.progress.success or not self.steps or self._diagnostic is not None:
+            return None
+        story, trail = self._safety.story, self._trail
+        return mode_of(self.scene, self.data, self.progress, story, trail, self._asked_at)
 
     def _settle(self) -> None:
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET

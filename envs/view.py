@@ -62,6 +62,11 @@ class Viewpoint:
         position: Floats = data.site_xpos[self._site] - data.xpos[self._base]
         return position
 
+    def grip(self, data: mujoco.MjData) -> tuple[list[float], float]:
+        """Metres: where the grip site is in the world, and how far the fingers are apart."""
+        hand: list[float] = data.site_xpos[self._site].tolist()
+        return hand, self._opening(data)
+
     def places(self, data: mujoco.MjData) -> dict[str, Json]:
         """Where all that moves is: poses and openings in the world's frame, rounded to 1e-6.
 

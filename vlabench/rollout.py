@@ -285,6 +285,7 @@ def _record(
         env_fingerprint=env.fingerprint,
         contract_fingerprint=session.pipeline.fingerprint,
         status=_status(success, error),
+        failure=outcome.failure if error is None else None,
         success_once=outcome.success_once,
         success=success,
         progress=sum(achieved) / len(achieved) if achieved else float(success),

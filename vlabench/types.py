@@ -386,6 +386,8 @@ class Outcome:
         events: What happened to the scene on the way.
         compliance: Of a diagnostic episode, whether the robot did what the instruction asks for;
             None of every other episode.
+        failure: Why it failed, one of the modes in ``docs/runs.md``; None if it did not, where
+            nobody looks into that, and of a diagnostic episode.
     """
 
     success: bool
@@ -399,9 +401,10 @@ class Outcome:
     safety: Safety = Safety()
     events: tuple[Event, ...] = ()
     compliance: bool | None = None
+    failure: str | None = None
 
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 
 VOLATILE_FIELDS = frozenset(
     {
@@ -434,7 +437,8 @@ class EpisodeRecord:
     is how long the model took for them, as whoever ran it says, each in full however many sessions
     shared it, and None unless every answer says so. `said` has the extras of the policy's answers
     wherever they changed, the first 16,384 characters of them; `said_left_out` counts the changes
-    that came after those.
+    that came after those. `failure` says why an episode with the status ``failure`` failed, as the
+    environment saw it; None of every other, and in records before schema 1.4.
     """
 
     run_id: str
@@ -456,6 +460,7 @@ class EpisodeRecord:
     status: Status
     success_once: bool
     success: bool
+    failure: str | None = None
     progress: float
     stages: tuple[StageResult, ...]
     chain_length: int

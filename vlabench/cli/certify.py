@@ -55,7 +55,9 @@ def certify_command(
         raise UsageError("Name one or more suites, or give --all.")
     names = suite_names() if every else suites or []
     options = RunnerOptions(workers, ray_address)
-    labour = Labour(world, expert, runner, options, shown_progress(quiet))
+    labour = Labour(
+        world, expert, runner, options, shown_progress(quiet, f"certifying {', '.join(names)}")
+    )
     if check is not None:
         if fresh:
             raise UsageError("--fresh does not go with --check, which publishes nothing.")

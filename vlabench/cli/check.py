@@ -95,7 +95,8 @@ def check_command(
         check_options(check.planned.job, runner, spread)
         _describe(check)
         with resumable(check.planned):
-            progress = shown_progress(quiet, err=True)
+            info = check.planned.info
+            progress = shown_progress(quiet, f"{info.policy.label} on {info.suite}", err=True)
             run, comparison = run_check(check, runner, spread, progress, fresh=fresh)
         _tell_the_end(run)
     code = exit_code(comparison, fail_on_regression=True, require_noninferiority=True)

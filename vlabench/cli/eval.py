@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from vlabench.cli import options
+from vlabench.cli.films import Video, film_after, parse_video
 from vlabench.errors import InvalidRunError, UsageError
 from vlabench.naming import one_line
 from vlabench.types import Json, Observation
@@ -52,6 +53,7 @@ def eval_command(
             "many come out otherwise.",
         ),
     ] = None,
+    video: Video = "none",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would run, and run nothing.")
     ] = False,
@@ -61,13 +63,14 @@ def eval_command(
 ) -> None:
     """Evaluate a policy on a suite; the same command again resumes."""
     from vlabench.cli.progress import shown_progress
-    from vlabench.evaluation import execute, plan, verify_run
+    from vlabench.evaluation import execute, not_valid, plan, verify_run
     from vlabench.repetition import check_count
     from vlabench.runner.job import RunnerOptions
     from vlabench.runner.placement import check_options, describe_place
 
     if verify is not None:
         check_count(verify)
+    filmed = parse_video(video)
     planned = plan(
         policy,
         suite,
@@ -92,7 +95,7 @@ def eval_command(
             typer.echo(line)
         _save_first_frames(planned)
         return
-    progress = shown_progress(quiet)
+    progress = shown_progress(quiet, f"{planned.info.policy.label} on {planned.info.suite}")
     with resumable(planned):
         run = execute(planned, runner, spread, progress, fresh=fresh)
         if progress.tally.before == progress.tally.planned:
@@ -102,6 +105,9 @@ def eval_command(
             typer.echo(f"once more, to see whether they come out alike: {verify} at random")
             run = verify_run(planned, verify, runner, spread, progress)
     _report(run)
+    film_after(run, filmed, runner, spread, quiet=quiet)
+    if not run.valid:
+        raise InvalidRunError(not_valid(run))
 
 
 @contextmanager
@@ -214,10 +220,7 @@ def _save_images(folder: Path, seen: Observation, cameras: Sequence[CameraSpec])
 
 def _report(run: Run) -> None:
     from vlabench import report
-    from vlabench.evaluation import not_valid
 
     report.write(run)
     typer.echo(report.text(report.summarize(run)))
     typer.echo(f"{run.path}")
-    if not run.valid:
-        raise InvalidRunError(not_valid(run))

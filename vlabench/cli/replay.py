@@ -1,4 +1,4 @@
-"""``vlabench replay``: simulate an episode again from its actions, and verify it."""
+"""``vlabench replay``: simulate an episode again from its actions, verify it, and film it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from vlabench.film import Style
     from vlabench.replaying import Replay
+    from vlabench.store import Run
     from vlabench.types import EpisodeRecord
 
 LEFT = 1
@@ -18,17 +20,67 @@ LEFT = 1
 def replay_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
     episode: Annotated[str, typer.Argument(metavar="EPISODE", help="Name of one of its episodes.")],
+    video: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where the film goes; RUN/videos/EPISODE.mp4 by default."
+        ),
+    ] = None,
+    no_video: Annotated[
+        bool, typer.Option("--no-video", help="Verify, and make no film; needs no OpenGL.")
+    ] = False,
+    size: Annotated[
+        int, typer.Option(metavar="PIXELS", help="Height of the film's main view.")
+    ] = 480,
+    camera: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE",
+            help="A camera such as exterior/0 or wrist/0, or 'policy' for what the policy saw; the "
+            "first one is the large one. By default a frontal view beside what the policy saw.",
+        ),
+    ] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Show it in a window instead, in real time.")
+    ] = False,
 ) -> None:
-    """Simulate an episode again from its actions, and verify that it comes out the same."""
+    """Simulate an episode again from its actions, verify that it comes out alike, and film it."""
+    from vlabench.film import Style
     from vlabench.replaying import replay
-    from vlabench.store import Run
+    from vlabench.store import Run, refuse_run_file
 
-    result = replay(Run.open(run), episode)
+    style = Style(size, tuple(camera or ()))
+    style.check()
+    if video is not None:
+        refuse_run_file(video)
+    opened = Run.open(run)
+    if interactive:
+        result = _shown(opened, episode)
+    elif no_video:
+        result = replay(opened, episode)
+    else:
+        result = _filmed(opened, episode, style, video)
     for line in _told(result.record):
         typer.echo(_printable(line))
     typer.echo(_found(result))
     if not result.verified:
         raise typer.Exit(LEFT)
+
+
+def _filmed(run: Run, episode: str, style: Style, video: Path | None) -> Replay:
+    from vlabench.film import film_one
+    from vlabench.film.archive import film_of
+
+    footage = film_one(run, episode, style=style, path=video)
+    typer.echo(f"film: {film_of(run, episode) if video is None else video}")
+    return footage.replay
+
+
+def _shown(run: Run, episode: str) -> Replay:
+    """Plays the episode in a window at the rate at which it was simulated."""
+    from vlabench.film.window import replay_in_window
+
+    return replay_in_window(run, episode)
 
 
 def _told(record: EpisodeRecord) -> list[str]:
@@ -38,10 +90,11 @@ def _told(record: EpisodeRecord) -> list[str]:
         f"{stage.name} {'at step ' + str(stage.step) if stage.success else 'not reached'}"
         for stage in record.stages
     )
+    why = "" if record.failure is None else f" ({record.failure.replace('_', ' ')})"
     lines = [
         f"{record.episode_id}: {record.task}, {changes}, scene {record.index}",
         f"instruction: {record.instruction}",
-        f"{record.status} after {record.steps} of {record.horizon} control steps: {stages}",
+        f"{record.status}{why} after {record.steps} of {record.horizon} control steps: {stages}",
     ]
     return lines if record.error is None else [*lines, f"error: {record.error}"]
 

@@ -1,14 +1,15 @@
-"""How a long run shows that it lives: a bar on a terminal, plain lines elsewhere."""
+"""How a long run shows that it lives: plain lines; `vlabench.runner.live` has a terminal's view."""
 
 from __future__ import annotations
 
-import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from vlabench.runner.job import LostAttempt
+from vlabench.stats import wilson_interval
 from vlabench.types import EpisodeRecord
 
 LINES = 20
@@ -53,13 +54,16 @@ class Silent:
 
 @dataclass
 class Tally:
-    """Counts, and the line that says them; a diagnostic episode is neither success nor failure."""
+    """Counts, and the words that say them; a diagnostic episode is neither success nor failure."""
 
     planned: int = 0
     before: int = 0
     done: int = 0
     scored: int = 0
     successes: int = 0
+    lost: int = 0
+    missing: int = 0
+    modes: Counter[str] = field(default_factory=Counter)
     began: float = field(default_factory=time.monotonic)
 
     @staticmethod
@@ -76,16 +80,55 @@ class Tally:
         if record.compliance is None:
             self.scored += 1
             self.successes += record.success
+        if record.status == "policy_error":
+            self.modes[record.status] += 1
+        elif record.failure is not None:
+            self.modes[record.failure] += 1
+
+    def lose(self, attempt: LostAttempt) -> None:
+        """Counts an attempt that was lost to the infrastructure."""
+        self.lost += 1
+        self.missing += attempt.final
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since this start."""
+        return max(time.monotonic() - self.began, 1e-9)
+
+    @property
+    def per_minute(self) -> float:
+        """Episodes a minute since this start."""
+        return 60 * (self.done - self.before) / self.elapsed_s
+
+    def remaining(self) -> str:
+        """How long the rest takes at this rate; empty as long as there is none."""
+        left = self.planned - self.done - self.missing
+        return duration(60 * left / self.per_minute) if self.per_minute and left > 0 else ""
 
     def rate(self) -> str:
-        """Episodes per minute since this start, and the success so far."""
-        minutes = max(time.monotonic() - self.began, 1e-9) / 60
-        done = self.done - self.before
-        return f"{done / minutes:.1f} episodes/min, success {self.success()}"
+        """Episodes per minute since this start, what is left, and the success so far."""
+        left = self.remaining()
+        remaining = f"{left} left, " if left else ""
+        trouble = f", {self.trouble()}" if self.lost else ""
+        return f"{self.per_minute:.1f} episodes/min, {remaining}success {self.success()}{trouble}"
 
     def success(self) -> str:
-        """The share of successes so far, in percent."""
-        return f"{self.successes / self.scored:.0%}" if self.scored else "-"
+        """The share of successes so far in percent, and its 95 % Wilson interval."""
+        if not self.scored:
+            return "-"
+        interval = wilson_interval(self.successes, self.scored)
+        low, high = (f"{100 * bound:.0f}" for bound in (interval.low, interval.high))
+        return f"{self.successes / self.scored:.0%} ({low} to {high})"
+
+    def trouble(self) -> str:
+        """What was lost to the infrastructure."""
+        attempts = "attempt" if self.lost == 1 else "attempts"
+        return f"{self.lost} {attempts} lost to the infrastructure, {self.missing} missing"
+
+    def failures(self, most: int = 4) -> str:
+        """The commonest modes of failure, each with how often it was seen."""
+        found = self.modes.most_common(most)
+        return " · ".join(f"{mode.replace('_', ' ')} {count}" for mode, count in found)
 
 
 @dataclass
@@ -110,40 +153,19 @@ class Lines:
 
     def lost(self, attempt: LostAttempt) -> None:
         """Says what was lost."""
+        self.tally.lose(attempt)
         self.write(describe_loss(attempt))
 
     def end(self) -> None:
         """Says nothing more."""
 
 
-@dataclass
-class Bar:
-    """A bar of tqdm on the terminal, with the success so far."""
-
-    tally: Tally = field(default_factory=Tally)
-    _bar: Any = None
-
-    def begin(self, planned: int, done: Collection[EpisodeRecord]) -> None:
-        """Draws the bar."""
-        from tqdm import tqdm
-
-        self.tally = Tally.of(planned, done)
-        self._bar = tqdm(total=planned, initial=len(done), unit="episode", dynamic_ncols=True)
-
-    def finished(self, record: EpisodeRecord) -> None:
-        """Moves the bar."""
-        self.tally.add(record)
-        self._bar.set_postfix_str(f"success {self.tally.success()}", refresh=False)
-        self._bar.update()
-
-    def lost(self, attempt: LostAttempt) -> None:
-        """Writes a line above the bar."""
-        self._bar.write(describe_loss(attempt), file=sys.stderr)
-
-    def end(self) -> None:
-        """Leaves the bar as it is."""
-        if self._bar is not None:
-            self._bar.close()
+def duration(seconds: float) -> str:
+    """For example ``"45 s"``, ``"12 min"`` or ``"3 h 20 min"``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def describe_loss(attempt: LostAttempt) -> str:

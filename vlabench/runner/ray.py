@@ -23,9 +23,9 @@ import re
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 import ray.exceptions
@@ -39,6 +39,9 @@ from vlabench.runner.inference import Ask, HostedPolicy, host_of
 from vlabench.runner.job import Event, Events, Finished, Job, LostAttempt, RunnerOptions, Station
 from vlabench.runner.placement import actors_of, render_environment
 from vlabench.types import EpisodeSpec
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 WORKER_ENVIRONMENT = {"LP_NUM_THREADS": "0", "OMP_NUM_THREADS": "1"}
 """One thread each for the software renderer and for linear algebra: workers share the machine,
@@ -92,6 +95,43 @@ def declaration(job: Job, options: RunnerOptions) -> PolicySpec:
         return HostedPolicy([_link(hosts[0])]).spec()
 
 
+def each(
+    work: Callable[[Item], Result], items: Sequence[Item], options: RunnerOptions
+) -> Iterator[tuple[int, Result | str]]:
+    """Does `work` on every item, as many at a time as there are workers, in any order.
+
+    Args:
+        work: A function of a module that workers can import; it must not raise.
+        items: What it is given, one each.
+        options: Workers, and where they render.
+
+    Yields:
+        The number of an item, and what came of it; one line of text if a process was lost with it.
+
+    Raises:
+        UsageError: If the cluster cannot be reached.
+    """
+    with cluster(options) as workers:
+        environment = {"env_vars": _worker_environment(options)}
+        make = ray.remote(work).options(num_cpus=1, max_retries=1, runtime_env=environment)
+        waiting, busy = deque(enumerate(items)), dict[Any, int]()
+        try:
+            while waiting or busy:
+                while waiting and len(busy) < workers:
+                    number, item = waiting.popleft()
+                    busy[make.remote(item)] = number
+                ready, _ = ray.wait(list(busy), num_returns=1)
+                number = busy.pop(ready[0])
+                try:
+                    found: Result | str = ray.get(ready[0])
+                except ray.exceptions.RayError as error:
+                    found = f"{type(error).__name__}: {_last_words(str(error))}"
+                yield number, found
+        finally:
+            for future in busy:
+                ray.cancel(future, force=True)
+
+
 class _Worker:
     """Lives in its own process."""
 
@@ -113,12 +153,10 @@ class _Pool:
         self._job = ray.put(job)
         self._size = size
         self._hosts = hosts
-        device = options.render_device
-        rendering = {} if device is None else render_environment(device)
         self._make = ray.remote(_Worker).options(
             num_cpus=1,
             max_restarts=0,
-            runtime_env={"env_vars": {**WORKER_ENVIRONMENT, **rendering}},
+            runtime_env={"env_vars": _worker_environment(options)},
         )
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, EpisodeSpec, int]] = {}
@@ -184,6 +222,12 @@ class _Pool:
             reason = _last_words(str(error))
             return LostAttempt(episode, attempt, f"{type(error).__name__}: {reason}")
         return event
+
+
+def _worker_environment(options: RunnerOptions) -> dict[str, str]:
+    """The environment variables of a process that simulates and renders."""
+    device = options.render_device
+    return {**WORKER_ENVIRONMENT, **({} if device is None else render_environment(device))}
 
 
 # --- inference actors ---------------------------------------------------------------------------
