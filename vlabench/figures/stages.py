@@ -25,7 +25,7 @@ def failure_mode(record: EpisodeRecord) -> str:
     """How an episode failed, as its record says; what it does not say is told as such."""
     if record.status == "policy_error":
         return "policy error"
-    return str(getattr(record, "failure", None) or UNKNOWN).replace("_", " ")
+    return (record.failure or UNKNOWN).replace("_", " ")
 
 
 def funnel(summary: Summary, records: Sequence[EpisodeRecord]) -> Figure | None:

@@ -46,24 +46,30 @@ def write_episodes(site: Site, run: Run, number: int) -> None:
     """Writes the rows of all episodes and their details, and puts their films beside them."""
     records = {record.episode_id: record for record in run.records}
     rows = []
+    timelines: dict[str, Json] = {}
     for episode in run.needed:
         name = episode.episode_id
         film, poster = (
             site.link(run.path / FILMS / f"{name}.{form}", f"media/{number}/{name}.{form}")
             for form in ("mp4", "jpg")
         )
-        rows.append(_row(episode, records.get(name), film, poster))
+        timelines[name] = _timeline(run.path / FILMS / f"{name}.json") if film else None
+        rows.append(_row(episode, records.get(name), film, poster, timelines[name]))
     hz = control_hz_of(run.results)
     index = {"columns": COLUMNS, "rows": rows, "part": PART, "hz": hz}
     site.data(f"{number}/index", index)
     for start in range(0, len(rows), PART):
         part = run.needed[start : start + PART]
-        told = {e.episode_id: _details(run, e.episode_id, records) for e in part}
+        told = {e.episode_id: _details(run, e.episode_id, records, timelines) for e in part}
         site.data(f"{number}/{start // PART}", told)
 
 
 def _row(
-    episode: PlannedEpisode, record: EpisodeRecord | None, film: bool, poster: bool
+    episode: PlannedEpisode,
+    record: EpisodeRecord | None,
+    film: bool,
+    poster: bool,
+    timeline: Json,
 ) -> list[Json]:
     changes = " + ".join(map(str, episode.changes))
     drawn = [episode.episode_id, episode.task, changes, episode.index]
@@ -73,7 +79,7 @@ def _row(
     return [
         *drawn,
         record.status,
-        "" if record.success else _failure(record),
+        "" if record.success else _failure(record, timeline),
         record.chain_length,
         len(record.stages),
         record.steps,
@@ -89,12 +95,18 @@ def _row(
     ]
 
 
-def _failure(record: EpisodeRecord) -> str:
+def _failure(record: EpisodeRecord, timeline: Json) -> str:
+    """How it failed, as the record says; of an older one, as its replay found."""
     mode = failure_mode(record)
-    return "" if mode == UNKNOWN else mode
+    if mode != UNKNOWN:
+        return mode
+    found = (timeline or {}).get("failure")
+    return found.replace("_", " ")[:40] if isinstance(found, str) else ""
 
 
-def _details(run: Run, name: str, records: Mapping[str, EpisodeRecord]) -> Json:
+def _details(
+    run: Run, name: str, records: Mapping[str, EpisodeRecord], timelines: Mapping[str, Json]
+) -> Json:
     """All that the page of an episode shows; null of one that has no record."""
     record = records.get(name)
     if record is None:
@@ -112,7 +124,7 @@ def _details(run: Run, name: str, records: Mapping[str, EpisodeRecord]) -> Json:
         "numbers": _numbers(record),
         "horizon": record.horizon,
         "replay": shlex.join(["vlabench", "replay", str(run.path), name]),
-        "timeline": _timeline(run.path / FILMS / f"{name}.json"),
+        "timeline": timelines[name],
     }
 
 

@@ -88,6 +88,7 @@
     if (told.timeline && told.timeline.left_at !== null && told.timeline.left_at !== undefined) {
       parts.push(element("p", { class: "error" }, `The replay left the recorded path at step ${told.timeline.left_at}; the film shows what happened here.`));
     }
+    for (const fault of (told.timeline && Array.isArray(told.timeline.faults) ? told.timeline.faults : [])) parts.push(element("p", { class: "error" }, `Of the replay: ${String(fault)}.`));
     if (told.error) parts.push(element("h2", {}, "Error of the policy"), element("pre", { class: "error", tabindex: 0 }, told.error));
     if (told.events.length) parts.push(element("h2", {}, "What happened to the scene"), spoken(told.events.map(([step, what]) => [step, [["", what]]]), hz));
     if (told.said.length) {

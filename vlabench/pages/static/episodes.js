@@ -134,7 +134,7 @@
   function line(row) {
     const name = `${row.task}, ${row.changes || "unchanged"}, scene ${row.scene}`;
     const picture = row.poster
-      ? element("img", { src: `media/${run}/${row.id}.jpg`, alt: `First frame of ${name}`, loading: "lazy", decoding: "async", width: 56, height: 36 })
+      ? element("img", { src: `media/${run}/${row.id}.jpg`, alt: `Last moment of ${name}`, loading: "lazy", decoding: "async", width: 56, height: 36 })
       : element("span", { class: "none" });
     const open = element("a", { class: "open", href: `episode.html#${run}/${row.id}`, "aria-label": name }, row.task);
     const cells = {

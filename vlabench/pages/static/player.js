@@ -159,8 +159,11 @@ vlabench.player = (() => {
         }
       } else if (lane.name === "held") {
         for (const [from, to, name] of grasps) {
-          if (!Number.isFinite(from) || !Number.isFinite(to)) continue;
-          svg.append(drawing("rect", { x: x(from), y: y + 4, width: Math.max(2, x(to) - x(from)), height: lane.tall - 8, rx: 3, fill: "var(--before)" }, tip(`${String(name)}: step ${from} to ${to}`)));
+          if (!Number.isFinite(from)) continue;
+          const end = Number.isFinite(to) ? to : steps;
+          const wide = Math.max(2, x(end) - x(from));
+          svg.append(drawing("rect", { x: x(from), y: y + 3, width: wide, height: lane.tall - 6, rx: 3, fill: "var(--gain-3)" }, tip(`${String(name)}: step ${from} to ${end}`)));
+          if (wide > 40) svg.append(text(x(from) + 6, middle, short(String(name), Math.floor(wide / 6.6)), "start", "ink"));
         }
       } else if (lane.name === "force") {
         const most = Math.max(1, ...force);
