@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format check suites certify drift audit expert bench gates pictures card clean
+.PHONY: demo test lint format check suites certify drift audit expert bench gates pictures report-picture card clean
 
 demo: $(READY)
 	$(BIN)/vlabench eval --policy expert --suite unseen-objects --out results/runs/demo --fresh
@@ -72,6 +72,10 @@ gates: $(READY)
 pictures: $(READY)
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/sheets.py
+
+# Ten minutes: docs/report.png, from a report of two short runs with films. Needs Chromium.
+report-picture: $(READY)
+	$(BIN)/python docs/report_picture.py
 
 # Seconds: docs/benchmark.md anew from the code, the certificates, the audit and the baselines.
 card: $(READY)

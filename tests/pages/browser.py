@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,6 @@ class Page:
     socket: ClientConnection
     faults: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
-    loaded: int = 0
     _number: int = 0
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
@@ -72,12 +71,9 @@ class Page:
         self.size(width, 900)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Page.navigate", url="about:blank")
-        before = self.loaded
-        self.call("Page.navigate", url=path.resolve().as_uri() + fragment)
-        end = time.monotonic() + PATIENCE_S
-        while self.loaded == before and time.monotonic() < end:
-            self.look()
+        for url in ("about:blank", path.resolve().as_uri() + fragment):
+            self.call("Page.navigate", url=url)
+            self.until(f"document.readyState === 'complete' && location.href === {json.dumps(url)}")
 
     def size(self, width: int, height: int) -> None:
         """The size of the window, as that of a telephone where it is narrow."""
@@ -124,16 +120,9 @@ class Page:
         told = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(told["data"]))
 
-    def look(self) -> None:
-        """Hears what the browser has said meanwhile."""
-        with suppress(TimeoutError):
-            self._heard(json.loads(self.socket.recv(timeout=0.05)))
-
     def _heard(self, message: dict[str, Any]) -> None:
         method, params = message.get("method"), message.get("params", {})
-        if method == "Page.loadEventFired":
-            self.loaded += 1
-        elif method == "Network.requestWillBeSent":
+        if method == "Network.requestWillBeSent":
             self.asked.append(params["request"]["url"])
         elif method == "Runtime.exceptionThrown":
             self.faults.append(json.dumps(params["exceptionDetails"])[:500])

@@ -106,7 +106,11 @@ def test_the_50_percent_point_is_that_of_the_statistics(figures: dict[str, Figur
         own = [
             r
             for r in run.results
-            if (not r.changes if level is None else [str(c) for c in r.changes] == [f"camera:{level}"])
+            if (
+                not r.changes
+                if level is None
+                else [str(c) for c in r.changes] == [f"camera:{level}"]
+            )
         ]
         tried.append(len(own))
         solved.append(sum(r.success for r in own))
@@ -117,9 +121,7 @@ def test_the_50_percent_point_is_that_of_the_statistics(figures: dict[str, Figur
     assert told.startswith(f"50 % at {curve.half:.2f}")
 
 
-def test_the_curve_of_times_ends_at_the_success_rate(
-    figures: dict[str, Figure], summary: Summary
-):
+def test_the_curve_of_times_ends_at_the_success_rate(figures: dict[str, Figure], summary: Summary):
     shown = {row[0]: row for row in figures["time-to-success"].rows}
     assert summary.overall is not None
     assert summary.overall.rate is not None

@@ -252,7 +252,12 @@ def test_the_leaderboard_links_the_reports_of_its_runs(tmp_path: Path):
 def test_the_leaderboard_shows_what_the_file_says(tmp_path: Path):
     runs = [plain_run(tmp_path / "good", skill=95), plain_run(tmp_path / "poor", skill=40)]
     code, told = command(
-        "leaderboard", *(r.path for r in runs), "--out", tmp_path / "b.csv", "--html", tmp_path / "s"
+        "leaderboard",
+        *(r.path for r in runs),
+        "--out",
+        tmp_path / "b.csv",
+        "--html",
+        tmp_path / "s",
     )
     assert code == 0, told
     text = (tmp_path / "s" / "index.html").read_text()

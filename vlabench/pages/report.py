@@ -190,7 +190,7 @@ class _Pages:
                     "page": "index.html" if len(self.shown) == 1 else f"run-{one.number}.html",
                     "command": one.run.info.command,
                     "path": str(one.run.path),
-                    "film": shlex.join(["vlabench", "report", str(one.run.path), "--video", "all"]),
+                    "film": shlex.join(["vlabench", "replay", str(one.run.path)]),
                 }
                 for one in self.shown
             ],

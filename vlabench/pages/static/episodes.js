@@ -128,6 +128,7 @@
       if (head.dataset.key === state.sort) head.setAttribute("aria-sort", way);
       else head.removeAttribute("aria-sort");
     }
+    performance.mark('episodes-shown');
     if (!first) write();
   }
 

@@ -10,7 +10,7 @@ vlabench.player = (() => {
     if (!row || !row.film) {
       const told = !row ? "This run has no such episode." : row.status === "missing" ? "This episode has not run." : "Not filmed yet.";
       return element("div", { class: "unfilmed" }, told, ...(row && row.status !== "missing" && how
-        ? [element("br"), "Film it: ", element("code", {}, how)] : []));
+        ? [" Film it, and write the report again: ", element("br"), element("code", {}, `${how} ${row.id}`)] : []));
     }
     const video = element("video", {
       src: `media/${run}/${row.id}.mp4`, preload: "none", playsinline: true, "aria-label": label,
