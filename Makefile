@@ -73,7 +73,7 @@ pictures: $(READY)
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/sheets.py
 
-# Ten minutes: docs/report.png, from a report of two short runs with films. Needs Chromium.
+# Ten minutes: docs/report.png, from a report of two runs with films. Needs Chromium.
 report-picture: $(READY)
 	$(BIN)/python docs/report_picture.py
 

@@ -7,6 +7,7 @@
   let toggle = () => {};
   let draw = () => {};
   let steps = {};
+  let latest = 0;
 
   window.addEventListener("hashchange", show);
   window.addEventListener("resize", () => draw());
@@ -29,6 +30,7 @@
   }
 
   async function page() {
+    const turn = ++latest;
     const [run, id] = location.hash.slice(1).split("/");
     const report = await vlabench.load("report");
     if (!/^\d+$/.test(run) || !report.runs[run]) throw new Error("The address names no run; go back to the table and take an episode from there.");
@@ -37,10 +39,10 @@
     const list = rows(index);
     const row = list.find((one) => one.id === id);
     if (!row) throw new Error("This run has no such episode; go back to the table and take one from there.");
+    walk(run, own, list, row);
     const told = (await vlabench.load(`${run}/${Math.floor(row.place / index.part)}`))[id];
     const twin = row.twin ? list.find((one) => one.id === row.twin) : null;
     const hz = index.hz || 20;
-    walk(run, own, list, row);
     const name = `${row.task}, ${row.changes || "unchanged"}, scene ${row.scene}`;
     document.title = `${name} · vlabench`;
     const others = [];
@@ -49,6 +51,8 @@
       const found = rows(await vlabench.load(`${other}/index`)).find((candidate) => candidate.id === id);
       if (found) others.push({ run: other, row: found, name: one.name, how: one.film });
     }
+    // somebody may have gone on while the data was read
+    if (turn !== latest) return;
     const sides = [{ run, row, name: report.runs.length > 1 ? own.name : "this episode", how: own.film }, ...others];
     if (twin) sides.push({ run, row: twin, name: "unchanged twin", how: own.film });
     const screens = sides.map((side) => ({ ...side, screen: player.screen(side.run, side.row, `Film of ${side.name}: ${name}`, side.how) }));

@@ -82,8 +82,14 @@ vlabench.player = (() => {
         }
       }
       tell();
-      if (first.ended) stop();
-      else requestAnimationFrame(tick);
+      if (first.ended) {
+        // whoever lags behind is brought to the end too
+        seek(length());
+        stop();
+        tell();
+      } else {
+        requestAnimationFrame(tick);
+      }
     }
 
     play.addEventListener("click", () => (playing ? stop() : start()));
