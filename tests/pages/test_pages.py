@@ -13,6 +13,8 @@ from report_fakes import episodes, make_run
 from typer.testing import CliRunner
 
 from vlabench.cli import _app
+from vlabench.cli.report import wanted
+from vlabench.comparison import compare
 from vlabench.errors import UsageError
 from vlabench.jsonfiles import write_lines
 from vlabench.leaderboard import read_leaderboard, update_leaderboard
@@ -229,6 +231,27 @@ def test_the_command_writes_into_the_run_and_the_run_stays_readable(tmp_path: Pa
     assert default_folder([run]) == run.path / "report"
     assert (run.path / "report" / "figures" / "success.pdf").exists()
     assert len(Run.open(run.path).results) == len(run.results)
+
+
+def test_films_are_wanted_of_failures_their_twins_and_flips(tmp_path: Path):
+    base, new = plain_run(tmp_path / "base", skill=95), plain_run(tmp_path / "new", skill=60)
+    assert wanted([base, new], "none", None) == [[], []]
+    found = wanted([base, new], "failures", None)
+    for run, names in zip((base, new), found, strict=True):
+        records = {record.episode_id: record for record in run.records}
+        failed = {
+            name
+            for name, r in records.items()
+            if not (r.success if r.compliance is None else r.compliance)
+        }
+        twins = {records[name].control_id for name in failed} - {None}
+        flips = {flip.episode_id for flip in compare(base, new).flips}
+        assert set(names) == failed | twins | flips
+        assert len(names) == len(set(names))
+    assert flips
+    few = wanted([base, new], "failures", 1)
+    assert all(1 <= len(names) <= 3 for names in few)
+    assert all(set(names) <= set(more) for names, more in zip(few, found, strict=True))
 
 
 def test_the_leaderboard_links_the_reports_of_its_runs(tmp_path: Path):

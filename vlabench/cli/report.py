@@ -61,7 +61,7 @@ def report_command(
     choice = parse_video(video)
     opened = [Run.open(path) for path in runs]
     folder = default_folder(opened) if out is None else out
-    for run, names in zip(opened, _wanted(opened, choice, limit_videos), strict=True):
+    for run, names in zip(opened, wanted(opened, choice, limit_videos), strict=True):
         if names:
             film_names(run, names, runner, RunnerOptions(workers), quiet=quiet)
     page = write_report(opened, folder, figures=figures)
@@ -70,8 +70,8 @@ def report_command(
         typer.launch(page.resolve().as_uri())
 
 
-def _wanted(runs: Sequence[Run], choice: Choice, limit: int | None) -> list[list[str]]:
-    """What of each run is to be filmed."""
+def wanted(runs: Sequence[Run], choice: Choice, limit: int | None) -> list[list[str]]:
+    """What of each run is to be filmed: what was chosen, the twins of that, and what flipped."""
     from vlabench.film import chosen
 
     wanted = []
