@@ -3,7 +3,8 @@
 It is asked once, at the end, of the first stage that was not reached (of all of them where stages
 have no order), and of what its goals want moved. Of several things that went wrong it names the
 one after the furthest that the robot came: who takes the right thing up and drops it has dropped
-it, however often the hand missed before and after.
+it, however often the hand missed before and after, and even if time ran out with it in the hand
+once more.
 
 ================ ==================================================================================
 mode             when
@@ -14,7 +15,8 @@ mode             when
 ``wrong_place``  the thing was moved and left where, or as, it does not count
 ``undone``       the same, and the whole goal had been true at some instant
 ``wrong_object`` another thing was taken up, or another part was worked, and not the right one
-``missed_grasp`` fingers touched the thing, or closed beside it, and it was neither held nor moved
+``missed_grasp`` fingers touched the thing, closed beside it, or were around it, and it was neither
+                 held nor moved
 ``collision``    the robot knocked against what no goal speaks of, by at least `safety.HARD_N`, or
                  pushed the thing away with something else than its fingers; also who is stuck
                  against such a thing with the right one in the hand
@@ -28,6 +30,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import mujoco
 import numpy as np
@@ -53,6 +56,12 @@ HELD_STEPS = 5
 
 CLOSING_M, CLOSING_STEPS, BESIDE_M = 0.015, 10, 0.06
 """A hand closes by so many metres within so many steps; beside a thing, so far from its edge."""
+
+AROUND_M = 0.01
+"""Metres from the edge of a thing within which fingers are around it, or at a handle."""
+
+LOOSE_STEPS = 5
+"""Control steps without a finger on it after which a thing has been let go."""
 
 _PUSHED = "in-region"
 """The predicate of things that are pushed, and need not be held."""
@@ -127,7 +136,7 @@ class _Inquest:
             return "timeout"
         held = [hold for hold in self._holds() if hold.thing in self._wanted]
         if held:
-            return self._after_a_hold(held[-1])
+            return self._after_holds(held)
         moved = [name for name in self._wanted if self._was_moved(name)]
         if moved:
             return self._after_a_move(moved)
@@ -141,11 +150,13 @@ class _Inquest:
             return "froze"
         return "timeout" if self._comes_nearer() else "not_reached"
 
-    def _after_a_hold(self, hold: Hold) -> str:
-        if hold.until >= self._last:
+    def _after_holds(self, held: Sequence[Hold]) -> str:
+        lost = [hold for hold in held if self._was_let_go(hold)]
+        if not lost:
             if not self._stands_still():
                 return "timeout"
             return "collision" if self._knocks(self._last - STILL_STEPS) else "froze"
+        hold = lost[-1]
         lifting = any(g.predicate == "lifted" and g.arguments[0] == hold.thing for g in self._open)
         if hold.fell or lifting:
             return "dropped"
@@ -158,6 +169,12 @@ class _Inquest:
         return "undone" if self._progress.success_once else "wrong_place"
 
     # --- what was done to a thing -------------------------------------------------------------
+
+    def _was_let_go(self, hold: Hold) -> bool:
+        """Whether no finger touched the thing for a while after it had been held."""
+        later = [step for step in self._story.touched[hold.thing] if step > hold.until]
+        ends = [hold.until, *later, self._last + 1]
+        return hold.fell or any(b - a >= LOOSE_STEPS for a, b in pairwise(ends))
 
     def _holds(self) -> list[Hold]:
         return [hold for hold in self._story.holds if hold.until > self._began]
@@ -177,15 +194,20 @@ class _Inquest:
         return thing is not None and self._travelled(thing) >= MOVED_M
 
     def _was_tried(self, name: str) -> bool:
-        """Whether fingers touched a thing, or closed beside it."""
-        if self._fingers(name):
+        """Whether fingers touched a thing, closed beside it, or were around it.
+
+        What was begun only just before the end was no miss yet.
+        """
+        over = self._last - CLOSING_STEPS
+        if any(step <= over for step in self._fingers(name)):
             return True
         opening, hand = self._trail.opening, self._trail.hand
-        return any(
-            opening[max(self._began, step - CLOSING_STEPS)] - opening[step] >= CLOSING_M
-            and self._distance(name, step, hand[step]) <= BESIDE_M
-            for step in range(self._began + 1, self._last + 1)
-        )
+        for step in range(self._began + 1, over + 1):
+            distance = self._distance(name, step, hand[step])
+            closed = opening[max(self._began, step - CLOSING_STEPS)] - opening[step]
+            if distance <= AROUND_M or (distance <= BESIDE_M and closed >= CLOSING_M):
+                return True
+        return False
 
     def _took_another(self) -> bool:
         """Whether a thing was taken up, pushed or worked that was not asked for."""
@@ -234,7 +256,7 @@ class _Inquest:
         return float(np.abs(where - where[0]).max() / part.part.travel)
 
     def _distance(self, name: str, step: int, hand: Sequence[float]) -> float:
-        """Metres from the hand to the edge of a thing, or to the handle of a part as it is now."""
+        """Metres from the hand to the cylinder around a thing, or to the handle of a part."""
         if name in self._scene.parts:
             part = self._scene.parts[name]
             site = part.floor_site if part.handle_site is None else part.handle_site
@@ -242,9 +264,12 @@ class _Inquest:
             return math.dist(places.tolist(), hand)
         thing, model = self._scene.objects[name], self._scene.model
         first = int(model.jnt_qposadr[model.body_jntadr[thing.body]])
-        x, y, z = self._trail.qpos[step][first : first + 3].tolist()
-        middle = (x, y, z + thing.shape.height / 2)
-        return max(0.0, math.dist(middle, hand) - thing.shape.radius)
+        foot, turn = np.split(self._trail.qpos[step][first : first + 7], [3])
+        axis = np.zeros(3)
+        mujoco.mju_rotVecQuat(axis, np.array([0.0, 0.0, 1.0]), turn)
+        offset = np.asarray(hand) - foot
+        along = min(max(float(offset @ axis), 0.0), thing.shape.height)
+        return max(0.0, float(np.linalg.norm(offset - along * axis)) - thing.shape.radius)
 
     def _comes_nearer(self) -> bool:
         """Whether the hand has come half of the way to something that is wanted."""

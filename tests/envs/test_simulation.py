@@ -271,3 +271,13 @@ def test_where_mujoco_gives_up_later_the_actions_did_it(
     monkeypatch.setattr(simulation._controller, "step", give_up)
     with pytest.raises(PolicyError, match=r"at step 1: MuJoCo gives up \(no room"):
         simulation.advance(HOLD)
+
+
+def test_without_a_screen_there_is_no_window(
+    draw: Draw, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    simulation.start(draw("lift", 0))
+    with pytest.raises(UsageError, match="no screen here"), simulation.window():
+        pass

@@ -393,3 +393,10 @@ class ShakyExpert(FakeExpert):
             ShakyExpert.raised = True
             raise MemoryError
         return super().actions(observation)
+
+
+def fragile(number: int) -> str:
+    """Work that takes its process with it where the number is 1."""
+    if number == 1:
+        os._exit(1)
+    return f"{number} done"

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import av
 import numpy as np
 import pytest
-from harness_fakes import FakeWorld
+from harness_fakes import FakeEnvironment, FakeWorld
 
 import vlabench
 from vlabench.cli import main
 from vlabench.contract.specs import CameraSpec, PolicySpec
 from vlabench.errors import UsageError
 from vlabench.film import Style, chosen, film
-from vlabench.film.painting import COLORS, Marks, Sheet, Telling
+from vlabench.film.painting import COLORS, Marks, Sheet, Telling, window
 from vlabench.film.shooting import Shot, ending, shoot
 from vlabench.film.style import look, views_of
 from vlabench.film.texts import LONGEST, fitted, font, printable, wrapped
 from vlabench.film.video import VideoFile
+from vlabench.film.window import replay_in_window
 from vlabench.store import Run
 from vlabench.trace import save_trace
 from vlabench.types import EpisodeRecord
@@ -202,7 +207,7 @@ def test_eval_films_the_failures_after_the_run(
     assert f"{len(failures)}/{len(failures)} films" in printed
     found = sorted(path.stem for path in (out / "videos").glob("*.mp4"))
     assert found == sorted(failures)
-    assert printed.index("Wilson") < printed.index(" films in ")  # the table comes first
+    assert printed.index("95 % interval") < printed.index(" films in ")  # the table comes first
 
 
 def test_a_run_outlives_its_films(
@@ -220,6 +225,62 @@ def test_a_run_outlives_its_films(
     assert Run.open(tmp_path / "run").valid
     assert evaluating(run, tmp_path / "other", "--video", "some") == 2
     assert "--video is 'some'; give failures, all or none." in capsys.readouterr().err
+
+
+class Windowed(FakeWorld):
+    """A world with a window, which somebody closes after `looks` looks."""
+
+    looks = 5
+    opened: ClassVar[list[int]] = []
+
+    def make(self, *, inspect: bool = False, controller: str = "") -> WindowedEnvironment:
+        return WindowedEnvironment(self)
+
+
+class WindowedEnvironment(FakeEnvironment):
+    @contextmanager
+    def window(self) -> Iterator[Callable[[], bool]]:
+        assert self.steps == 0  # it belongs to the scene that has begun
+        Windowed.opened.append(0)
+
+        def show() -> bool:
+            Windowed.opened[-1] += 1
+            return Windowed.opened[-1] <= Windowed.looks
+
+        yield show
+
+
+def test_a_window_shows_the_replay_at_its_own_rate_until_it_is_closed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vlabench.replaying.make_world", lambda name: Windowed())
+    longest = max(run.records, key=lambda record: record.steps)
+    began = time.monotonic()
+    result = replay_in_window(run, longest.episode_id)
+    assert result.verified
+    assert result.steps == longest.steps
+    assert Windowed.opened[-1] > Windowed.looks
+    assert time.monotonic() - began > 0.1 * (min(longest.steps, Windowed.looks) - 1)
+
+
+def test_a_full_disk_costs_films_and_no_run(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here the place of the folder is taken."""
+    assert evaluating(run, tmp_path / "run") == 0
+    (tmp_path / "run" / "videos").write_text("no folder")
+    capsys.readouterr()
+    assert evaluating(run, tmp_path / "run", "--video", "all") == 0
+    told = capsys.readouterr().err
+    assert "The run is kept, but not all was filmed: Cannot write" in told
+
+
+def test_a_policy_of_another_time_is_told(run: Run) -> None:
+    shot = Shot.of(run, run.records[0].episode_id, SMALL)
+    strange = replace(shot, spec={**shot.spec, "telepathy": True})
+    with pytest.raises(UsageError, match=r"cannot read.*give --camera"):
+        shoot(strange)
+    assert shoot(replace(strange, style=Style(96, ("exterior/0",)))).replay.verified
 
 
 # --- what is seen ------------------------------------------------------------------------------
@@ -301,6 +362,17 @@ def test_long_text_ends_in_an_ellipsis_within_its_width() -> None:
         assert lines[-1].endswith("…")
     assert fitted("short", face, 200) == "short"
     assert wrapped("two words", face, 200, 2) == ["two words"]
+
+
+def test_of_many_stages_the_one_that_is_next_is_shown() -> None:
+    widths = [100.0] * 9
+    assert window(widths, 0, 1000) == (0, 9)
+    for current in range(9):
+        first, last = window(widths, current, 350)
+        assert first <= current < last
+        assert last - first == 3
+    assert window([500.0], 0, 350) == (0, 1)
+    assert window([], 0, 350) == (0, 0)
 
 
 def test_marks_and_outcome_are_drawn() -> None:

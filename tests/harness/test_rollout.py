@@ -45,6 +45,7 @@ from vlabench.types import (
     EpisodeStart,
     Event,
     Observation,
+    Outcome,
     Said,
 )
 
@@ -308,6 +309,40 @@ def test_a_record_before_schema_1_3_can_be_read() -> None:
     read = EpisodeRecord.from_json({**old, "schema_version": "1.2"})
     assert (read.allow_mismatch, read.latency_setting_ms) == (None, None)
     assert (read.said, read.said_left_out, read.infer_s) == ((), 0, None)
+
+
+def test_a_record_before_schema_1_4_has_no_mode_of_failure() -> None:
+    record, _ = roll(FakePolicy(), episodes()[0])
+    old = {name: value for name, value in record.to_json().items() if name != "failure"}
+    assert EpisodeRecord.from_json({**old, "schema_version": "1.3"}).failure is None
+
+
+def test_a_failure_has_the_mode_that_the_environment_says() -> None:
+    class Explained(FakeEnvironment):
+        def outcome(self) -> Outcome:
+            outcome = super().outcome()
+            return replace(outcome, failure=None if outcome.success else "dropped")
+
+    class Quick(FakePolicy):
+        def actions(self, observation: Observation) -> np.ndarray:
+            return np.ones((3, 7))
+
+    class Still(FakePolicy):
+        def actions(self, observation: Observation) -> np.ndarray:
+            return np.zeros((3, 7))
+
+    class Broken(FakePolicy):
+        def actions(self, observation: Observation) -> np.ndarray:
+            return np.full((3, 7), np.nan)
+
+    found = {}
+    for policy in (Quick(), Still(), Broken()):
+        record, _ = roll(policy, episodes()[0], Explained(WORLD))
+        found[type(policy).__name__] = (record.status, record.failure)
+        assert EpisodeRecord.from_json(record.to_json()) == record
+    assert found["Still"] == ("failure", "dropped")
+    assert found["Broken"] == ("policy_error", None)
+    assert found["Quick"] == ("success", None)
 
 
 def test_a_mismatch_that_was_allowed_stands_in_the_record() -> None:

@@ -199,3 +199,16 @@ def test_whatever_ray_raises_is_a_loss(error: Exception, monkeypatch: pytest.Mon
 def test_an_unknown_cluster_is_told(evaluate: Evaluate) -> None:
     with pytest.raises(UsageError, match="--ray-address"):
         evaluate("run", runner="ray", ray_address="127.0.0.1:1")
+
+
+@pytest.mark.slow
+def test_a_process_that_is_lost_costs_one_piece_of_work() -> None:
+    from harness_fakes import fragile
+
+    from vlabench.runner.job import RunnerOptions
+    from vlabench.runner.ray import each
+
+    found = dict(each(fragile, range(4), RunnerOptions(workers=2)))
+    assert sorted(found) == [0, 1, 2, 3]
+    assert [found[number] for number in (0, 2, 3)] == ["0 done", "2 done", "3 done"]
+    assert "WorkerCrashedError" in found[1]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from vlabench.cli.progress import counted
-from vlabench.errors import UsageError, VlabenchError
+from vlabench.errors import UsageError, VlabenchError, in_one_line
 from vlabench.naming import one_line
 
 if TYPE_CHECKING:
@@ -64,8 +64,9 @@ def film_names(
     try:
         with counted("films", len(names), quiet) as count:
             films = film(run, names, runner=runner, options=options, filed=lambda filed: count())
-    except VlabenchError as error:
-        typer.echo(one_line(f"The run is kept, but it was not filmed: {error}"), err=True)
+    except Exception as error:  # noqa: BLE001  (the run is over, and no film may cost it)
+        reason = str(error) if isinstance(error, VlabenchError) else in_one_line(error)
+        typer.echo(one_line(f"The run is kept, but not all was filmed: {reason}"), err=True)
         return
     except KeyboardInterrupt:
         typer.echo(f"Stopped filming; the run and its films are kept in {run.path}.", err=True)

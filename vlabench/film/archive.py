@@ -12,7 +12,8 @@ The JSON is written last: where it is, the others are whole.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -184,7 +185,8 @@ def _filed_before(run: Run, episode_id: str, style: Style) -> Filed | None:
 
 def _file(run: Run, episode_id: str, footage: Footage) -> Filed:
     path = film_of(run, episode_id)
-    path.with_suffix(".json").unlink(missing_ok=True)
+    with _writing(path):
+        path.with_suffix(".json").unlink(missing_ok=True)
     _write(path, footage.mp4)
     _write(path.with_suffix(".jpg"), footage.poster)
     told = json.dumps(footage.timeline, ensure_ascii=False, sort_keys=True)
@@ -195,17 +197,19 @@ def _file(run: Run, episode_id: str, footage: Footage) -> Filed:
 def _write(path: Path, data: bytes) -> None:
     """Writes a file, all of it or nothing."""
     scratch = path.with_name(f"{path.name}.tmp")
-    try:
+    with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch.write_bytes(data)
         scratch.replace(path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turns what the file system refuses into one sentence."""
+    try:
+        yield
     except OSError as error:
         raise UsageError(
             f"Cannot write {path} ({error.strerror or error}); free some space, or give another "
             "place."
         ) from error
-
-
-def failed(films: Iterable[Filed]) -> list[Filed]:
-    """Those that could not be made."""
-    return [one for one in films if one.error]

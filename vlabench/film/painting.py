@@ -187,20 +187,32 @@ class Sheet:
         self, draw: ImageDraw, x: int, y: int, stages: Sequence[tuple[str, int | None]]
     ) -> None:
         """Each stage with a box before it, which is ticked once it has been reached."""
-        face, side, last = font(self._px(13)), self._px(11), self.width - self._px(10)
-        for name, step in stages:
-            text = printable(name) if step is None else f"{printable(name)} · {step}"
-            needed = side + self._px(6) + face.getlength(text)
-            if x + needed > last:
-                draw.text((x, y), fitted("…", face, last - x), MUTED, face)
-                return
-            color = MUTED if step is None else GREEN
+        face, side, gap = font(self._px(13)), self._px(11), self._px(18)
+        texts = [
+            printable(name) if step is None else f"{printable(name)} · {step}"
+            for name, step in stages
+        ]
+        widths = [side + self._px(6) + face.getlength(text) + gap for text in texts]
+        more = face.getlength("… 99  ")
+        room = self.width - 2 * self._px(10) - 2 * more
+        current = next((k for k, (_, step) in enumerate(stages) if step is None), len(stages) - 1)
+        first, last = window(widths, current, room)
+        if first:
+            draw.text((x, y), f"{first} …", MUTED, face)
+            x += round(more)
+        for (_, step), text, width in list(zip(stages, texts, widths, strict=True))[first:last]:
             box = (x, y + self._px(3), x + side, y + self._px(3) + side)
-            draw.rectangle(box, outline=color, fill=None if step is None else GREEN)
-            if step is not None:
+            reached = step is not None
+            draw.rectangle(
+                box, outline=GREEN if reached else MUTED, fill=GREEN if reached else None
+            )
+            if reached:
                 self._tick(draw, box)
-            draw.text((x + side + self._px(6), y), text, TEXT if step else MUTED, face)
-            x += round(needed) + self._px(18)
+            shown = fitted(text, face, room - side)
+            draw.text((x + side + self._px(6), y), shown, TEXT if reached else MUTED, face)
+            x += round(width)
+        if last < len(stages):
+            draw.text((x, y), f"… {len(stages) - last}", MUTED, face)
 
     def _tick(self, draw: ImageDraw, box: tuple[int, int, int, int]) -> None:
         left, top, right, bottom = box
@@ -261,6 +273,18 @@ class Sheet:
 
     def _px(self, pixels: float) -> int:
         return max(1, round(pixels * self.unit))
+
+
+def window(widths: Sequence[float], current: int, room: float) -> tuple[int, int]:
+    """First and last (excluded) of the things that are shown where not all fit: `current` is."""
+    if not widths:
+        return 0, 0
+    first, last = current, current + 1
+    while first > 0 and sum(widths[first - 1 : last]) <= room:
+        first -= 1
+    while last < len(widths) and sum(widths[first : last + 1]) <= room:
+        last += 1
+    return first, last
 
 
 def _scaled(picture: Image, size: tuple[int, int]) -> Picture:
