@@ -7,7 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test families lint format check suites certify drift audit expert bench gates replays pictures card clean
+.PHONY: demo test families lint format check suites certify drift audit expert bench gates replays pictures
+.PHONY: report-picture card clean
 
 demo: $(READY)
 	$(BIN)/vlabench eval --policy expert --suite unseen-objects --out results/runs/demo --fresh
@@ -101,6 +102,10 @@ replays: $(READY)
 pictures: $(READY)
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/sheets.py
+
+# Ten minutes: docs/report.png, from a report of two runs with films. Needs Chromium.
+report-picture: $(READY)
+	$(BIN)/python docs/report_picture.py
 
 # Seconds: docs/benchmark.md anew from the code, the certificates, the audit and the baselines.
 card: $(READY)

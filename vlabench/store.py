@@ -58,7 +58,7 @@ T = TypeVar("T")
 DRY_RUN = "dry-run"
 """What may stand in the folder before there is a run."""
 
-DERIVED_NAMES = frozenset({"tables", "plots", "videos", "report.html", DRY_RUN})
+DERIVED_NAMES = frozenset({"tables", "plots", "videos", "report", "report.html", DRY_RUN})
 """What may stand in a run's folder besides; it can be made again from the rest."""
 
 LARGEST_MISSING_SHARE = 0.01

@@ -44,6 +44,9 @@ COMMANDS = {
     "replay": Command(
         "vlabench.cli.replay:replay_command", "Simulate an episode again from its actions."
     ),
+    "report": Command(
+        "vlabench.cli.report:report_command", "Write what runs came to as pages and figures."
+    ),
     "leaderboard": Command(
         "vlabench.cli.leaderboard:leaderboard_command", "Add finished runs to the leaderboard."
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -45,13 +46,21 @@ def film_after(
     run: Run, choice: Choice, runner: str, options: RunnerOptions, *, quiet: bool
 ) -> None:
     """Films episodes of a run that is over, and says so; what goes wrong costs films alone."""
-    from vlabench.film import chosen, film
+    from vlabench.film import chosen
 
     names = chosen(run, choice)
-    if not names:
-        if choice != "none":
-            typer.echo("nothing to film")
-        return
+    if names:
+        film_names(run, names, runner, options, quiet=quiet)
+    elif choice != "none":
+        typer.echo("nothing to film")
+
+
+def film_names(
+    run: Run, names: Sequence[str], runner: str, options: RunnerOptions, *, quiet: bool
+) -> None:
+    """Films these episodes, and says so; what goes wrong costs films alone."""
+    from vlabench.film import film
+
     try:
         with counted("films", len(names), quiet) as count:
             films = film(run, names, runner=runner, options=options, filed=lambda filed: count())

@@ -47,6 +47,14 @@ def leaderboard_command(
         typer.Argument(help="Folders of runs; with --check, files.", metavar="RUN..."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The CSV file.")] = Path("results/leaderboard.csv"),
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write it as a page too, with the reports of the given runs below it; without "
+            "runs, the page of the file as it is.",
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Check every row of the files (--out by default).")
     ] = False,
@@ -71,7 +79,10 @@ def leaderboard_command(
         _check(runs or [out])
         return
     if not runs:
-        raise UsageError("No run is given; give the folders of runs, or --check.")
+        if html is None:
+            raise UsageError("No run is given; give the folders of runs, --check or --html.")
+        _show(out, html)
+        return
     from vlabench.leaderboard import Declared, update_leaderboard
     from vlabench.store import Run
 
@@ -84,7 +95,8 @@ def leaderboard_command(
         submitter=submitter,
         provenance=None if provenance is None else provenance.value,
     )
-    board = update_leaderboard(_fit([Run.open(path) for path in runs]), out, declared)
+    opened = _fit([Run.open(path) for path in runs])
+    board = update_leaderboard(opened, out, declared)
     typer.echo(table(board))
     if board.unranked:
         typer.echo(
@@ -95,6 +107,20 @@ def leaderboard_command(
         "Ranks count within one suite, manifest, world and latency; rows that share a letter do "
         f"not differ significantly. Written to {out}"
     )
+    if html is not None:
+        from vlabench.pages import write_board
+
+        typer.echo(f"Open {write_board(board, html, opened)} in a browser.")
+
+
+def _show(path: Path, html: Path) -> None:
+    """The page of a leaderboard that is there."""
+    from vlabench.leaderboard import read_leaderboard
+    from vlabench.pages import write_board
+
+    if not path.exists():
+        raise UsageError(f"{path} is not there; give the folders of runs, or another --out.")
+    typer.echo(f"Open {write_board(read_leaderboard(path), html)} in a browser.")
 
 
 def _fit(runs: Sequence[Run]) -> list[Run]:

@@ -202,7 +202,7 @@ def _cells(planned: Sequence[PlannedEpisode], results: Mapping[str, Result]) -> 
     groups: dict[tuple[str, tuple[Change, ...]], list[PlannedEpisode]] = defaultdict(list)
     for episode in planned:
         groups[episode.task, episode.changes].append(episode)
-    hz = _control_hz(results.values())
+    hz = control_hz_of(results.values())
     cells = [
         _cell(task, condition(changes), episodes, results, hz)
         for (task, changes), episodes in groups.items()
@@ -367,7 +367,7 @@ def _design_effect(
 # --- time and reliability ---------------------------------------------------------------------
 
 
-def _control_hz(results: Iterable[Result]) -> float | None:
+def control_hz_of(results: Iterable[Result]) -> float | None:
     """Control steps a second, as the successes tell; None where there are none."""
     for result in results:
         if result.time_to_success_s:

@@ -134,6 +134,11 @@ def rows(summary: Summary) -> list[Row]:
     return [*overall, *nominal, *means, *summary.cells, *summary.compliance]
 
 
+def facts(summary: Summary) -> list[str]:
+    """What must be known before the figures are read, a sentence each; the first is its title."""
+    return list(_heading(summary))
+
+
 def row_label(row: Row) -> str:
     """What changed in a row: ``"overall"``, ``"unchanged"``, an axis, or an axis and its level."""
     if row.kind == "overall":
