@@ -121,7 +121,7 @@ def card(folder, **changed):
     content |= {"name": "tiny-pi0", "default": False, "checkpoints": ["me/pi0"]}
     content |= {"chunk_length": 5, "executed": 3, "max_batch": 4, **changed}
     for camera in content["cameras"]:
-        camera |= {"height": 64, "width": 64}
+        camera |= {"height": 64, "width": 64, "resized": [32, 32]}
     written = Path(folder) / "pi0.yaml"
     written.write_text(yaml.safe_dump(content))
     return str(written)
