@@ -154,16 +154,9 @@ def test_a_checkpoint_in_bfloat16_answers_as_one_in_float32(made, copied, where)
     with closing(loaded(made)) as policy:
         _, seen = observations(policy, 2)
         due = [chunk.actions for chunk in begin(policy, 2).act(seen)]
-    config = json.loads((copied / "config.json").read_text())
-    config["type"] = config.pop("model_type")  # as lerobot writes it, and its key
-    config["dtype"] = "float32" if where == "weights" else "bfloat16"
-    picture = {"type": "VISUAL", "shape": [3, 64, 64]}
-    config["input_features"] = {
-        "observation.images.image": picture,
-        "observation.images.image2": picture,
-        "observation.state": {"type": "STATE", "shape": [8]},
-    }
-    config |= {"n_action_steps": 5, "image_resolution": [32, 32], "device": "cpu"}
+    native = json.loads((copied / "config.json").read_text())
+    sizes = {name: native[name] for name in ("vlm_config", "dit_config")}  # else 2 billion weights
+    config = tiny.LEROBOTS | sizes | {"dtype": "float32" if where == "weights" else "bfloat16"}
     (copied / "config.json").write_text(json.dumps(config))
     if where != "config":
         weights = load_file(copied / "model.safetensors")
