@@ -204,9 +204,9 @@ def _differences(card: Card, lengths: Lengths, images: list[str] | None) -> Iter
                 f"the card makes {camera.role} {shown[0]} x {shown[1]}, the model of config.json "
                 f"sees {lengths.image[0]} x {lengths.image[1]}"
             )
-    mine = [camera.key or camera.role for camera in spec.cameras]
-    if images is not None and images != mine:
+    keys = [camera.key or camera.role for camera in spec.cameras]
+    if images is not None and images != keys:
         yield (
-            f"the card has the images {', '.join(mine) or 'none'} (keys of its cameras, in order), "
+            f"the card has the images {', '.join(keys) or 'none'} (keys of its cameras, in order), "
             f"config.json {', '.join(images) or 'none'}"
         )
