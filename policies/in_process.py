@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from vlabench.contract.specs import PolicySpec
 from vlabench.errors import UsageError
 from vlabench.policies.arguments import boolean, text
 from vlabench.policies.card import Card, find_card, packaged_cards
@@ -70,13 +69,6 @@ class InProcess(LocalPolicy):
     @abstractmethod
     def _load(self) -> None:
         """Loads the model from `_folder`, onto `device`."""
-
-    @classmethod
-    def declares(cls, args: Mapping[str, Json]) -> PolicySpec:
-        """See `FromCard.declares`."""
-        card = cls._chosen(args)
-        checkpoint = checkpoint_of(card, text(args.get("checkpoint")))
-        return cls._declared(card, checkpoint, text(args.get("revision")))
 
     @classmethod
     def check_before_run(cls, args: Mapping[str, Json]) -> None:

@@ -76,10 +76,21 @@ class LocalPolicy(FromCard):
 
     @classmethod
     def declares(cls, args: Mapping[str, Json]) -> PolicySpec:
-        """What the policy declares, once its checkpoint is known to be one and to fit its card.
+        """What its card declares; the checkpoint need not be fetched for that.
 
         Raises:
-            UsageError: If it is none, does not fit, or cannot be reached.
+            UsageError: If the arguments name no card, or a folder that is no checkpoint.
+        """
+        card = cls._chosen(args)
+        checkpoint = checkpoint_of(card, text(args.get("checkpoint")))
+        return cls._declared(card, checkpoint, text(args.get("revision")))
+
+    @classmethod
+    def check_before_run(cls, args: Mapping[str, Json]) -> None:
+        """Refuses what could not be loaded, before an environment is built for it.
+
+        Raises:
+            UsageError: If the checkpoint is none, does not fit its card, or cannot be reached.
         """
         card = cls._chosen(args)
         checkpoint = checkpoint_of(card, text(args.get("checkpoint")))
@@ -87,7 +98,6 @@ class LocalPolicy(FromCard):
         check_ready(cls.name, checkpoint, trusted=trusted, needed=cls.needed)
         if is_local(checkpoint):
             cls.check(card, Path(checkpoint).expanduser(), args, trusted=trusted)
-        return cls._declared(card, checkpoint, text(args.get("revision")))
 
     @classmethod
     def check(cls, card: Card, folder: Path, args: Mapping[str, Json], *, trusted: bool) -> None:
