@@ -26,6 +26,7 @@ from vlabench.policies.checkpoints import (
     loading,
     local_folder,
 )
+from vlabench.policies.hub import published_in_cache
 from vlabench.policies.local import LocalPolicy, checkpoint_of
 from vlabench.types import Json
 
@@ -39,12 +40,14 @@ class InProcess(LocalPolicy):
     Attributes:
         brings_code: Whether every checkpoint of the family brings Python code of its own.
         runs_code: Whether such code would be run.
+        beside: Patterns of files with weights that are loaded beside the model's own.
         dtype: Of the weights: one of `DTYPES`, the first unless told.
     """
 
     needed: ClassVar[tuple[str, ...]] = ("config.json",)
     brings_code: ClassVar[bool] = False
     runs_code: ClassVar[bool] = True
+    beside: ClassVar[tuple[str, ...]] = ()
 
     dtype: str = ""
 
@@ -63,7 +66,8 @@ class InProcess(LocalPolicy):
                 self.name, self.checkpoint, revision=revision, needed=self.needed
             )
             check_consent(self.name, self._folder, trusted=self._trusted or not self.runs_code)
-            check_memory(self.name, self._folder, self.device)
+            dtype = self._torch_dtype()
+            check_memory(self.name, self._folder, self.device, dtype.itemsize, self.beside)
             self._load()
 
     @abstractmethod
@@ -103,12 +107,15 @@ class InProcess(LocalPolicy):
     def _card_named_by(cls, folder: Path) -> str:
         """The packaged card of the checkpoint that `folder` is called after.
 
-        A folder in the cache of the hub's client is called ``models--owner--name`` further up.
+        Its own name counts, and none further up: what lies in ``openvla-7b/runs/mine`` may be
+        anything. Only the cache of the hub's client says it above, see `published_in_cache`.
         """
-        called = {part.rpartition("--")[2] for part in folder.resolve().parts[-3:]}
+        called = folder.resolve().name
+        fetched = published_in_cache(folder)
         mine = [card for card in packaged_cards() if card.adapter == cls.adapter]
         for card in mine:
-            if called & {name.rpartition("/")[2] for name in card.checkpoints}:
+            names = {name.rpartition("/")[2] for name in card.checkpoints}
+            if called in names or fetched in card.checkpoints:
                 return card.name
         raise UsageError(
             f"The folder {folder} is called after no checkpoint that policy {cls.name!r} knows, so "

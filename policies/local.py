@@ -20,6 +20,7 @@ from vlabench.hashing import content_hash
 from vlabench.policies.arguments import boolean, text
 from vlabench.policies.card import Card, FromCard, find_card, packaged_cards
 from vlabench.policies.checkpoints import check_ready, is_local, local_folder
+from vlabench.policies.hub import commit_of
 from vlabench.policies.torchvision_beside import torchvision_for_torch
 from vlabench.seeding import stream
 from vlabench.types import EpisodeStart, Json
@@ -163,9 +164,21 @@ class LocalPolicy(FromCard):
 
     @classmethod
     def _declared(cls, card: Card, checkpoint: str, revision: str) -> PolicySpec:
-        if checkpoint and is_local(checkpoint) and not revision:
-            revision = fingerprint(local_folder(cls.name, checkpoint, cls.needed))
-        return card.spec(revision)
+        return card.spec(cls._identity(checkpoint, revision))
+
+    @classmethod
+    def _identity(cls, checkpoint: str, revision: str) -> str:
+        """Which weights these are: of a folder what the user says, or what its files are.
+
+        Of one on the hub ``owner/name``, the user's revision and the commit, as far as they are
+        known, with ``@`` between them.
+        """
+        if not checkpoint:
+            return revision
+        if is_local(checkpoint):
+            return revision or fingerprint(local_folder(cls.name, checkpoint, cls.needed))
+        told = dict.fromkeys((checkpoint, revision, commit_of(checkpoint, revision)))
+        return "@".join(filter(None, told))
 
 
 def fingerprint(folder: Path) -> str:
