@@ -209,7 +209,8 @@ def test_a_folder_is_known_for_what_it_is(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["lerobot", "transformers"])
 def test_a_run_of_one_on_the_hub_is_planned_where_there_is_no_hub(tiny, name):
-    assert plan(name, tiny).job.declared == find_card(name).spec()
+    card = find_card(name)
+    assert plan(name, tiny).job.declared == card.spec(card.checkpoints[0])
     with pytest.raises(UsageError, match="fetched from the Hugging Face hub"):
         check_before_run(name, {})
 
