@@ -16,7 +16,8 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Ten minutes: each family of models in an environment with the packages that its card requires.
+# One to two minutes a family on 2 quiet cores, and some more once, to build its environment with the
+# packages that its card requires.
 FAMILIES ?= lerobot transformers openvla openvla-oft action-tokens
 REQUIRES := from vlabench.runner.job import requirements_of
 REQUIRES += ; import sys; print(*requirements_of(sys.argv[1], {}), sep="\n")

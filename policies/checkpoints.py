@@ -14,10 +14,10 @@ from pathlib import Path
 
 from vlabench.errors import InfrastructureError, UsageError, VlabenchError, in_one_line
 from vlabench.policies.hub import cached, knock, not_fetched
+from vlabench.policies.weights import weight_bytes
 from vlabench.types import Json
 
 _SHOWN = 5
-_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth")
 
 
 def is_local(checkpoint: str) -> bool:
@@ -206,8 +206,21 @@ def device_named(policy: str, device: str) -> str:
     return device
 
 
-def check_memory(policy: str, folder: Path, device: str) -> None:
-    """Refuses a graphics card that is too small for the weights alone, as they lie in the files.
+def check_memory(
+    policy: str,
+    folder: Path,
+    device: str,
+    itemsize: int | None = None,
+    beside: Sequence[str] = (),
+) -> None:
+    """Refuses a graphics card that is too small for the weights alone.
+
+    Args:
+        policy: Whose they are, for errors.
+        folder: Where they lie.
+        device: Where they go.
+        itemsize: Bytes of a number once it is loaded; None for as many as in the files.
+        beside: Patterns of further files with weights; see `weight_bytes`.
 
     Raises:
         UsageError: If its free memory is less than their size.
@@ -216,7 +229,7 @@ def check_memory(policy: str, folder: Path, device: str) -> None:
 
     if torch.device(device).type != "cuda":
         return
-    weights = sum(sum(path.stat().st_size for path in folder.glob(kind)) for kind in _WEIGHTS)
+    weights = weight_bytes(folder, itemsize, beside)
     free, _ = torch.cuda.mem_get_info(device)
     if weights > free:
         raise UsageError(

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from vlabench.contract.specs import PolicySpec
 from vlabench.errors import UsageError
 from vlabench.policies.arguments import boolean, text
 from vlabench.policies.card import Card, find_card, packaged_cards
@@ -27,6 +26,7 @@ from vlabench.policies.checkpoints import (
     loading,
     local_folder,
 )
+from vlabench.policies.hub import published_in_cache
 from vlabench.policies.local import LocalPolicy, checkpoint_of
 from vlabench.types import Json
 
@@ -40,12 +40,14 @@ class InProcess(LocalPolicy):
     Attributes:
         brings_code: Whether every checkpoint of the family brings Python code of its own.
         runs_code: Whether such code would be run.
+        beside: Patterns of files with weights that are loaded beside the model's own.
         dtype: Of the weights: one of `DTYPES`, the first unless told.
     """
 
     needed: ClassVar[tuple[str, ...]] = ("config.json",)
     brings_code: ClassVar[bool] = False
     runs_code: ClassVar[bool] = True
+    beside: ClassVar[tuple[str, ...]] = ()
 
     dtype: str = ""
 
@@ -64,19 +66,13 @@ class InProcess(LocalPolicy):
                 self.name, self.checkpoint, revision=revision, needed=self.needed
             )
             check_consent(self.name, self._folder, trusted=self._trusted or not self.runs_code)
-            check_memory(self.name, self._folder, self.device)
+            dtype = self._torch_dtype()
+            check_memory(self.name, self._folder, self.device, dtype.itemsize, self.beside)
             self._load()
 
     @abstractmethod
     def _load(self) -> None:
         """Loads the model from `_folder`, onto `device`."""
-
-    @classmethod
-    def declares(cls, args: Mapping[str, Json]) -> PolicySpec:
-        """See `FromCard.declares`."""
-        card = cls._chosen(args)
-        checkpoint = checkpoint_of(card, text(args.get("checkpoint")))
-        return cls._declared(card, checkpoint, text(args.get("revision")))
 
     @classmethod
     def check_before_run(cls, args: Mapping[str, Json]) -> None:
@@ -111,12 +107,15 @@ class InProcess(LocalPolicy):
     def _card_named_by(cls, folder: Path) -> str:
         """The packaged card of the checkpoint that `folder` is called after.
 
-        A folder in the cache of the hub's client is called ``models--owner--name`` further up.
+        Its own name counts, and none further up: what lies in ``openvla-7b/runs/mine`` may be
+        anything. Only the cache of the hub's client says it above, see `published_in_cache`.
         """
-        called = {part.rpartition("--")[2] for part in folder.resolve().parts[-3:]}
+        called = folder.resolve().name
+        fetched = published_in_cache(folder)
         mine = [card for card in packaged_cards() if card.adapter == cls.adapter]
         for card in mine:
-            if called & {name.rpartition("/")[2] for name in card.checkpoints}:
+            names = {name.rpartition("/")[2] for name in card.checkpoints}
+            if called in names or fetched in card.checkpoints:
                 return card.name
         raise UsageError(
             f"The folder {folder} is called after no checkpoint that policy {cls.name!r} knows, so "

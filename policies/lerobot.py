@@ -30,8 +30,9 @@ from vlabench.policies.checkpoints import (
     inferring,
     loading,
 )
-from vlabench.policies.lerobot_files import NEEDED, STATE, check_card, check_steps
+from vlabench.policies.lerobot_files import AFTER, BEFORE, CONFIG, NEEDED, STATE, check_card
 from vlabench.policies.lerobot_model import Model, check_backbone, load
+from vlabench.policies.lerobot_steps import check_steps
 from vlabench.policies.local import LocalPolicy
 from vlabench.policies.vectors import loaded_rows, states_of
 from vlabench.seeding import seed_of
@@ -52,7 +53,8 @@ class LeRobot(LocalPolicy):
         device: ``cpu``, ``cuda`` or ``cuda:1``; a graphics card if there is one, unless told.
         backbone: A folder with the configuration and the tokenizer of the language model that the
             checkpoint names, where the hub cannot be reached.
-        trust_remote_code: ``true`` lets a pipeline import steps that are not lerobot's own.
+        trust_remote_code: ``true`` allows policies and steps that may run code that is not
+            lerobot's own; see `vlabench.policies.lerobot_steps`.
 
     Raises:
         UsageError: If there is no checkpoint, it does not fit its card or its model, or something
@@ -75,7 +77,7 @@ class LeRobot(LocalPolicy):
     def check(cls, card: Card, folder: Path, args: Mapping[str, Json], *, trusted: bool) -> None:
         """Refuses a checkpoint that contradicts `card` or names what cannot be had."""
         check_card(card, folder)
-        check_steps(folder, trusted=trusted)
+        check_steps(folder, CONFIG, (BEFORE, AFTER), trusted=trusted)
         check_backbone(folder, text(args.get("backbone")))
 
     def reset(self, starts: Sequence[EpisodeStart]) -> None:

@@ -20,6 +20,7 @@ from vlabench.contract.specs import CameraSpec, PolicySpec
 from vlabench.errors import UsageError
 from vlabench.policies.card import Card
 from vlabench.policies.checkpoints import read_json
+from vlabench.policies.lerobot_steps import steps_of
 from vlabench.policies.options import read_options
 from vlabench.policies.vectors import state_size
 from vlabench.types import Json
@@ -117,26 +118,6 @@ def check_card(card: Card, folder: Path) -> None:
         )
 
 
-def check_steps(folder: Path, *, trusted: bool) -> None:
-    """Refuses steps that lerobot would import from elsewhere, unless the user trusts them.
-
-    A step without a registered name is imported by its path (``_resolve_step_class``), whatever
-    module that is.
-
-    Raises:
-        UsageError: If there is one and nobody has allowed it.
-    """
-    for name in (BEFORE, AFTER):
-        for step in _steps(read_json(folder / name)):
-            path = "" if "registry_name" in step else str(step.get("class", ""))
-            if path and not path.startswith("lerobot.") and not trusted:
-                raise UsageError(
-                    f"The file {folder / name} lets lerobot import {path}, which is not lerobot's "
-                    "own and would run with your rights; give --policy-arg trust_remote_code=true "
-                    "if you trust whoever wrote it."
-                )
-
-
 def names_elsewhere(folder: Path) -> Iterator[tuple[str, str]]:
     """What else must be fetched to load it: pairs of what it is and its name or folder.
 
@@ -145,7 +126,7 @@ def names_elsewhere(folder: Path) -> Iterator[tuple[str, str]]:
     config = read_json(folder / CONFIG)
     if config.get("vlm_model_name"):
         yield "backbone", str(config["vlm_model_name"])
-    for step in _steps(read_json(folder / BEFORE)):
+    for step in steps_of(read_json(folder / BEFORE)):
         tokenizer = step.get("config", {}).get("tokenizer_name")
         if tokenizer:
             yield "tokenizer", str(tokenizer)
@@ -153,27 +134,52 @@ def names_elsewhere(folder: Path) -> Iterator[tuple[str, str]]:
 
 def has_step(folder: Path, name: str, registered: str) -> bool:
     """Whether the pipeline in the file `name` has a step that is registered so."""
-    return any(s.get("registry_name") == registered for s in _steps(read_json(folder / name)))
+    return any(s.get("registry_name") == registered for s in steps_of(read_json(folder / name)))
+
+
+def renames(before: Json) -> dict[str, str]:
+    """Each name of a feature in ``config.json`` to the one before the steps of `before`."""
+    return {
+        new: old
+        for step in steps_of(before)
+        for old, new in (step.get("config", {}).get("rename_map") or {}).items()
+    }
+
+
+def shown_images(
+    inputs: Mapping[str, Any], renamed: Mapping[str, str]
+) -> dict[str, tuple[int, int]]:
+    """Keys of the request and ``(height, width)`` of the images, in the order of the model.
+
+    Args:
+        inputs: ``input_features`` of ``config.json``; those that the model itself fills with
+            nothing are left out.
+        renamed: See `renames`.
+    """
+    return {
+        renamed.get(key, key): (int(feature["shape"][-2]), int(feature["shape"][-1]))
+        for key, feature in inputs.items()
+        if feature["type"] == "VISUAL" and not key.startswith(_EMPTY)
+    }
 
 
 def _understood(config: Json, before: Json, after: Json) -> Files:
     inputs: Mapping[str, Any] = config["input_features"]
-    renamed = {new: old for step in _steps(before) for old, new in _renames(step).items()}
-    images, state, other = {}, 0, []
+    renamed = renames(before)
+    state, other = 0, []
     for key, feature in inputs.items():
-        shape, told = feature["shape"], renamed.get(key, key)
+        told = renamed.get(key, key)
         if feature["type"] == "VISUAL":
-            if not key.startswith(_EMPTY):
-                images[told] = (int(shape[-2]), int(shape[-1]))
-        elif told == STATE:
-            state = int(shape[0])
+            continue
+        if told == STATE:
+            state = int(feature["shape"][0])
         else:
             other.append(told)
-    usual = {step.get("registry_name") for step in _steps(after)} <= set(_USUAL_LAST_STEPS)
+    usual = {str(step.get("registry_name")) for step in steps_of(after)} <= set(_USUAL_LAST_STEPS)
     lengths = [int(config[name]) for name in _LENGTHS if config.get(name) is not None]
     return Files(
         type=str(config["type"]),
-        images=images,
+        images=shown_images(inputs, renamed),
         state=state,
         action=int(config["output_features"]["action"]["shape"][0]) if usual else None,
         chunk=lengths[0] if lengths else None,
@@ -242,13 +248,3 @@ def _shown(camera: CameraSpec) -> tuple[int, int]:
 
 def _listed(names: Mapping[str, object] | tuple[str, ...]) -> str:
     return ", ".join(sorted(names)) or "none"
-
-
-def _steps(pipeline: Json) -> list[dict[str, Json]]:
-    steps: list[dict[str, Json]] = pipeline["steps"]
-    return steps
-
-
-def _renames(step: Mapping[str, Json]) -> Mapping[str, str]:
-    renames: Mapping[str, str] = step.get("config", {}).get("rename_map") or {}
-    return renames

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.errors import UsageError
-from vlabench.policies.checkpoints import check_keys, check_ready
+from vlabench.policies.checkpoints import check_consent, check_keys, check_ready
 from vlabench.policies.lerobot_files import BEFORE, WEIGHTS, has_step, names_elsewhere
 from vlabench.policies.torchvision_beside import import_torchvision
 
@@ -183,6 +183,7 @@ def check_backbone(folder: Path, backbone: str) -> None:
                 f"Policy {NAME!r} got backbone={backbone}, which is no folder; give the folder "
                 "with the configuration and the tokenizer of the checkpoint's language model."
             )
+        check_consent(NAME, Path(backbone).expanduser(), trusted=False)
         return
     for what, name in names_elsewhere(folder):
         try:
@@ -207,9 +208,25 @@ def _changed(folder: Path, device: str, backbone: str) -> dict[str, dict[str, An
     if has_step(folder, BEFORE, _DEVICE):
         changed[_DEVICE] = {"device": device}
     if has_step(folder, BEFORE, _TOKENIZER):
-        named = {"tokenizer_name": backbone} if backbone else {}
-        changed[_TOKENIZER] = {"padding": "max_length", **named}
+        changed[_TOKENIZER] = {"padding": "max_length", "tokenizer": _tokenizer(folder, backbone)}
     return changed
+
+
+def _tokenizer(folder: Path, backbone: str) -> Any:
+    """What its step would fetch itself, but never with code of its own.
+
+    Raises:
+        UsageError: If its steps name several.
+    """
+    from transformers import AutoTokenizer
+
+    names = {name for what, name in names_elsewhere(folder) if what == "tokenizer"}
+    if len(names) != 1:
+        raise UsageError(
+            f"The file {folder / BEFORE} names {len(names)} tokenizers "
+            f"({', '.join(sorted(names)) or 'none'}) and policy {NAME!r} takes one; mend it."
+        )
+    return AutoTokenizer.from_pretrained(backbone or names.pop(), trust_remote_code=False)
 
 
 def _loaded(kind: Any, config: Any, folder: Path) -> Any:

@@ -20,6 +20,7 @@ from vlabench.hashing import content_hash
 from vlabench.policies.arguments import boolean, text
 from vlabench.policies.card import Card, FromCard, find_card, packaged_cards
 from vlabench.policies.checkpoints import check_ready, is_local, local_folder
+from vlabench.policies.hub import commit_of
 from vlabench.policies.torchvision_beside import torchvision_for_torch
 from vlabench.seeding import stream
 from vlabench.types import EpisodeStart, Json
@@ -76,10 +77,21 @@ class LocalPolicy(FromCard):
 
     @classmethod
     def declares(cls, args: Mapping[str, Json]) -> PolicySpec:
-        """What the policy declares, once its checkpoint is known to be one and to fit its card.
+        """What its card declares; the checkpoint need not be fetched for that.
 
         Raises:
-            UsageError: If it is none, does not fit, or cannot be reached.
+            UsageError: If the arguments name no card, or a folder that is no checkpoint.
+        """
+        card = cls._chosen(args)
+        checkpoint = checkpoint_of(card, text(args.get("checkpoint")))
+        return cls._declared(card, checkpoint, text(args.get("revision")))
+
+    @classmethod
+    def check_before_run(cls, args: Mapping[str, Json]) -> None:
+        """Refuses what could not be loaded, before an environment is built for it.
+
+        Raises:
+            UsageError: If the checkpoint is none, does not fit its card, or cannot be reached.
         """
         card = cls._chosen(args)
         checkpoint = checkpoint_of(card, text(args.get("checkpoint")))
@@ -87,7 +99,6 @@ class LocalPolicy(FromCard):
         check_ready(cls.name, checkpoint, trusted=trusted, needed=cls.needed)
         if is_local(checkpoint):
             cls.check(card, Path(checkpoint).expanduser(), args, trusted=trusted)
-        return cls._declared(card, checkpoint, text(args.get("revision")))
 
     @classmethod
     def check(cls, card: Card, folder: Path, args: Mapping[str, Json], *, trusted: bool) -> None:
@@ -153,9 +164,21 @@ class LocalPolicy(FromCard):
 
     @classmethod
     def _declared(cls, card: Card, checkpoint: str, revision: str) -> PolicySpec:
-        if checkpoint and is_local(checkpoint) and not revision:
-            revision = fingerprint(local_folder(cls.name, checkpoint, cls.needed))
-        return card.spec(revision)
+        return card.spec(cls._identity(checkpoint, revision))
+
+    @classmethod
+    def _identity(cls, checkpoint: str, revision: str) -> str:
+        """Which weights these are: of a folder what the user says, or what its files are.
+
+        Of one on the hub ``owner/name``, the user's revision and the commit, as far as they are
+        known, with ``@`` between them.
+        """
+        if not checkpoint:
+            return revision
+        if is_local(checkpoint):
+            return revision or fingerprint(local_folder(cls.name, checkpoint, cls.needed))
+        told = dict.fromkeys((checkpoint, revision, commit_of(checkpoint, revision)))
+        return "@".join(filter(None, told))
 
 
 def fingerprint(folder: Path) -> str:

@@ -29,8 +29,15 @@ from vlabench.policies.checkpoints import (
     inferring,
 )
 from vlabench.policies.in_process import InProcess
+from vlabench.policies.local import checkpoint_of
 from vlabench.policies.options import read_options
-from vlabench.policies.statistics import Bounds, choose_key, read_bounds, read_statistics
+from vlabench.policies.statistics import (
+    Bounds,
+    choose_key,
+    known_keys,
+    read_bounds,
+    read_statistics,
+)
 from vlabench.policies.torchvision_beside import import_torchvision
 from vlabench.types import ActionChunk, Floats, Json, Observation
 
@@ -95,6 +102,19 @@ class OpenVla(InProcess):
     def check(cls, card: Card, folder: Path, args: Mapping[str, Json], *, trusted: bool) -> None:
         """See `LocalPolicy.check`: there must be statistics."""
         _bounds(card, folder, text(args.get("unnorm_key")))
+
+    @classmethod
+    def alternatives(cls, args: Mapping[str, Json]) -> dict[str, list[str]]:
+        """The data sets that ``unnorm_key`` may name, for who suspects another one."""
+        card = cls._chosen(args)
+        checkpoint = checkpoint_of(card, text(args.get("checkpoint")))
+        keys = known_keys(
+            cls.name,
+            checkpoint,
+            text(args.get("revision")),
+            lambda folder, key: _bounds(card, folder, key),
+        )
+        return {"unnorm_key": keys}
 
     def _load(self) -> None:
         from transformers import AutoModelForVision2Seq, AutoProcessor

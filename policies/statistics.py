@@ -8,7 +8,7 @@ writes them, ``modeling_prismatic.py`` and ``experiments/robot/openvla_utils.py`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.errors import UnknownNameError, UsageError
-from vlabench.policies.checkpoints import read_json
+from vlabench.policies.checkpoints import is_local, read_json
+from vlabench.policies.hub import snapshot
 from vlabench.types import Floats, Json
 
 FILE = "dataset_statistics.json"
@@ -66,6 +67,37 @@ def read_statistics(policy: str, folder: Path) -> dict[str, Json]:
             "wrote there."
         )
     return found
+
+
+def known_keys(
+    policy: str, checkpoint: str, revision: str, fits: Callable[[Path, str], object]
+) -> list[str]:
+    """The data sets whose statistics `checkpoint` has; none where its files are not here.
+
+    Args:
+        policy: Whose they are, for errors.
+        checkpoint: A folder, or ``owner/name`` that may have been fetched.
+        revision: Of the latter.
+        fits: Called with the folder and each key; a key for which it raises `UsageError` is left
+            out.
+    """
+    local = Path(checkpoint).expanduser() if is_local(checkpoint) else None
+    folder = local or snapshot(checkpoint, revision)
+    if folder is None:
+        return []
+    try:
+        keys = sorted(read_statistics(policy, folder))
+    except UsageError:
+        return []
+    return [key for key in keys if _does(fits, folder, key)]
+
+
+def _does(fits: Callable[[Path, str], object], folder: Path, key: str) -> bool:
+    try:
+        fits(folder, key)
+    except UsageError:
+        return False
+    return True
 
 
 def choose_key(

@@ -5,7 +5,8 @@ saved, whose names it knows (``conversion_mapping.py``, ``"pi0"``). The statisti
 the state and un-normalise the actions are those of the saved ``PI0Processor``, or of lerobot's
 pipelines in the same folder.
 
-The contract hands over upright ``uint8`` images; ``PI0Processor`` resizes and normalises them, and
+The contract hands over ``uint8`` images of the model's size, so that ``PI0Processor`` has nothing
+to resize (its filter depends on the image processor beside the tokenizer); it normalises them, and
 puts the tokens of the images before the sentence.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vlabench.errors import UsageError
 from vlabench.policies.arguments import text
 from vlabench.policies.card import Card
 from vlabench.policies.checkpoints import (
@@ -31,6 +33,9 @@ from vlabench.policies.transformers_model import Model, load
 from vlabench.policies.vectors import loaded_rows, states_of
 from vlabench.types import ActionChunk, Json, Observation
 
+DTYPES = ("float32", "bfloat16", "float16")
+"""Of the weights; the first unless told."""
+
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Transformers(LocalPolicy):
@@ -46,6 +51,8 @@ class Transformers(LocalPolicy):
         device: ``cpu``, ``cuda`` or ``cuda:1``; a graphics card if there is one, unless told.
         processor: A folder with the tokenizer, where the checkpoint has none and the hub cannot be
             reached.
+        dtype: Of the weights: ``float32`` unless told, whatever the files have, ``bfloat16`` or
+            ``float16``.
         trust_remote_code: Nothing here needs it: no code of a checkpoint is ever run.
 
     Raises:
@@ -57,10 +64,16 @@ class Transformers(LocalPolicy):
     needed = (CONFIG,)
 
     processor: str = ""
+    dtype: str = ""
     _model: Model = field(init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.dtype = text(self.dtype) or DTYPES[0]
+        if self.dtype not in DTYPES:
+            raise UsageError(
+                f"Policy {self.name!r} got dtype={self.dtype}; write {', '.join(DTYPES)}."
+            )
         with loading(self.name, self.checkpoint):
             check_ready(self.name, self.checkpoint, trusted=False, needed=self.needed)
             folder = checkpoint_files(
@@ -69,7 +82,8 @@ class Transformers(LocalPolicy):
             self.check(self._card, folder, {"processor": self.processor}, trusted=False)
             device = device_named(self.name, self.device)
             check_memory(self.name, folder, device)
-            self._model = load(folder, processor_folder(folder, text(self.processor)), device)
+            tokenizer = processor_folder(folder, text(self.processor))
+            self._model = load(folder, tokenizer, device, self.dtype)
 
     @classmethod
     def check(cls, card: Card, folder: Path, args: Mapping[str, Json], *, trusted: bool) -> None:

@@ -16,8 +16,10 @@ from pydantic import BaseModel, ConfigDict
 from vlabench.errors import UsageError
 from vlabench.policies.card import Card
 from vlabench.policies.checkpoints import check_ready, read_json
+from vlabench.policies.lerobot_files import renames, shown_images
 from vlabench.policies.options import read_options
 from vlabench.policies.vectors import state_size
+from vlabench.types import Json
 
 NAME = "transformers"
 CONFIG = "config.json"
@@ -44,12 +46,22 @@ class Options(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """What ``config.json`` says of a pi0; what it leaves out is what ``PI0Config`` has."""
+    """What ``config.json`` says of a pi0; what it leaves out is what ``PI0Config`` has.
+
+    Attributes:
+        type: The model.
+        chunk_size: Rows of an answer.
+        max_state_dim: Most numbers of the state.
+        max_action_dim: Most numbers of an action.
+        image: ``(height, width)`` that the model sees: ``image_resolution`` of lerobot's, or
+            ``image_size`` of the native vision model.
+    """
 
     type: str
     chunk_size: int
     max_state_dim: int
     max_action_dim: int
+    image: tuple[int, int]
 
 
 def check_card(card: Card, folder: Path, processor: str) -> None:
@@ -58,7 +70,7 @@ def check_card(card: Card, folder: Path, processor: str) -> None:
     Raises:
         UsageError: If it does.
     """
-    wrong = list(_differences(card, lengths_of(folder)))
+    wrong = list(_differences(card, lengths_of(folder), _images(folder)))
     if wrong:
         raise UsageError(
             f"The card {card.name!r} and the checkpoint in {folder} contradict each other: "
@@ -89,6 +101,7 @@ def lengths_of(folder: Path) -> Lengths:
             chunk_size=int(config.get("chunk_size", 50)),
             max_state_dim=int(config.get("max_state_dim", 32)),
             max_action_dim=int(config.get("max_action_dim", 32)),
+            image=_image_size(config),
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise UsageError(
@@ -144,7 +157,30 @@ def processor_folder(folder: Path, processor: str) -> str:
     return TOKENIZER
 
 
-def _differences(card: Card, lengths: Lengths) -> Iterator[str]:
+def _image_size(config: Json) -> tuple[int, int]:
+    if config.get("image_resolution"):
+        height, width = config["image_resolution"]
+        return int(height), int(width)
+    vision = (config.get("vlm_config") or {}).get("vision_config") or {}
+    return int(vision.get("image_size", 224)), int(vision.get("image_size", 224))
+
+
+def _images(folder: Path) -> list[str] | None:
+    """The images of lerobot's ``input_features``, in order; None in a configuration without."""
+    features = read_json(folder / CONFIG).get("input_features")
+    if features is None:
+        return None
+    try:
+        steps = read_json(folder / PIPELINE) if (folder / PIPELINE).is_file() else {"steps": []}
+        return list(shown_images(features, renames(steps)))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"The file {folder / CONFIG} or {PIPELINE} beside it lacks or garbles {error}; "
+            "give the folder that save_pretrained wrote."
+        ) from error
+
+
+def _differences(card: Card, lengths: Lengths, images: list[str] | None) -> Iterator[str]:
     spec, options = card.spec(), read_options(card, Options)
     if options.type != lengths.type:
         yield f"the card is of a {options.type!r}, config.json of a {lengths.type!r}"
@@ -162,3 +198,15 @@ def _differences(card: Card, lengths: Lengths) -> Iterator[str]:
     for camera in spec.cameras:
         if (camera.layout, camera.dtype, camera.history) != ("hwc", "uint8", 1):
             yield f"the card has {camera.role} other than as one uint8 image (hwc)"
+        shown = camera.resized or (camera.height, camera.width)
+        if shown != lengths.image:
+            yield (
+                f"the card makes {camera.role} {shown[0]} x {shown[1]}, the model of config.json "
+                f"sees {lengths.image[0]} x {lengths.image[1]}"
+            )
+    keys = [camera.key or camera.role for camera in spec.cameras]
+    if images is not None and images != keys:
+        yield (
+            f"the card has the images {', '.join(keys) or 'none'} (keys of its cameras, in order), "
+            f"config.json {', '.join(images) or 'none'}"
+        )

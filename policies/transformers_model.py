@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vlabench.errors import UsageError
 from vlabench.policies.checkpoints import check_keys, read_json
+from vlabench.policies.lerobot_steps import state_file
 from vlabench.policies.torchvision_beside import import_torchvision
 from vlabench.policies.transformers_files import NAME, PIPELINE, PROCESSOR
+
+if TYPE_CHECKING:
+    import torch
 
 _WORDS = 48
 """Tokens of a sentence: ``max_length`` of ``PI0Processor``, and of pi0 in openpi and lerobot."""
@@ -63,7 +67,7 @@ class Model:
         import torch
 
         inputs = self.inputs(images, sentences, states)
-        start = torch.from_numpy(noise).to(self.device)
+        start = torch.from_numpy(noise).to(self.device, self.network.dtype)
         with torch.inference_mode():
             answer = self.network.sample_actions(**inputs, noise=start).float().cpu().numpy()
         mean = np.asarray(self.processor.actions_mean, dtype=np.float32)
@@ -95,25 +99,34 @@ class Model:
             return_tensors="pt",
         )
         allowed = ("input_ids", "attention_mask", "pixel_values", "pixel_attention_mask", "state")
-        return {name: made[name].to(self.device) for name in allowed}
+        return {name: self._taken(made[name]) for name in allowed}
+
+    def _taken(self, values: torch.Tensor) -> torch.Tensor:
+        """On the network's device; numbers with a fraction in the network's own type."""
+        moved = values.to(self.device)
+        return moved.to(self.network.dtype) if moved.is_floating_point() else moved
 
 
-def load(folder: Path, processor: str, device: str) -> Model:
+def load(folder: Path, processor: str, device: str, dtype: str) -> Model:
     """The pi0 in `folder`.
 
     Args:
         folder: With its configuration and weights.
         processor: Folder or hub name of its tokenizer.
         device: Where it shall live.
+        dtype: Of its weights, whatever its files have: a name of torch's.
 
     Raises:
         UsageError: If keys are missing or left over, or there are no statistics.
     """
+    import torch
+
     import_torchvision()
     from transformers import PI0ForConditionalGeneration, PI0Processor
 
     network, report = PI0ForConditionalGeneration.from_pretrained(
         str(folder),
+        dtype=getattr(torch, dtype),
         output_loading_info=True,
         local_files_only=True,
         ignore_mismatched_sizes=True,  # so that the report has them too
@@ -125,7 +138,7 @@ def load(folder: Path, processor: str, device: str) -> Model:
         report["unexpected_keys"],
         [str(key[0] if isinstance(key, tuple) else key) for key in report["mismatched_keys"]],
     )
-    made = PI0Processor.from_pretrained(processor)
+    made = PI0Processor.from_pretrained(processor, trust_remote_code=False)
     for name, values in _statistics(folder).items():
         setattr(made, name, values)
     made.max_state_dim = network.config.max_state_dim
@@ -154,7 +167,7 @@ def _statistics(folder: Path) -> dict[str, list[float]]:
                 f"{modes.get('STATE')} and the actions by {modes.get('ACTION')}; transformers' pi0 "
                 "knows MEAN_STD alone: load the checkpoint with --policy lerobot."
             )
-        found = load_file(folder / step["state_file"])
+        found = load_file(state_file(folder, step.get("state_file")))
         keys = ("observation.state.mean", "observation.state.std", "action.mean", "action.std")
         return {name: found[key].tolist() for name, key in zip(names, keys, strict=True)}
     raise UsageError(

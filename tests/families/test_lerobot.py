@@ -21,7 +21,7 @@ from vlabench.cli import main
 from vlabench.contract.specs import PADDING
 from vlabench.errors import UsageError
 from vlabench.policies.lerobot import LeRobot
-from vlabench.runner.job import declaration_of
+from vlabench.runner.job import check_before_run, declaration_of
 from vlabench.seeding import seed_of, stream
 from vlabench.store import Run
 from vlabench.testing import EXAMPLE_ENV, check_policy
@@ -287,7 +287,7 @@ def test_a_card_that_does_not_fit_is_told_with_both_sides(made, tmp_path):
     assert "the card makes observation.images.image 256 x 256, config.json has 64 x 64" in text
     arguments = {"checkpoint": str(made / "act"), "card": card}
     with pytest.raises(UsageError, match="rows of an answer"):
-        declaration_of("lerobot", arguments)
+        check_before_run("lerobot", arguments)
 
 
 def test_one_that_remembers_needs_a_card_that_says_so(made, tmp_path):
@@ -319,6 +319,45 @@ def test_a_step_from_elsewhere_is_not_imported_unless_it_is_trusted(made, copied
     assert "import elsewhere.steps.Step" in refusal(made, "act", checkpoint=folder)
     text = refusal(made, "act", checkpoint=folder, trust_remote_code="true")
     assert "needs a package that is not there" in text
+
+
+@pytest.mark.parametrize("spelling", ["registry_name", "class"])
+def test_no_code_of_a_tokenizer_runs_without_consent(made, copied, tmp_path, spelling):
+    """lerobot's own step for tokens of actions asks transformers to trust what it finds."""
+    folder, brought, marker = copied("act"), tmp_path / "tokens", tmp_path / "it-ran"
+    brought.mkdir()
+    named = {"processor_class": "Own", "auto_map": {"AutoProcessor": "own.Own"}}
+    (brought / "processor_config.json").write_text(json.dumps(named))
+    (brought / "own.py").write_text(
+        f"open({str(marker)!r}, 'w').close()\n"
+        "from transformers import ProcessorMixin\n"
+        "class Own(ProcessorMixin):\n    pass\n"
+    )
+    path = folder / "policy_preprocessor.json"
+    content = json.loads(path.read_text())
+    name = {
+        "registry_name": "action_tokenizer_processor",
+        "class": "lerobot.processor.tokenizer_processor.ActionTokenizerProcessorStep",
+    }[spelling]
+    content["steps"].append({spelling: name, "config": {"action_tokenizer_name": str(brought)}})
+    path.write_text(json.dumps(content))
+    text = refusal(made, "act", checkpoint=folder)
+    assert name in text
+    assert "give --policy-arg trust_remote_code=true" in text
+    assert not marker.exists()
+    refusal(made, "act", checkpoint=folder, trust_remote_code="true")  # tokens of a stub
+    assert marker.exists()
+
+
+def test_no_code_of_a_backbone_runs(made, copied, tmp_path):
+    brought = Path(shutil.copytree(made / "vlm", tmp_path / "vlm"))
+    path, marker = brought / "tokenizer_config.json", tmp_path / "it-ran"
+    content = json.loads(path.read_text()) | {"auto_map": {"AutoTokenizer": ["own.Own", None]}}
+    path.write_text(json.dumps(content))
+    (brought / "own.py").write_text(f"open({str(marker)!r}, 'w').close()\nclass Own: pass\n")
+    text = refusal(made, "smolvla", backbone=str(brought))
+    assert "brings Python code of its own (own.py)" in text
+    assert not marker.exists()
 
 
 def test_nothing_is_fetched_that_the_weights_replace(made, copied, monkeypatch):

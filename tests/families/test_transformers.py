@@ -123,23 +123,72 @@ def test_it_is_shown_images_words_state_and_noise(made, monkeypatch):
         np.testing.assert_allclose(answers[number].actions, back, atol=1e-6)
 
 
-def halved(seen, role):
-    """The picture at half its size: bicubic (a = -0.5), widened by 2 so that nothing aliases.
+@pytest.mark.parametrize("kind", ["pi0", "paligemma"])
+def test_the_processor_leaves_the_images_size_alone(made, copied, monkeypatch, kind):
+    """Whatever image processor lies beside the tokenizer: the contract has done the resizing."""
+    if kind == "paligemma":  # as in google/paligemma-3b-pt-224: bicubic, and no padding
+        (copied / "processor_config.json").unlink()
+        settings = {
+            "do_convert_rgb": None, "do_normalize": True, "do_rescale": True, "do_resize": True,
+            "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "image_seq_length": tiny.IMAGE_TOKENS,
+            "image_processor_type": "SiglipImageProcessor", "processor_class": "PaliGemmaProcessor",
+            "resample": 3, "rescale_factor": 1 / 255, "size": {"height": 32, "width": 32},
+        }  # fmt: skip
+        (copied / "preprocessor_config.json").write_text(json.dumps(settings))
+    with closing(loaded(made, processor=str(copied))) as policy:
+        calls = []
+        fixed = torch.zeros(1, 5, 9)
+        monkeypatch.setattr(
+            policy._model.network, "sample_actions", lambda **named: calls.append(named) or fixed
+        )
+        _, (seen,) = observations(policy, 1)
+        begin(policy, 1).act([seen])
+    for place, role in enumerate(("exterior/0", "wrist/0")):
+        due = seen.images[role].transpose(2, 0, 1) / 127.5 - 1
+        assert due.shape == (3, 32, 32)
+        np.testing.assert_allclose(calls[0]["pixel_values"][0, place].numpy(), due, atol=1e-6)
 
-    Keys 1981; Pillow's and torch's antialiased filter, written out.
+
+@pytest.mark.parametrize("where", ["config", "weights", "both"])
+def test_a_checkpoint_in_bfloat16_answers_as_one_in_float32(made, copied, where):
+    with closing(loaded(made)) as policy:
+        _, seen = observations(policy, 2)
+        due = [chunk.actions for chunk in begin(policy, 2).act(seen)]
+    native = json.loads((copied / "config.json").read_text())
+    sizes = {name: native[name] for name in ("vlm_config", "dit_config")}  # else 2 billion weights
+    config = tiny.LEROBOTS | sizes | {"dtype": "float32" if where == "weights" else "bfloat16"}
+    (copied / "config.json").write_text(json.dumps(config))
+    if where != "config":
+        weights = load_file(copied / "model.safetensors")
+        short = {key: value.bfloat16() for key, value in weights.items()}
+        save_file(short, copied / "model.safetensors", metadata={"format": "pt"})
+    exact = 0 if where == "config" else 0.05
+    with closing(loaded(made, checkpoint=copied)) as policy:
+        assert policy._model.network.dtype == torch.float32
+        assert policy._model.network.config.num_inference_steps == 3
+        for chunk, rows in zip(begin(policy, 2).act(seen), due, strict=True):
+            np.testing.assert_allclose(chunk.actions, rows, rtol=0, atol=exact)
+    with closing(loaded(made, checkpoint=copied, dtype="bfloat16")) as policy:
+        assert policy._model.network.dtype == torch.bfloat16
+        for chunk, rows in zip(begin(policy, 2).act(seen), due, strict=True):
+            np.testing.assert_allclose(chunk.actions, rows, rtol=0, atol=0.05)
+    assert "write float32, bfloat16, float16" in refusal(made, checkpoint=copied, dtype="int8")
+
+
+def halved(seen, role):
+    """The picture at half its size: bilinear, widened by 2 so that nothing aliases.
+
+    Pillow's filter, written out.
     """
     image = picture(seen, role)
-    for axis in (2, 1):  # rows first, as torch does; what leaves the range is clipped after each
+    for axis in (2, 1):  # columns first, as Pillow does
         size = image.shape[axis]
         weights = np.zeros((size // 2, size))
         for row in range(size // 2):
             x = np.abs((np.arange(size) + 0.5) / 2 - (row + 0.5))
-            near = 1.5 * x**3 - 2.5 * x**2 + 1
-            far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
-            weights[row] = np.where(x < 1, near, np.where(x < 2, far, 0))
+            weights[row] = np.clip(1 - x, 0, None)
         weights /= weights.sum(axis=1, keepdims=True)
         image = np.moveaxis(np.tensordot(weights, image, (1, axis)), 0, axis)
-        image = np.clip(image, 0, 1)
     return image
 
 

@@ -112,6 +112,61 @@ def pi0(folder, **changed):
     return folder
 
 
+LEROBOTS = {
+    "type": "pi0",
+    "n_obs_steps": 1,
+    "input_features": {
+        "observation.images.image": {"type": "VISUAL", "shape": [3, 64, 64]},
+        "observation.images.image2": {"type": "VISUAL", "shape": [3, 64, 64]},
+        "observation.state": {"type": "STATE", "shape": [8]},
+        "observation.images.empty_camera_0": {"type": "VISUAL", "shape": [3, 32, 32]},
+    },
+    "output_features": {"action": {"type": "ACTION", "shape": [7]}},
+    "device": "cpu",
+    "use_amp": False,
+    "use_peft": False,
+    "push_to_hub": False,
+    "repo_id": None,
+    "private": None,
+    "tags": None,
+    "license": None,
+    "pretrained_path": None,
+    "paligemma_variant": "gemma_2b",
+    "action_expert_variant": "gemma_300m",
+    "dtype": "bfloat16",
+    "chunk_size": 5,
+    "n_action_steps": 3,
+    "max_state_dim": 10,
+    "max_action_dim": 9,
+    "num_inference_steps": 3,
+    "time_sampling_beta_alpha": 1.5,
+    "time_sampling_beta_beta": 1.0,
+    "time_sampling_scale": 0.999,
+    "time_sampling_offset": 0.001,
+    "min_period": 0.004,
+    "max_period": 4.0,
+    "rtc_config": None,
+    "image_resolution": [32, 32],
+    "empty_cameras": 1,
+    "normalization_mapping": {"VISUAL": "IDENTITY", "STATE": "MEAN_STD", "ACTION": "MEAN_STD"},
+    "gradient_checkpointing": False,
+    "compile_model": False,
+    "compile_mode": "max-autotune",
+    "freeze_vision_encoder": False,
+    "train_expert_only": False,
+    "optimizer_lr": 2.5e-05,
+    "optimizer_betas": [0.9, 0.95],
+    "optimizer_eps": 1e-08,
+    "optimizer_weight_decay": 0.01,
+    "optimizer_grad_clip_norm": 1.0,
+    "scheduler_warmup_steps": 1000,
+    "scheduler_decay_steps": 30000,
+    "scheduler_decay_lr": 2.5e-06,
+    "tokenizer_max_length": 48,
+}
+"""What ``PI0Config.save_pretrained`` of lerobot 0.4.4 wrote as ``config.json``, of these sizes."""
+
+
 def card(folder, **changed):
     """A card file for it, from the packaged one."""
     from vlabench.policies import card as cards
@@ -121,7 +176,7 @@ def card(folder, **changed):
     content |= {"name": "tiny-pi0", "default": False, "checkpoints": ["me/pi0"]}
     content |= {"chunk_length": 5, "executed": 3, "max_batch": 4, **changed}
     for camera in content["cameras"]:
-        camera |= {"height": 64, "width": 64}
+        camera |= {"height": 64, "width": 64, "resized": [32, 32]}
     written = Path(folder) / "pi0.yaml"
     written.write_text(yaml.safe_dump(content))
     return str(written)

@@ -127,6 +127,7 @@ def films(run: Run, count: int, **told: object) -> list[str]:
             "grasps": [[8, 30, IMAGE], [40, None, "mug"]],
             "left_at": None,
             "failure": "wrong_place",
+            "actions_hash": record.actions_hash,
             **told,
         }
         (folder / f"{record.episode_id}.json").write_text(json.dumps(found))

@@ -208,6 +208,60 @@ def test_an_older_report_is_replaced_and_nothing_else_is(tmp_path: Path):
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
+def test_what_others_put_beside_a_report_stays(tmp_path: Path):
+    run, site = plain_run(tmp_path / "run"), tmp_path / "site"
+    write_report([run], site)
+    own = {path for path in site.rglob("*") if path.is_file()}
+    for name in ("mine.html", "data/raw.csv", "figures/fig1.svg"):
+        (site / name).parent.mkdir(exist_ok=True)
+        (site / name).write_text("years of work")
+    write_report([run], site)
+    found = {path for path in site.rglob("*") if path.is_file()}
+    assert {str(path.relative_to(site)) for path in found - own} == {
+        "mine.html",
+        "data/raw.csv",
+        "figures/fig1.svg",
+    }
+
+
+def test_a_folder_is_ours_only_if_it_says_so(tmp_path: Path):
+    run, board = plain_run(tmp_path / "run"), tmp_path / "board"
+    stranger = tmp_path / "stranger"
+    stranger.mkdir()
+    (stranger / ".vlabench-pages.jsonl").write_text('{"made_by": "somebody"}\n"thesis.tex"\n')
+    (stranger / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match="holds other things"):
+        write_report([run], stranger)
+    write_board(update_leaderboard([run], tmp_path / "board.csv"), board)
+    with pytest.raises(UsageError, match="holds a leaderboard and no report"):
+        write_report([run], board)
+    (tmp_path / "link").symlink_to(stranger)
+    with pytest.raises(UsageError, match="no folder of its own"):
+        write_report([run], tmp_path / "link")
+    write_report([run], tmp_path / "site")
+    (tmp_path / "outside.txt").write_text("years of work")
+    with (tmp_path / "site" / ".vlabench-pages.jsonl").open("a") as mark:
+        mark.write('"../outside.txt"\n"/etc/hostname"\n')
+    write_report([run], tmp_path / "site")
+    assert (tmp_path / "outside.txt").exists()
+
+
+def test_a_film_of_other_actions_is_no_film_of_this_episode(tmp_path: Path):
+    run = plain_run(tmp_path / "run")
+    right = films(run, 2)[0]
+    wrong = films(run, 2, actions_hash="deadbeef")
+    films(run, 1)
+    broken = run.path / "videos" / f"{run.records[2].episode_id}.json"
+    broken.with_suffix(".mp4").write_bytes(b"film")
+    broken.write_text("not json")
+    write_report([run], tmp_path / "site")
+    shown = {str(row["id"]): row["film"] for row in rows(tmp_path / "site")}
+    assert shown[right]
+    assert not shown[wrong[1]]
+    assert not shown[run.records[2].episode_id]
+    assert sorted(p.stem for p in (tmp_path / "site" / "media").rglob("*.mp4")) == [right]
+
+
 def test_what_a_user_can_get_wrong_is_one_sentence(tmp_path: Path):
     run = plain_run(tmp_path / "run")
     with pytest.raises(UsageError, match="given twice"):

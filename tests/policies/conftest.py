@@ -44,3 +44,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("suite") / "tiny.yaml"
     path.write_text(TINY)
     return str(path)
+
+
+@pytest.fixture(autouse=True)
+def _no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody asks the hub, wherever these tests run."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import numpy as np
 import pytest
 
 from vlabench.cli import main
+from vlabench.contract.prompt import worded
+from vlabench.conventions import examine, examining
 from vlabench.errors import InfrastructureError, UnknownNameError, UsageError
 from vlabench.evaluation import plan
 from vlabench.policies import checkpoints
+from vlabench.policies.card import packaged_cards
 from vlabench.policies.checkpoints import (
     check_keys,
     check_memory,
@@ -23,7 +29,13 @@ from vlabench.policies.checkpoints import (
 from vlabench.policies.openvla import OpenVla
 from vlabench.policies.statistics import choose_key, read_bounds, read_statistics
 from vlabench.registry import POLICIES
-from vlabench.runner.job import check_before_run, declaration_of, make_policy, requirements_of
+from vlabench.runner.job import (
+    alternatives_of,
+    check_before_run,
+    declaration_of,
+    make_policy,
+    requirements_of,
+)
 
 SPATIAL = "openvla-7b-finetuned-libero-spatial"
 STATISTICS = {
@@ -49,6 +61,51 @@ def folder(tmp_path):
     (path / "config.json").write_text(json.dumps(config))
     (path / "model.safetensors").write_bytes(bytes(3 * 2**20))
     return path
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    """The cache of the hub's client, empty, and a hub that nobody asks."""
+    for name in ("HF_HUB_CACHE", "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return tmp_path / "hf" / "hub"
+
+
+@contextmanager
+def hub(monkeypatch, commits):
+    """A hub that says which commit ``owner/name/revision/R`` is, and refuses what it lacks."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            sha = commits.get(self.path.removeprefix("/api/models/"))
+            self.send_response(200 if sha else 401)
+            self.end_headers()
+            self.wfile.write(json.dumps({"sha": sha}).encode())
+
+        def log_message(self, *args):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.delenv("HF_HUB_OFFLINE")
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        try:
+            yield
+        finally:
+            server.shutdown()
+            monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+def fetched(cache, checkpoint, commit):
+    """Where the hub's client would have put the files of `checkpoint`, its branch noted."""
+    kept = cache / f"models--{checkpoint.replace('/', '--')}"
+    (kept / "refs").mkdir(parents=True, exist_ok=True)
+    (kept / "refs" / "main").write_text(commit)
+    folder = kept / "snapshots" / commit
+    folder.mkdir(parents=True)
+    return folder
 
 
 def asked(checkpoint, **args):
@@ -93,8 +150,7 @@ def test_a_checkpoint_on_the_hub_waits_for_consent_and_then_for_the_hub(monkeypa
         port = server.getsockname()[1]
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("HF_HOME", str(tmp_path))
-        for name in ("HF_HUB_OFFLINE", "HF_HUB_CACHE", "https_proxy", "HTTPS_PROXY"):
-            monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv("HF_HUB_OFFLINE")
         check_before_run("openvla", {"trust_remote_code": "true"})
     with pytest.raises(UsageError) as caught:
         check_before_run("openvla", {"trust_remote_code": "true"})
@@ -138,6 +194,44 @@ def test_a_folder_picks_the_card_it_is_called_after(folder):
     assert OpenVla.declares({"checkpoint": str(cached)}).name == "openvla-bridge"
     named = OpenVla.declares({"checkpoint": str(cached), "card": "openvla"})
     assert named.name == "openvla"
+
+
+def test_a_folder_further_up_picks_no_card(folder):
+    for above in ("openvla-7b/runs/mine", "openvla-7b/mine", "models--openvla--openvla-7b/x/mine"):
+        mine = folder.parent / above
+        mine.parent.mkdir(parents=True)
+        folder = folder.rename(mine)
+        with pytest.raises(UsageError, match="is called after no checkpoint"):
+            OpenVla.declares({"checkpoint": str(mine)})
+    ours = folder.parent / "models--me--openvla-7b" / "snapshots" / "1234"
+    ours.parent.mkdir(parents=True)
+    with pytest.raises(UsageError, match="is called after no checkpoint"):
+        OpenVla.declares({"checkpoint": str(folder.rename(ours))})
+
+
+def test_a_checkpoint_on_the_hub_is_known_by_its_name_and_commit(cache, monkeypatch):
+    spatial, goal = (f"openvla/openvla-7b-finetuned-libero-{name}" for name in ("spatial", "goal"))
+
+    def revision(checkpoint, **args):
+        return OpenVla.declares({"checkpoint": checkpoint, **args}).revision
+
+    assert [revision(spatial), revision(goal), revision("")] == [spatial, goal, spatial]
+    assert revision(goal, revision="v2") == f"{goal}@v2"
+    assert revision(goal, revision="c" * 40) == f"{goal}@{'c' * 40}"
+    fetched(cache, goal, "a" * 40)
+    assert revision(goal) == f"{goal}@{'a' * 40}"
+    assert revision(goal, revision="v2") == f"{goal}@v2"
+    said = {f"{goal}/revision/main": "b" * 40, f"{goal}/revision/v2%2Fx": "d" * 40}
+    with hub(monkeypatch, said):  # where the branch has moved on since
+        assert revision(goal) == f"{goal}@{'b' * 40}"
+        assert revision(goal, revision="v2/x") == f"{goal}@v2/x@{'d' * 40}"
+        assert revision(spatial) == spatial  # which it does not show to everybody
+        assert (
+            declaration_of("lerobot", {}).revision.partition("@")[0]
+            == "HuggingFaceVLA/smolvla_libero"
+        )
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert revision(goal) == f"{goal}@{'a' * 40}"  # nobody is there any more
 
 
 def test_other_weights_have_another_revision(folder):
@@ -222,6 +316,50 @@ def test_a_statistics_key_is_looked_at_before_anything_is_installed(folder):
     (folder / "dataset_statistics.json").write_text("{")
     with pytest.raises(UsageError, match=r"dataset_statistics\.json of the checkpoint cannot be"):
         asked(folder)
+
+
+@pytest.mark.parametrize("name", ["openvla", "openvla-oft"])
+def test_the_doctor_is_told_every_key_that_fits(cache, folder, name):
+    vector = STATISTICS["libero_spatial"]["action"]
+    state = {"q01": [-1] * 8, "q99": [1] * 8}
+    two = {"mine": {"action": vector, "proprio": state}, "libero_spatial": {"action": vector}}
+    two["libero_spatial"]["proprio"] = state
+    (folder / "config.json").write_text("{}")
+    (folder / "dataset_statistics.json").write_text(json.dumps(two | {"empty": {}}))
+    card = {"openvla": "openvla", "openvla-oft": "openvla-oft-libero"}[name]
+    given = {"checkpoint": str(folder), "card": card, "unnorm_key": "mine"}
+    both = {"unnorm_key": ["libero_spatial", "mine"]}
+    assert alternatives_of(name, given) == both
+    on_hub = POLICIES.load(name)._chosen({}).checkpoints[0]
+    assert alternatives_of(name, {}) == {"unnorm_key": []}
+    place = fetched(cache, on_hub, "a" * 40)
+    for path in folder.iterdir():
+        path.rename(place / path.name)
+    assert alternatives_of(name, {}) == both
+    (place / "dataset_statistics.json").unlink()
+    assert alternatives_of(name, {}) == {"unnorm_key": []}
+
+
+def test_the_doctor_asks_for_consent_before_it_builds_anything(folder, monkeypatch, capsys):
+    def built(*_):
+        pytest.fail("an environment is built")
+
+    monkeypatch.setattr(examining, "load_attribute", built)
+    with pytest.raises(UsageError, match="trust_remote_code=true"):
+        examine("openvla", policy_args={"checkpoint": str(folder), "card": "openvla"})
+    with pytest.raises(SystemExit) as caught:
+        main(["doctor", "--policy", "openvla", "--policy-arg", f"checkpoint={folder}"])
+    assert caught.value.code == 2
+    assert "trust_remote_code=true" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["openvla", "openvla-rest"])
+def test_a_full_stop_does_not_stand_before_the_question_mark(name):
+    for card in packaged_cards():
+        if card.adapter == name:
+            said = worded("Open it.", card.spec().prompt).lower()
+            assert "open it" in said, card.name
+            assert "." not in said, card.name
 
 
 # --- loading and asking -------------------------------------------------------------------------

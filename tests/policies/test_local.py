@@ -17,7 +17,7 @@ from vlabench.policies.card import find_card
 from vlabench.policies.local import fingerprint
 from vlabench.policies.torchvision_beside import torchvision_for_torch
 from vlabench.registry import POLICIES
-from vlabench.runner.job import declaration_of, requirements_of
+from vlabench.runner.job import check_before_run, declaration_of, requirements_of
 from vlabench.runner.ray import _environment_of
 
 CARDS = files("vlabench.policies") / "cards"
@@ -54,7 +54,10 @@ def checkpoint(folder, config=None, before=(), after=()):
 
 
 def declared(folder, name="lerobot", **arguments):
-    return declaration_of(name, {"checkpoint": str(folder), "card": LIBERO, **arguments})
+    """What is declared, once nothing speaks against a run."""
+    given = {"checkpoint": str(folder), "card": LIBERO, **arguments}
+    check_before_run(name, given)
+    return declaration_of(name, given)
 
 
 def refusal(folder, name="lerobot", **arguments):
@@ -133,12 +136,59 @@ def test_a_number_that_later_steps_change_is_left_to_the_answer(tmp_path):
     assert "numbers of an action" in refusal(checkpoint(tmp_path / "b", six))
 
 
-def test_a_step_that_is_not_lerobots_own_needs_consent(tmp_path):
-    steps = [{"class": "os.path.join", "config": {}}, {"class": "lerobot.processor.X"}]
-    folder = checkpoint(tmp_path / "mine", before=steps)
-    assert "lets lerobot import os.path.join" in refusal(folder)
+@pytest.mark.parametrize(
+    ("steps", "part"),
+    [
+        ([{"class": "os.path.join", "config": {}}], "lets lerobot import os.path.join"),
+        ([{"class": "lerobot.processor.DeviceProcessorStep"}], "lets lerobot import lerobot."),
+        ([{"registry_name": "device_processor", "class": "os.path.join"}], "import os.path.join"),
+        ([{"registry_name": "action_tokenizer_processor"}], "step 'action_tokenizer_processor'"),
+        ([{"registry_name": "groot_eagle_encode_v3"}], "has a step 'groot_eagle_encode_v3'"),
+        ([{"registry_name": ["device_processor"]}], "has a step ['device_processor']"),
+        ([{}], "has a step None"),
+        (
+            [{"registry_name": "device_processor", "config": {"a": [{"trust_remote_code": 1}]}}],
+            "asks for trust_remote_code",
+        ),
+    ],
+)
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_a_step_that_may_run_foreign_code_needs_consent(tmp_path, steps, part, place):
+    folder = checkpoint(tmp_path / "mine", **{place: steps})
+    text = refusal(folder)
+    assert part in text
+    assert "give --policy-arg trust_remote_code=true" in text
     assert declared(folder, trust_remote_code="true")
     assert "write true or false" in refusal(folder, trust_remote_code="perhaps")
+
+
+@pytest.mark.parametrize(
+    ("config", "part"),
+    [
+        ({"type": "groot"}, "is of a policy 'groot'"),
+        ({"type": "pi0_fast"}, "is of a policy 'pi0_fast'"),
+        ({"vlm": {"trust_remote_code": "yes"}}, "asks for trust_remote_code"),
+    ],
+)
+def test_a_policy_that_may_run_foreign_code_needs_consent(tmp_path, config, part):
+    card = yaml.safe_load((CARDS / f"{LIBERO}.yaml").read_text())
+    card |= {"name": "mine", "checkpoints": ["me/mine"]}
+    card["options"]["type"] = config.get("type", "smolvla")
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(card))
+    folder, mine = checkpoint(tmp_path / "mine", config), {"card": str(tmp_path / "mine.yaml")}
+    assert part in refusal(folder, **mine)
+    assert declared(folder, **mine, trust_remote_code="true")
+
+
+@pytest.mark.parametrize("name", ["/etc/state.safetensors", "../state", "a/b", "..", "", 3])
+def test_the_state_of_a_step_lies_in_the_checkpoints_own_folder(tmp_path, name):
+    step = {"registry_name": "normalizer_processor", "config": {}, "state_file": name}
+    folder = checkpoint(tmp_path / "mine", before=[step])
+    for trusted in ("false", "true"):
+        text = refusal(folder, trust_remote_code=trusted)
+        assert f"has its state_file at {name!r}" in text
+    step["state_file"] = "policy_preprocessor_step_3_normalizer_processor.safetensors"
+    assert declared(checkpoint(tmp_path / "other", before=[step]))
 
 
 def test_a_tokenizer_that_only_the_hub_has_is_named(tmp_path):
@@ -155,8 +205,59 @@ def test_a_folder_is_known_for_what_it_is(tmp_path, name):
     assert "does not exist" in refusal(tmp_path / "nowhere", name, card="")
     folder = checkpoint(tmp_path / "mine")
     assert f"card=NAME ({name}-" in refusal(folder, name, card="")
+
+
+@pytest.mark.parametrize("name", ["lerobot", "transformers"])
+def test_a_run_of_one_on_the_hub_is_planned_where_there_is_no_hub(tiny, name):
+    assert plan(name, tiny).job.declared == find_card(name).spec()
     with pytest.raises(UsageError, match="fetched from the Hugging Face hub"):
-        declaration_of(name, {})
+        check_before_run(name, {})
+
+
+LEROBOTS_PI0 = {
+    "type": "pi0",
+    "dtype": "bfloat16",
+    "image_resolution": [224, 224],
+    "input_features": CONFIG["input_features"],
+    "output_features": CONFIG["output_features"],
+    "chunk_size": 50,
+    "n_action_steps": 50,
+}
+
+
+def _with_images(*names):
+    features = {f"observation.images.{name}": IMAGE for name in names}
+    return {"input_features": features | {"observation.state": {"type": "STATE", "shape": [8]}}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "part"),
+    [
+        (_with_images("image"), "config.json observation.images.image"),
+        (_with_images("image2", "image"), "observation.images.image2, observation.images.image"),
+        (_with_images("image", "wrist"), "observation.images.image, observation.images.wrist"),
+        (_with_images("image", "image2", "image3"), "image2, observation.images.image3"),
+        ({"input_features": {"observation.images.image": {}}}, "lacks or garbles 'type'"),
+        ({"input_features": []}, "lacks or garbles"),
+        ({"image_resolution": [448, 448]}, "the model of config.json sees 448 x 448"),
+        ({"image_resolution": [448]}, "is no configuration of a model"),
+    ],
+)
+def test_the_images_of_lerobots_pi0_are_held_against_its_card(tmp_path, changed, part):
+    mine = {"name": "transformers", "card": NATIVE, "processor": str(tmp_path)}
+    assert declared(checkpoint(tmp_path / "a", LEROBOTS_PI0), **mine)
+    text = refusal(checkpoint(tmp_path / "b", LEROBOTS_PI0 | changed), **mine)
+    assert part in text
+    if "input_features" in changed and "lacks" not in part:
+        assert "has the images observation.images.image, observation.images.image2 (" in text
+
+
+def test_the_images_of_pi0_are_called_as_before_its_pipeline(tmp_path):
+    mine = {"name": "transformers", "card": NATIVE, "processor": str(tmp_path)}
+    config = LEROBOTS_PI0 | _with_images("base", "image2", "empty_camera_0")
+    steps = [renamed("observation.images.image", "observation.images.base")]
+    assert declared(checkpoint(tmp_path / "a", config, steps), **mine)
+    assert "observation.images.base" in refusal(checkpoint(tmp_path / "b", config), **mine)
 
 
 def test_pi0s_files_are_held_against_its_card(tmp_path):

@@ -23,6 +23,7 @@ from vlabench.runner.job import (
     Job,
     RunnerOptions,
     alternatives_of,
+    check_before_run,
     make_policy,
     make_world,
     requirements_of,
@@ -82,11 +83,13 @@ def examine(
         told: Called with a line for each thing that is done.
 
     Raises:
-        UsageError: If a name or a number is wrong, or policy and environment do not agree.
+        UsageError: If a name or a number is wrong, the policy could not be made (see
+            `check_before_run`), or policy and environment do not agree.
         PolicyError: If the policy fails, or answers what its declaration makes no answer.
         InfrastructureError: If its server is lost.
     """
     chosen = _chosen(tasks, episodes, questions)
+    check_before_run(policy, policy_args or {})
     made = _maker(policy, dict(policy_args or {}), world, ray_address)
     the_world = make_world(world)
     draws = load_suite(SCENES).seed if seed is None else seed

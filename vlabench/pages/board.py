@@ -38,7 +38,7 @@ def write_board(board: Leaderboard, folder: Path, runs: Sequence[Run] = ()) -> P
     Raises:
         UsageError: If the folder holds something else, or cannot be written.
     """
-    site = Site(folder)
+    site = Site(folder, "leaderboard")
     for run in runs:
         write_report([run], folder / RUNS / _folder(run.info.run_id))
     rankings = list(_rankings(board, folder))

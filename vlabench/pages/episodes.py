@@ -49,11 +49,12 @@ def write_episodes(site: Site, run: Run, number: int) -> None:
     timelines: dict[str, Json] = {}
     for episode in run.needed:
         name = episode.episode_id
+        timelines[name] = _timeline(run.path / FILMS / f"{name}.json", records.get(name))
         film, poster = (
-            site.link(run.path / FILMS / f"{name}.{form}", f"media/{number}/{name}.{form}")
+            timelines[name] is not None
+            and site.link(run.path / FILMS / f"{name}.{form}", f"media/{number}/{name}.{form}")
             for form in ("mp4", "jpg")
         )
-        timelines[name] = _timeline(run.path / FILMS / f"{name}.json") if film else None
         rows.append(_row(episode, records.get(name), film, poster, timelines[name]))
     hz = control_hz_of(run.results)
     index = {"columns": COLUMNS, "rows": rows, "part": PART, "hz": hz}
@@ -177,10 +178,12 @@ def _numbers(record: EpisodeRecord) -> list[list[Json]]:
     return [list(one) for one in told if one[1] is not None]
 
 
-def _timeline(path: Path) -> Json:
-    """What was found while the episode was filmed; null where it was not, or cannot be read."""
+def _timeline(path: Path, record: EpisodeRecord | None) -> Json:
+    """What was found while the episode was filmed; null where these very actions were not."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    if not isinstance(found, dict) or record is None:
+        return None
+    return found if found.get("actions_hash") == record.actions_hash else None

@@ -200,7 +200,8 @@ class _Pages:
     def _on_paper(self, figures: Sequence[Figure], prefix: str = "") -> None:
         if self.paper:
             for figure in figures:
-                write_paper(figure, self.site.folder / "figures", prefix)
+                for path in write_paper(figure, self.site.folder / "figures", prefix):
+                    self.site.note(path)
 
 
 @dataclass(frozen=True)

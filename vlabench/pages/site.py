@@ -11,11 +11,11 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vlabench.errors import UsageError
 from vlabench.figures import Figure, svg
@@ -33,11 +33,13 @@ POLICY = (
 )
 """Of the content of every page. ``file:`` is for browsers in which ``'self'`` is no file."""
 
-MARK = "report.json"
-"""By which a folder is known as one of ours."""
+MARK = ".vlabench-pages.jsonl"
+"""By which a folder is known as one of ours: what kind it is, then a line for every file in it.
 
-MADE = ("assets", "data", "media", "figures")
-"""Folders that are made anew every time."""
+What stands in no line was put there by others, and stays.
+"""
+
+Kind: TypeAlias = Literal["report", "leaderboard"]
 
 MOST_ROWS = 400
 """Of the numbers of a figure; the tables of a run have all of them."""
@@ -47,49 +49,57 @@ class Site:
     """A folder that is being written.
 
     Args:
-        folder: It is made if it is not there; an older report in it is replaced.
+        folder: It is made if it is not there; what an older one of the same kind left is replaced.
+        kind: What the pages are.
 
     Raises:
         UsageError: If it holds something else, or cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: Kind = "report") -> None:
         self.folder = folder
-        _refuse_strangers(folder)
+        check_folder(folder, kind)
         with _writing(folder):
-            for name in MADE:
-                shutil.rmtree(folder / name, ignore_errors=True)
-            for page in folder.glob("*.html"):
-                page.unlink()
-            assets = folder / "assets"
-            assets.mkdir(parents=True, exist_ok=True)
+            for name in _filed(folder):
+                (folder / name).unlink(missing_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / MARK).write_text(json.dumps({"vlabench": kind}) + "\n", encoding="utf-8")
             for source in files("vlabench.pages").joinpath("static").iterdir():
-                (assets / source.name).write_bytes(source.read_bytes())
-            (assets / "palette.css").write_text(stylesheet(), encoding="utf-8")
-            (folder / MARK).write_text('{"made_by": "vlabench"}\n', encoding="utf-8")
+                self.place(f"assets/{source.name}").write_bytes(source.read_bytes())
+            self.place("assets/palette.css").write_text(stylesheet(), encoding="utf-8")
+
+    def place(self, name: str) -> Path:
+        """Where a file goes that is about to be written; its folder is there then."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.note(path)
+        return path
+
+    def note(self, path: Path) -> None:
+        """Remembers a file below the folder as one of the report's own."""
+        with (self.folder / MARK).open("a", encoding="utf-8") as mark:
+            mark.write(json.dumps(path.relative_to(self.folder).as_posix()) + "\n")
 
     def page(self, name: str, template: str, /, **values: object) -> Path:
         """Writes one page; every value is escaped where it stands."""
-        path = self.folder / name
         text = _environment().get_template(template).render(policy=POLICY, **values)
         with _writing(self.folder):
+            path = self.place(name)
             path.write_text(text, encoding="utf-8", errors="replace")
         return path
 
     def data(self, name: str, value: Json) -> None:
         """Writes what the scripts of the pages read under `name`."""
-        path = self.folder / "data" / f"{name}.js"
         with _writing(self.folder):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(data_script(name, value), encoding="ascii")
+            self.place(f"data/{name}.js").write_text(data_script(name, value), encoding="ascii")
 
     def link(self, source: Path, name: str) -> bool:
         """Puts a file of a run into the folder, without a copy where the disk allows it."""
-        target = self.folder / name
         if not source.is_file() or source.is_symlink():
             return False
         with _writing(self.folder):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            target = self.place(name)
+            target.unlink(missing_ok=True)
             try:
                 target.hardlink_to(source)
             except OSError:
@@ -140,17 +150,41 @@ def _drawn(figure: Figure) -> Markup:
     return Markup(wide + svg(figure.draw(NARROW), figure.alt, "narrow"))  # noqa: S704
 
 
-def _refuse_strangers(folder: Path) -> None:
-    if folder.is_file() or (
-        folder.is_dir() and not (folder / MARK).exists() and _first(folder.iterdir())
-    ):
+def check_folder(folder: Path, kind: Kind) -> None:
+    """Refuses a folder that pages of this kind may not be written into.
+
+    Raises:
+        UsageError: If it is a file or a link, holds other things, or pages of the other kind.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise UsageError(f"{folder} is no folder of its own; give a new folder as --out.")
+    if not folder.exists() or next(folder.iterdir(), None) is None:
+        return
+    found = _lines(folder)
+    if not found or not isinstance(found[0], dict) or "vlabench" not in found[0]:
         raise UsageError(
-            f"{folder} holds other things and no report; give an empty or a new folder as --out."
+            f"{folder} holds other things and no {kind}; give an empty or a new folder as --out."
+        )
+    if found[0]["vlabench"] != kind:
+        raise UsageError(
+            f"{folder} holds a {found[0]['vlabench']} and no {kind}; give another folder as --out."
         )
 
 
-def _first(paths: Iterable[Path]) -> Path | None:
-    return next(iter(paths), None)
+def _filed(folder: Path) -> list[str]:
+    """The files that an older report left, each below `folder` and nowhere else."""
+    names = [name for name in _lines(folder)[1:] if isinstance(name, str)]
+    inside = folder.resolve()
+    return [name for name in names if (folder / name).parent.resolve().is_relative_to(inside)]
+
+
+def _lines(folder: Path) -> list[Json]:
+    """What the mark says; nothing where there is none, or it is none."""
+    try:
+        text = (folder / MARK).read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+    except (OSError, ValueError, RecursionError):
+        return []
 
 
 @contextlib.contextmanager
