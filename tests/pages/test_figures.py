@@ -226,7 +226,8 @@ def test_names_that_are_cut_keep_their_ends_and_stay_different():
     columns = [str(k) for k in range(30)]
     scene = heat_scene(names, columns, {}, PAPER_WIDTH, level=True)
     rows = [DotRow(name, (Whisker(0.5, 0.4, 0.6, "ink"),), ("50",)) for name in names]
-    for shown in (texts(scene), texts(dot_plot(rows, PERCENT, ["%"], (), PAPER_WIDTH))):
+    plots = [dot_plot(rows, PERCENT, ["%"], (), width) for width in (PAPER_WIDTH, NARROW)]
+    for shown in map(texts, (scene, *plots)):
         cut = {text for text in shown if "…" in text}
         assert len(cut) == len(names)
         assert {text.rpartition(":")[2] for text in cut} == {f"L{k}" for k in range(12)}

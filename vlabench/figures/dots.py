@@ -108,7 +108,9 @@ def dot_plot(
         half = extent(name, 11.5) / 2
         place = min(max(x, half), width - half)
         scene.write(place, bottom + 14, name, color="muted", size=11.5, anchor="middle")
-    names = fitted_apart([row.label for row in rows if not _is_title(row)], left - 18, 12)
+    named = [row for row in rows if not _is_title(row)]
+    room = left - 18 if wide else min((_above(row, width) for row in named), default=width)
+    names = fitted_apart([row.label for row in named], room, 12)
     for number, row in enumerate(rows):
         y = top + tall * (number + 0.5)
         _row(scene, row, y, ends if wide else (), names.get(row.label))
@@ -152,12 +154,12 @@ def _columns(rows: Sequence[DotRow], heads: Sequence[str], width: float) -> list
 def _row(scene: Scene, row: DotRow, y: float, ends: Sequence[float], name: str | None) -> None:
     """Its name and numbers, in columns that end at `ends`, or above its dots without them.
 
-    Beside its dots it is called `name`, where that is given.
+    `name` is what is shown of its name; None of a title, which has the whole width.
     """
     title = _is_title(row)
-    bold = row.strong or title
+    bold, short = row.strong or title, None if title else name
     if ends:
-        scene.write(8, y, row.label, scene.width - 8, bold=bold, short=None if title else name)
+        scene.write(8, y, row.label, scene.width - 8, bold=bold, short=short)
         for number, words in enumerate(row.numbers):
             sure = number == 0 and row.clear
             scene.add(
@@ -171,11 +173,20 @@ def _row(scene: Scene, row: DotRow, y: float, ends: Sequence[float], name: str |
                 )
             )
         return
-    told = " · ".join(word for word in row.numbers[:2] if word)
-    room = scene.width - 24 - 6.8 * len(told)
-    scene.write(8, y - 12, row.label, room, bold=bold)
+    scene.write(8, y - 12, row.label, _above(row, scene.width), bold=bold, short=short)
+    told = _briefly(row)
     color = "ink" if row.clear else "muted"
     scene.write(scene.width - 8, y - 12, told, color=color, size=11.5, anchor="end")
+
+
+def _briefly(row: DotRow) -> str:
+    """Its numbers where names stand above their dots."""
+    return " · ".join(word for word in row.numbers[:2] if word)
+
+
+def _above(row: DotRow, width: float) -> float:
+    """The room of its name there."""
+    return width - 24 - 6.8 * len(_briefly(row))
 
 
 def _key(scene: Scene, key: Sequence[tuple[str, str, bool]]) -> None:
