@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -275,12 +276,53 @@ def test_a_full_disk_costs_films_and_no_run(
     assert "The run is kept, but not all was filmed: Cannot write" in told
 
 
-def test_a_policy_of_another_time_is_told(run: Run) -> None:
-    shot = Shot.of(run, run.records[0].episode_id, SMALL)
-    strange = replace(shot, spec={**shot.spec, "telepathy": True})
-    with pytest.raises(UsageError, match=r"cannot read.*give --camera"):
-        shoot(strange)
-    assert shoot(replace(strange, style=Style(96, ("exterior/0",)))).replay.verified
+def stored(run: Run, folder: Path, cameras: list[dict[str, object]], without: str = "") -> Path:
+    """A copy of `run` whose policy declared these cameras, and not `without` in its action."""
+    copy = folder / "older"
+    shutil.copytree(run.path, copy, ignore=shutil.ignore_patterns("videos"))
+    info = json.loads((copy / "run.json").read_text())
+    info["policy"]["spec"]["cameras"] = cameras
+    info["policy"]["spec"]["action"].pop(without, None)
+    (copy / "run.json").write_text(json.dumps(info))
+    return copy
+
+
+def test_a_run_from_before_a_field_is_filmed(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = stored(run, tmp_path, [{"role": "exterior/0", "height": 8, "width": 40}], "offset")
+    name = run.records[0].episode_id
+    assert call("replay", str(old), name, "--size", "96") == 0
+    assert not capsys.readouterr().err
+    assert frames_of(old / "videos" / f"{name}.mp4")
+    # and it is seen as a policy of today with the same camera is
+    shot = Shot.of(Run.open(old), name, SMALL)
+    complete = [asdict(CameraSpec("exterior/0", 8, 40))]
+    assert shoot(shot).mp4 == shoot(replace(shot, spec={**shot.spec, "cameras": complete})).mp4
+    assert shoot(shot).mp4 != shoot(replace(shot, spec={**shot.spec, "cameras": []})).mp4
+
+
+def test_cameras_of_another_time_are_left_out_and_that_is_told(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    camera = {"role": "exterior/0", "height": 8, "width": 12, "telepathy": True}
+    new = stored(run, tmp_path, [camera])
+    name = run.records[0].episode_id
+    assert call("replay", str(new), name, "--size", "96") == 0
+    told = capsys.readouterr().err
+    assert "cannot read" in told
+    assert "'telepathy'" in told
+    assert told.strip().endswith("filmed without what the policy saw")
+    assert len(told.strip().splitlines()) == 1
+    names = [record.episode_id for record in run.records[:2]]
+    films = film(Run.open(new), names, style=Style(size=98), runner="serial")
+    assert [(one.error, "telepathy" in one.note) for one in films] == [("", True)] * 2
+    shot = Shot.of(Run.open(new), name, Style(96, ("policy",)))
+    with pytest.raises(UsageError, match=r"cannot read.*another --camera than policy"):
+        shoot(shot)
+    aside = shoot(replace(shot, style=Style(96, ("exterior/0",))))
+    assert aside.replay.verified
+    assert not aside.note
 
 
 # --- what is seen ------------------------------------------------------------------------------

@@ -22,9 +22,11 @@ from vlabench.figures import (
     svg,
     write_paper,
 )
-from vlabench.figures.heat import gap_cell
+from vlabench.figures.dots import PERCENT, DotRow, Whisker, dot_plot
+from vlabench.figures.heat import gap_cell, heat_scene, share_cell
 from vlabench.figures.palette import DARK, LIGHT, contrast
-from vlabench.figures.scene import NARROW, WIDE, Words
+from vlabench.figures.paper import PAPER_WIDTH
+from vlabench.figures.scene import NARROW, WIDE, Scene, Words, extent, fitted, fitted_apart
 from vlabench.report import Gap, Summary, summarize
 from vlabench.report.form import percent, signed
 from vlabench.store import Run
@@ -200,3 +202,49 @@ def test_figures_for_papers_repeat_to_the_bit(figures: dict[str, Figure], tmp_pa
         picture = np.asarray(Image.open(first[1]).convert("RGB"))
         assert picture.shape[1] > 1000
         assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
+
+
+LEVELS = [f"store-in-drawer, confusable-distractor:L{level}" for level in (1, 2, 3)]
+
+
+def texts(scene: Scene) -> set[str]:
+    return {mark.text for mark in scene.marks if isinstance(mark, Words)}
+
+
+@pytest.mark.parametrize("width", [WIDE, PAPER_WIDTH])
+def test_names_are_whole_where_there_is_room(width: float):
+    cells = {(row, k): share_cell(0.5, "") for row in range(3) for k in range(4)}
+    scene = heat_scene(LEVELS, ["1", "2", "3", "4"], cells, width, level=True)
+    assert set(LEVELS) <= texts(scene)
+    assert scene.width <= width
+    rows = [DotRow(name, (Whisker(0.5, 0.4, 0.6, "ink"),), ("50",)) for name in LEVELS]
+    assert set(LEVELS) <= texts(dot_plot(rows, PERCENT, ["%"], (), width))
+
+
+def test_names_that_are_cut_keep_their_ends_and_stay_different():
+    names = [f"a-task-with-a-name-of-a-good-length, {'some-change-' * 9}x:L{k}" for k in range(12)]
+    columns = [str(k) for k in range(30)]
+    scene = heat_scene(names, columns, {}, PAPER_WIDTH, level=True)
+    rows = [DotRow(name, (Whisker(0.5, 0.4, 0.6, "ink"),), ("50",)) for name in names]
+    plots = [dot_plot(rows, PERCENT, ["%"], (), width) for width in (PAPER_WIDTH, NARROW)]
+    for shown in map(texts, (scene, *plots)):
+        cut = {text for text in shown if "…" in text}
+        assert len(cut) == len(names)
+        assert {text.rpartition(":")[2] for text in cut} == {f"L{k}" for k in range(12)}
+    tips = {mark.tip for mark in scene.marks if isinstance(mark, Words)}
+    assert set(names) <= tips
+
+
+@pytest.mark.parametrize("place", [0, 30, 60, 90, 119, 300])
+def test_wherever_names_differ_they_stay_different(place: int):
+    names = ["x" * place + letter + "x" * (120 - place) for letter in "abcdefghijkl"]
+    names += ["short", "拿" * 50, "拿" * 51, "y" * 5000, "y" * 5001]
+    shown = fitted_apart(names, 200, 12)
+    assert len({*shown.values()}) == len(names)
+    assert shown["short"] == "short"
+    assert all(extent(text, 12) <= 200 for text in shown.values())
+
+
+def test_a_text_without_room_is_an_ellipsis():
+    assert fitted("word", 1, 12) == "…"
+    assert fitted("", 0, 12) == ""

@@ -308,6 +308,32 @@ def test_films_are_wanted_of_failures_their_twins_and_flips(tmp_path: Path):
     assert all(set(names) <= set(more) for names, more in zip(few, found, strict=True))
 
 
+def test_nothing_is_filmed_for_a_report_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    filmed: list[Path] = []
+    monkeypatch.setattr(
+        "vlabench.cli.report.film_names", lambda run, *rest, **more: filmed.append(run.path)
+    )
+    base, new = plain_run(tmp_path / "base"), plain_run(tmp_path / "new")
+    occupied = tmp_path / "occupied"
+    occupied.mkdir()
+    (occupied / "thesis.txt").write_text("mine")
+    code, told = command("report", base.path, base.path, "--video", "all", "--out", tmp_path / "o")
+    assert (code, "given twice" in told) == (2, True)
+    code, told = command("report", base.path, new.path, "--video", "all", "--out", occupied)
+    assert (code, "holds other things" in told) == (2, True)
+    lines = (new.path / "episodes.jsonl").read_text()
+    (new.path / "episodes.jsonl").write_text(f"[]\n{lines}")
+    code, told = command("report", base.path, new.path, "--video", "all", "--out", tmp_path / "o")
+    assert code == 2, told
+    assert filmed == []
+    assert not (tmp_path / "o").exists()
+    (new.path / "episodes.jsonl").write_text(lines)
+    assert command("report", base.path, new.path, "--video", "all", "--out", tmp_path / "o")[0] == 0
+    assert filmed == [base.path, new.path]
+
+
 def test_the_leaderboard_links_the_reports_of_its_runs(tmp_path: Path):
     runs = [
         plain_run(tmp_path / "good", skill=95),

@@ -84,6 +84,7 @@ def _tell(run: Run, films: list[Filed]) -> None:
             for film in there
             if not film.verified
         ),
+        *dict.fromkeys(film.note for film in there if film.note),
     ]
     for line in trouble[:MOST_TOLD]:
         typer.echo(one_line(line), err=True)

@@ -73,6 +73,8 @@ def _filmed(run: Run, episode: str, style: Style, video: Path | None) -> Replay:
 
     footage = film_one(run, episode, style=style, path=video)
     typer.echo(f"film: {film_of(run, episode) if video is None else video}")
+    if footage.note:
+        typer.echo(_printable(footage.note), err=True)
     return footage.replay
 
 

@@ -10,7 +10,7 @@ import typer
 
 from vlabench.cli import options
 from vlabench.cli.films import film_names, parse_video
-from vlabench.errors import VlabenchError
+from vlabench.errors import UsageError, VlabenchError
 
 if TYPE_CHECKING:
     from vlabench.film.archive import Choice
@@ -61,6 +61,7 @@ def report_command(
     choice = parse_video(video)
     opened = [Run.open(path) for path in runs]
     folder = default_folder(opened) if out is None else out
+    check(opened, folder)
     for run, names in zip(opened, wanted(opened, choice, limit_videos), strict=True):
         if names:
             film_names(run, names, runner, RunnerOptions(workers), quiet=quiet)
@@ -68,6 +69,22 @@ def report_command(
     typer.echo(f"Written to {folder}; open {page} in a browser.")
     if open_it:
         typer.launch(page.resolve().as_uri())
+
+
+def check(runs: Sequence[Run], folder: Path) -> None:
+    """Refuses, before the first film is begun, what no report can be made of.
+
+    Raises:
+        UsageError: If a run is given twice or cannot be read, or the folder holds something else.
+    """
+    from vlabench.pages.site import check_folder
+
+    names = [run.info.run_id for run in runs]
+    for run in runs:
+        if names.count(run.info.run_id) > 1:
+            raise UsageError(f"The run {run.info.run_id!r} is given twice; give each run once.")
+        _ = run.records
+    check_folder(folder, "report")
 
 
 def wanted(runs: Sequence[Run], choice: Choice, limit: int | None) -> list[list[str]]:

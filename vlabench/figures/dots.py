@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vlabench.figures.scene import Box, Dot, Line, Scene, Words, extent
+from vlabench.figures.scene import Box, Dot, Line, Scene, Words, extent, fitted_apart
 
 WIDE_FROM = 560.0
 """Below this width names stand above their dots."""
+
+LABEL, DOTS = 196.0, 320.0
+"""Names have `LABEL` pixels beside the dots, and more as long as these keep `DOTS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ def dot_plot(
     wide = width >= WIDE_FROM
     tall = 26.0 if wide else 46.0
     ends = _columns(rows, heads, width)
-    left, right = (196.0, width - _room(rows, heads) - 10) if wide else (10.0, width - 10)
+    right = width - (_room(rows, heads) if wide else 0) - 10
+    left = _left(rows, right) if wide else 10.0
     top = (30.0 if key else 6.0) + (20.0 if wide else 4.0)
     scene = Scene(width, top + tall * len(rows) + 26)
     _key(scene, key)
@@ -104,9 +108,12 @@ def dot_plot(
         half = extent(name, 11.5) / 2
         place = min(max(x, half), width - half)
         scene.write(place, bottom + 14, name, color="muted", size=11.5, anchor="middle")
+    named = [row for row in rows if not _is_title(row)]
+    room = left - 18 if wide else min((_above(row, width) for row in named), default=width)
+    names = fitted_apart([row.label for row in named], room, 12)
     for number, row in enumerate(rows):
         y = top + tall * (number + 0.5)
-        _row(scene, row, y, ends if wide else ())
+        _row(scene, row, y, ends if wide else (), names.get(row.label))
         middle = y if wide else y + 10
         for place, whisker in enumerate(row.whiskers):
             at = middle + 9 * (place - (len(row.whiskers) - 1) / 2)
@@ -115,6 +122,16 @@ def dot_plot(
             dot = Dot(across(whisker.value), at, whisker.color, whisker.filled, tip=whisker.tip)
             scene.add(dot)
     return scene
+
+
+def _is_title(row: DotRow) -> bool:
+    return not row.whiskers and not any(row.numbers)
+
+
+def _left(rows: Sequence[DotRow], right: float) -> float:
+    """Where the dots begin, beside the names."""
+    longest = max((extent(row.label, 12) for row in rows if not _is_title(row)), default=0.0)
+    return max(LABEL, min(longest + 20, right - DOTS))
 
 
 def _widths(rows: Sequence[DotRow], heads: Sequence[str]) -> list[float]:
@@ -134,12 +151,15 @@ def _columns(rows: Sequence[DotRow], heads: Sequence[str], width: float) -> list
     return [width - 6 - sum(widths[number + 1 :]) for number in range(len(widths))]
 
 
-def _row(scene: Scene, row: DotRow, y: float, ends: Sequence[float]) -> None:
-    """Its name and numbers, in columns that end at `ends`, or above its dots without them."""
-    title = not row.whiskers and not any(row.numbers)
-    bold = row.strong or title
+def _row(scene: Scene, row: DotRow, y: float, ends: Sequence[float], name: str | None) -> None:
+    """Its name and numbers, in columns that end at `ends`, or above its dots without them.
+
+    `name` is what is shown of its name; None of a title, which has the whole width.
+    """
+    title = _is_title(row)
+    bold, short = row.strong or title, None if title else name
     if ends:
-        scene.write(8, y, row.label, (scene.width if title else 186) - 8, bold=bold)
+        scene.write(8, y, row.label, scene.width - 8, bold=bold, short=short)
         for number, words in enumerate(row.numbers):
             sure = number == 0 and row.clear
             scene.add(
@@ -153,11 +173,20 @@ def _row(scene: Scene, row: DotRow, y: float, ends: Sequence[float]) -> None:
                 )
             )
         return
-    told = " · ".join(word for word in row.numbers[:2] if word)
-    room = scene.width - 24 - 6.8 * len(told)
-    scene.write(8, y - 12, row.label, room, bold=bold)
+    scene.write(8, y - 12, row.label, _above(row, scene.width), bold=bold, short=short)
+    told = _briefly(row)
     color = "ink" if row.clear else "muted"
     scene.write(scene.width - 8, y - 12, told, color=color, size=11.5, anchor="end")
+
+
+def _briefly(row: DotRow) -> str:
+    """Its numbers where names stand above their dots."""
+    return " · ".join(word for word in row.numbers[:2] if word)
+
+
+def _above(row: DotRow, width: float) -> float:
+    """The room of its name there."""
+    return width - 24 - 6.8 * len(_briefly(row))
 
 
 def _key(scene: Scene, key: Sequence[tuple[str, str, bool]]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vlabench.figures.scene import Box, Figure, Scene, Words, extent
+from vlabench.figures.scene import Box, Figure, Scene, Words, extent, fitted_apart
 from vlabench.report.form import percent, signed
 from vlabench.report.summary import Gap, Row, Summary
 from vlabench.report.tables import row_label
 
 LABEL, CELL, TALL = 240.0, 40.0, 26.0
+"""Names have `LABEL` pixels at most, or what columns of `CELL` leave of the width."""
+
+TURNED = 150.0
 MOST_WIDE = 72.0
 STEPS = (0.1, 0.3, 0.5)
 """Where one shade of a gap ends and the next begins."""
@@ -63,19 +66,23 @@ def heat_scene(
         level: Whether the columns' names are short enough to stand level.
         strong: So many columns, from the first, are set apart from the rest.
     """
-    label = min(LABEL, 12 + max(extent(name, 12) for name in rows))
+    room = max(LABEL, width - 24 - CELL * len(columns))
+    label = min(room, 12 + max(extent(name, 12) for name in rows))
     cell = min(MOST_WIDE, max(CELL, (width - label - 10) / max(1, len(columns))))
-    top = 26.0 if level else 14 + min(150.0, max(extent(name, 12) for name in columns))
+    top = 26.0 if level else 14 + min(TURNED, max(extent(name, 12) for name in columns))
     split = 8.0 if strong else 0.0
     scene = Scene(label + cell * len(columns) + split + 6, top + TALL * len(rows) + 4)
+    above = fitted_apart(columns, TURNED, 12)
     for number, name in enumerate(columns):
         x = label + cell * (number + 0.5) + (split if number >= strong else 0)
         if level:
             scene.write(x, 12, name, color="muted", anchor="middle")
         else:
-            scene.write(x, top - 8, name, 150, turned=True, bold=number < strong)
+            bold = number < strong
+            scene.write(x, top - 8, name, turned=True, bold=bold, short=above[name])
+    beside = fitted_apart(rows, label - 10, 12)
     for number, name in enumerate(rows):
-        scene.write(2, top + TALL * (number + 0.5), name, label - 10)
+        scene.write(2, top + TALL * (number + 0.5), name, short=beside[name])
     for (row, column), told in cells.items():
         x = label + cell * column + (split if column >= strong else 0)
         y = top + TALL * row

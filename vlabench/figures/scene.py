@@ -7,7 +7,7 @@ colours, light or dark; `vlabench.figures.paper` draws the same marks as PDF and
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -21,6 +21,9 @@ WIDE, NARROW = 920.0, 340.0
 
 EM = 0.56
 """Mean width of a letter, as a part of the font's size."""
+
+_LONGEST = 400
+"""Of a longer text, its first and its last letters are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +112,11 @@ class Scene:
         bold: bool = False,
         anchor: Anchor = "start",
         turned: bool = False,
+        short: str | None = None,
     ) -> None:
-        """Lays text down, shortened to `room` pixels; its whole is told as a tip then."""
-        shown = one_line(text) if room is None else fitted(text, room, size)
+        """Lays text down, shortened to `room` pixels or as `short`; a tip tells its whole then."""
+        whole = one_line(text) if room is None else fitted(text, room, size)
+        shown = whole if short is None else short
         tip = text[:400] if shown != text else ""
         self.add(Words(x, y, shown, color, size, bold, anchor, turned, tip))
 
@@ -147,11 +152,59 @@ def extent(text: str, size: float) -> float:
     return size * (EM * (len(text) - wide) + wide)
 
 
-def fitted(text: str, room: float, size: float) -> str:
-    """`text` on one line, with an ellipsis where it is wider than `room` pixels."""
-    line = one_line(text[:400])
-    if extent(line, size) <= room and len(text) <= 400:
+def fitted(text: str, room: float, size: float, before: float = 0.5) -> str:
+    """`text` on one line; where it is wider than `room` pixels, its middle is an ellipsis.
+
+    The end of a label tells it from its neighbours: the level of a change, the number of a run.
+
+    Args:
+        text: What is to be shown.
+        room: Pixels.
+        size: Of the font.
+        before: The share of what is left that stands before the ellipsis.
+    """
+    whole = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
+    line = one_line(whole)
+    if extent(line, size) <= room:
         return line
-    while line and extent(line, size) > room - size * 0.6:
-        line = line[:-1]
-    return f"{line.rstrip()}…"
+    for count in range(min(len(line) - 1, int(room / (size * EM))), 0, -1):
+        head = round(count * before)
+        short = f"{line[:head].rstrip()}…{line[len(line) - count + head :].lstrip()}"
+        if extent(short, size) <= room:
+            return short
+    return "…"
+
+
+def fitted_apart(texts: Iterable[str], room: float, size: float) -> dict[str, str]:
+    """Each of `texts` as it is shown in `room` pixels: different ones stay different.
+
+    Where the same would be left of two, they are cut elsewhere; where no cut tells them apart, they
+    are numbered.
+    """
+    alike: dict[str, list[str]] = {}
+    for text in dict.fromkeys(texts):
+        alike.setdefault(fitted(text, room, size), []).append(text)
+    shown = {group[0]: short for short, group in alike.items() if len(group) == 1}
+    for group in alike.values():
+        if len(group) > 1:
+            shown |= _apart(group, set(shown.values()), room, size)
+    return shown
+
+
+def _apart(group: Sequence[str], taken: Set[str], room: float, size: float) -> dict[str, str]:
+    """Texts of which the same is left when they are cut in the middle."""
+    for before in (0.25, 0.75, 0.0, 1.0):
+        cut = {text: fitted(text, room, size, before) for text in group}
+        if len({*cut.values()} - taken) == len(group):
+            return cut
+    numbered: dict[str, str] = {}
+    number = 0
+    for text in group:
+        while True:
+            number += 1
+            mark = f" ({number})"
+            short = fitted(text, room - extent(mark, size), size) + mark
+            if short not in taken and short not in numbered.values():
+                break
+        numbered[text] = short
+    return numbered

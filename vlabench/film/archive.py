@@ -43,6 +43,7 @@ class Filed:
         verified: Whether the replay came out as the record says.
         left_at: The control step at which it left the record, if it did.
         error: Why it could not be made.
+        note: What it does not show, and why; see `vlabench.film.shooting.Footage`.
     """
 
     episode_id: str
@@ -51,6 +52,7 @@ class Filed:
     verified: bool = True
     left_at: int | None = None
     error: str = ""
+    note: str = ""
 
 
 def chosen(run: Run, choice: Choice, limit: int | None = None) -> list[str]:
@@ -191,7 +193,8 @@ def _file(run: Run, episode_id: str, footage: Footage) -> Filed:
     _write(path.with_suffix(".jpg"), footage.poster)
     told = json.dumps(footage.timeline, ensure_ascii=False, sort_keys=True)
     _write(path.with_suffix(".json"), f"{told}\n".encode())
-    return Filed(episode_id, path, True, footage.replay.verified, footage.replay.left_at)
+    replay = footage.replay
+    return Filed(episode_id, path, True, replay.verified, replay.left_at, note=footage.note)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -11,12 +11,10 @@ from pathlib import Path
 
 from vlabench.contract.environment import Environment
 from vlabench.contract.images import Image
-from vlabench.contract.specs import PolicySpec
 from vlabench.contract.watching import TellsTimeline, Timeline
-from vlabench.contract.wire import WireError, policy_spec_from_wire
-from vlabench.errors import UsageError
+from vlabench.film.declared import declared_by
 from vlabench.film.painting import Kind, Marks, Sheet, Telling
-from vlabench.film.style import POLICY, Style, look, views_of
+from vlabench.film.style import Style, look, views_of
 from vlabench.film.video import VideoFile
 from vlabench.registry import search_in
 from vlabench.replaying import Recorded, Replay, replay_in
@@ -61,22 +59,6 @@ class Shot:
         info = run.info.policy
         return Shot(Recorded.of(run, episode_id), info.name, info.spec, style, str(Path.cwd()))
 
-    @property
-    def declared(self) -> PolicySpec:
-        """What the policy declared.
-
-        Raises:
-            UsageError: If this vlabench does not understand it.
-        """
-        try:
-            return policy_spec_from_wire(dict(self.spec))
-        except WireError as error:
-            raise UsageError(
-                f"{self.recorded.run} has a policy that this vlabench cannot read ({error}); give "
-                "--camera to film it all the same, or use the version that ran it, "
-                f"{self.recorded.version}."
-            ) from error
-
 
 @dataclass(frozen=True, slots=True)
 class Footage:
@@ -87,12 +69,14 @@ class Footage:
         mp4: The film.
         poster: A JPEG of the last moment, `POSTER_WIDTH` wide.
         timeline: What happened step by step, for a page that shows the film; see `timeline_json`.
+        note: Why it does not show what the policy saw, although it is one that may have looked.
     """
 
     replay: Replay
     mp4: bytes
     poster: bytes
     timeline: Mapping[str, Json]
+    note: str = ""
 
 
 def shoot(shot: Shot) -> Footage:
@@ -111,8 +95,8 @@ def shoot(shot: Shot) -> Footage:
 
 def _shoot(shot: Shot, environment: Environment) -> Footage:
     env = environment.spec()
-    unseen = shot.style.cameras and POLICY not in shot.style.cameras
-    views = views_of(shot.style, env, PolicySpec(shot.policy) if unseen else shot.declared)
+    declared, note = declared_by(shot.spec, shot.policy, shot.style, shot.recorded)
+    views = views_of(shot.style, env, declared)
     shapes = [view.width_over_height for view in views]
     record = shot.recorded.record
     sentences = [record.instruction, *(event.what for event in record.events)]
@@ -136,7 +120,7 @@ def _shoot(shot: Shot, environment: Environment) -> Footage:
         mp4 = path.read_bytes()
     told = timeline_json(shot, replay, environment)
     told |= {"width": sheet.width, "height": sheet.height}
-    return Footage(replay, mp4, _poster(last[0]), told)
+    return Footage(replay, mp4, _poster(last[0]), told, note)
 
 
 def timeline_json(shot: Shot, replay: Replay, environment: Environment) -> dict[str, Json]:
