@@ -313,3 +313,45 @@ def test_the_leaderboard_is_sorted_and_filtered(page: Page, sites: Path):
     assert page.run(BOARD) == ["base", "new"]
     page.run(f"{ranking}.querySelector('a').click()")
     page.until(f"location.pathname.endsWith('runs/base/index.html') && {FOUND}")
+
+
+FILMS = "[...document.querySelectorAll('video')]"
+PLAY = "document.querySelector('.controls button')"
+
+
+def test_a_click_while_films_load_is_heard(page: Page, sites: Path):
+    page.open(sites / "two" / "episode.html", f"#1/{first_filmed(sites)}")
+    page.until(LOADED)
+    page.run(f"{PLAY}.click(), {PLAY}.click()")
+    page.until(f"{FILMS}.every(v => v.readyState >= 2)")
+    time.sleep(0.3)
+    assert page.run(f"{FILMS}.every(v => v.paused && v.currentTime === 0)")
+    assert page.run(f"{PLAY}.textContent") == "Play"
+    page.run(f"{PLAY}.click(), {PLAY}.click(), {PLAY}.click()")
+    page.until(f"{FILMS}.every(v => v.currentTime > 0.2)")
+    assert page.run(f"{PLAY}.textContent") == "Pause"
+
+
+def test_a_damaged_film_is_called_so_and_its_controls_rest(page: Page, tmp_path: Path):
+    run = plain_run(tmp_path / "run", count=1)
+    name = films(run, 1)[0]
+    (run.path / "videos" / f"{name}.mp4").write_bytes(b"no film")
+    write_report([run], tmp_path / "site")
+    page.open(tmp_path / "site" / "episode.html", f"#0/{name}")
+    page.until(LOADED)
+    page.run(f"{PLAY}.click()")
+    page.until("document.querySelector('.unfilmed') !== null")
+    assert "missing or damaged" in page.run("document.querySelector('.unfilmed').textContent")
+    assert page.run(f"{PLAY}.textContent") == "Play"
+    assert page.run(f"{PLAY}.disabled")
+
+
+def test_a_tall_figure_is_shown_whole(page: Page, sites: Path):
+    page.open(sites / "two" / "run-1.html")
+    page.size(1200, 300)
+    heights = page.run(
+        "[...document.querySelectorAll('.picture.fixed')].map(n => [n.scrollHeight, n.clientHeight])"
+    )
+    assert heights
+    assert any(whole > 300 for whole, _ in heights)
+    assert all(whole == seen for whole, seen in heights)
