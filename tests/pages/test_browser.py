@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import time
@@ -14,6 +15,7 @@ from page_runs import films, hostile_run, large_run, plain_run
 
 from vlabench.leaderboard import update_leaderboard
 from vlabench.pages import write_board, write_report
+from vlabench.store import Run
 
 if chromium() is None:
     if os.environ.get("CI"):
@@ -355,3 +357,33 @@ def test_a_tall_figure_is_shown_whole(page: Page, sites: Path):
     assert heights
     assert any(whole > 300 for whole, _ in heights)
     assert all(whole == seen for whole, seen in heights)
+
+
+def test_a_telephone_shows_the_success_of_a_policy(page: Page, sites: Path):
+    page.open(sites / "board" / "index.html", width=360)
+    tables = "[...document.querySelectorAll('.scroll:has(.board)')]"
+    assert page.run(f"{tables}.every(n => n.scrollWidth <= n.clientWidth)")
+    with (sites / "board.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    lines = page.run(
+        "[...document.querySelectorAll('.board .more')].filter(n => n.checkVisibility())"
+        ".map(n => n.textContent)"
+    )
+    for row in rows:
+        rate, low, high = (float(row[n]) * 100 for n in ("success_rate", "ci_low", "ci_high"))
+        told = f"{rate:.1f} %, 95 % interval {low:.1f} to {high:.1f}, n = {row['n']}"
+        assert told in lines
+    page.size(1200, 900)
+    visible = "[...document.querySelectorAll('.board .more')].some(n => n.checkVisibility())"
+    assert not page.run(visible)
+
+
+def test_diagnostics_are_counted_for_themselves(page: Page, sites: Path):
+    page.open(sites / "two" / "run-1.html")
+    page.until(FOUND)
+    records = Run.open(sites / "new").records
+    solved = sum(record.success for record in records if record.compliance is None)
+    passed = [record.compliance for record in records if record.compliance is not None]
+    assert passed
+    told = f"{solved} of them solved, {sum(passed)} of {len(passed)} diagnostics passed"
+    assert page.run(COUNT) == f"132 of 132 episodes, {told}"
