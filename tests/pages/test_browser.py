@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from browser import ABSENT, Page, browser, chromium
 from page_runs import films, hostile_run, large_run, plain_run
+from report_fakes import episodes, make_run
 
 from vlabench.leaderboard import update_leaderboard
 from vlabench.pages import write_board, write_report
@@ -387,3 +388,31 @@ def test_diagnostics_are_counted_for_themselves(page: Page, sites: Path):
     assert passed
     told = f"{solved} of them solved, {sum(passed)} of {len(passed)} diagnostics passed"
     assert page.run(COUNT) == f"132 of 132 episodes, {told}"
+
+
+@pytest.mark.parametrize("width", [820, 1000, 1280])
+def test_every_column_of_the_episodes_is_in_sight(page: Page, sites: Path, width: int):
+    page.open(sites / "two" / "run-1.html", width=width)
+    page.until(FOUND)
+    assert page.run("document.querySelectorAll('.episodes .thumb img').length") > 0
+    table = "document.querySelector('.scroll:has(.episodes)')"
+    assert page.run(f"{table}.scrollWidth <= {table}.clientWidth")
+
+
+def test_a_twin_that_is_not_in_the_run_is_said_to_be_absent(page: Page, tmp_path: Path):
+    planned = [one for one in episodes(["lift"], [("camera", "L1")], 1) if one.changes]
+    run = make_run(tmp_path / "run", planned, lambda _: "success")
+    write_report([run], tmp_path / "site")
+    page.open(tmp_path / "site" / "episode.html", f"#0/{planned[0].episode_id}")
+    page.until(LOADED)
+    text = "document.getElementById('episode').textContent"
+    assert "Its unchanged twin is not in this run." in page.run(text)
+
+
+def test_a_twin_that_is_there_is_not_said_to_be_absent(page: Page, sites: Path):
+    changed = next(one for one in Run.open(sites / "new").records if one.changes)
+    page.open(sites / "two" / "episode.html", f"#1/{changed.episode_id}")
+    page.until(LOADED)
+    text = page.run("document.getElementById('episode').textContent")
+    assert "unchanged twin" in text
+    assert "not in this run" not in text
