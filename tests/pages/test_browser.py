@@ -353,7 +353,8 @@ def test_a_tall_figure_is_shown_whole(page: Page, sites: Path):
     page.open(sites / "two" / "run-1.html")
     page.size(1200, 300)
     heights = page.run(
-        "[...document.querySelectorAll('.picture.fixed')].map(n => [n.scrollHeight, n.clientHeight])"
+        "[...document.querySelectorAll('.picture.fixed')]"
+        ".map(n => [n.scrollHeight, n.clientHeight])"
     )
     assert heights
     assert any(whole > 300 for whole, _ in heights)
