@@ -361,6 +361,20 @@ def test_a_tall_figure_is_shown_whole(page: Page, sites: Path):
     assert all(whole == seen for whole, seen in heights)
 
 
+def test_a_wide_figure_says_that_it_goes_on(page: Page, sites: Path):
+    page.open(sites / "two" / "run-1.html", width=1200)
+    told = (
+        "[...document.querySelectorAll('.picture.fixed')].map(n => "
+        "[n.scrollWidth > n.clientWidth + 4, getComputedStyle(n, '::before').content])"
+    )
+    assert {tuple(one) for one in page.run(told)} == {(False, "none")}
+    page.size(300, 700)
+    page.until("document.querySelector('.picture.fixed[data-cut]') !== null")
+    found = page.run(told)
+    assert any(cut for cut, _ in found)
+    assert all(cut == ("scroll sideways" in words) for cut, words in found)
+
+
 def test_a_telephone_shows_the_success_of_a_policy(page: Page, sites: Path):
     page.open(sites / "board" / "index.html", width=360)
     tables = "[...document.querySelectorAll('.scroll:has(.board)')]"
