@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import time
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 from browser import ABSENT, Page, browser, chromium
 from page_runs import films, hostile_run, large_run, plain_run
+from report_fakes import episodes, make_run
 
 from vlabench.leaderboard import update_leaderboard
 from vlabench.pages import write_board, write_report
+from vlabench.store import Run
 
 if chromium() is None:
     if os.environ.get("CI"):
@@ -313,3 +316,118 @@ def test_the_leaderboard_is_sorted_and_filtered(page: Page, sites: Path):
     assert page.run(BOARD) == ["base", "new"]
     page.run(f"{ranking}.querySelector('a').click()")
     page.until(f"location.pathname.endsWith('runs/base/index.html') && {FOUND}")
+
+
+FILMS = "[...document.querySelectorAll('video')]"
+PLAY = "document.querySelector('.controls button')"
+
+
+def test_a_click_while_films_load_is_heard(page: Page, sites: Path):
+    page.open(sites / "two" / "episode.html", f"#1/{first_filmed(sites)}")
+    page.until(LOADED)
+    page.run(f"{PLAY}.click(), {PLAY}.click()")
+    page.until(f"{FILMS}.every(v => v.readyState >= 2)")
+    time.sleep(0.3)
+    assert page.run(f"{FILMS}.every(v => v.paused && v.currentTime === 0)")
+    assert page.run(f"{PLAY}.textContent") == "Play"
+    page.run(f"{PLAY}.click(), {PLAY}.click(), {PLAY}.click()")
+    page.until(f"{FILMS}.every(v => v.currentTime > 0.2)")
+    assert page.run(f"{PLAY}.textContent") == "Pause"
+
+
+def test_a_damaged_film_is_called_so_and_its_controls_rest(page: Page, tmp_path: Path):
+    run = plain_run(tmp_path / "run", count=1)
+    name = films(run, 1)[0]
+    (run.path / "videos" / f"{name}.mp4").write_bytes(b"no film")
+    write_report([run], tmp_path / "site")
+    page.open(tmp_path / "site" / "episode.html", f"#0/{name}")
+    page.until(LOADED)
+    page.run(f"{PLAY}.click()")
+    page.until("document.querySelector('.unfilmed') !== null")
+    assert "missing or damaged" in page.run("document.querySelector('.unfilmed').textContent")
+    assert page.run(f"{PLAY}.textContent") == "Play"
+    assert page.run(f"{PLAY}.disabled")
+
+
+def test_a_tall_figure_is_shown_whole(page: Page, sites: Path):
+    page.open(sites / "two" / "run-1.html")
+    page.size(1200, 300)
+    heights = page.run(
+        "[...document.querySelectorAll('.picture.fixed')]"
+        ".map(n => [n.scrollHeight, n.clientHeight])"
+    )
+    assert heights
+    assert any(whole > 300 for whole, _ in heights)
+    assert all(whole == seen for whole, seen in heights)
+
+
+def test_a_wide_figure_says_that_it_goes_on(page: Page, sites: Path):
+    page.open(sites / "two" / "run-1.html", width=1200)
+    told = (
+        "[...document.querySelectorAll('.picture.fixed')].map(n => "
+        "[n.scrollWidth > n.clientWidth + 4, getComputedStyle(n, '::before').content])"
+    )
+    assert {tuple(one) for one in page.run(told)} == {(False, "none")}
+    page.size(300, 700)
+    page.until("document.querySelector('.picture.fixed[data-cut]') !== null")
+    found = page.run(told)
+    assert any(cut for cut, _ in found)
+    assert all(cut == ("scroll sideways" in words) for cut, words in found)
+
+
+def test_a_telephone_shows_the_success_of_a_policy(page: Page, sites: Path):
+    page.open(sites / "board" / "index.html", width=360)
+    tables = "[...document.querySelectorAll('.scroll:has(.board)')]"
+    assert page.run(f"{tables}.every(n => n.scrollWidth <= n.clientWidth)")
+    with (sites / "board.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    lines = page.run(
+        "[...document.querySelectorAll('.board .more')].filter(n => n.checkVisibility())"
+        ".map(n => n.textContent)"
+    )
+    for row in rows:
+        rate, low, high = (float(row[n]) * 100 for n in ("success_rate", "ci_low", "ci_high"))
+        told = f"{rate:.1f} %, 95 % interval {low:.1f} to {high:.1f}, n = {row['n']}"
+        assert told in lines
+    page.size(1200, 900)
+    visible = "[...document.querySelectorAll('.board .more')].some(n => n.checkVisibility())"
+    assert not page.run(visible)
+
+
+def test_diagnostics_are_counted_for_themselves(page: Page, sites: Path):
+    page.open(sites / "two" / "run-1.html")
+    page.until(FOUND)
+    records = Run.open(sites / "new").records
+    solved = sum(record.success for record in records if record.compliance is None)
+    passed = [record.compliance for record in records if record.compliance is not None]
+    assert passed
+    told = f"{solved} of them solved, {sum(passed)} of {len(passed)} diagnostics passed"
+    assert page.run(COUNT) == f"132 of 132 episodes, {told}"
+
+
+@pytest.mark.parametrize("width", [820, 1000, 1280])
+def test_every_column_of_the_episodes_is_in_sight(page: Page, sites: Path, width: int):
+    page.open(sites / "two" / "run-1.html", width=width)
+    page.until(FOUND)
+    assert page.run("document.querySelectorAll('.episodes .thumb img').length") > 0
+    table = "document.querySelector('.scroll:has(.episodes)')"
+    assert page.run(f"{table}.scrollWidth <= {table}.clientWidth")
+
+
+def test_a_twin_that_is_not_in_the_run_is_said_to_be_absent(page: Page, tmp_path: Path):
+    planned = [one for one in episodes(["lift"], [("camera", "L1")], 1) if one.changes]
+    run = make_run(tmp_path / "run", planned, lambda _: "success")
+    write_report([run], tmp_path / "site")
+    page.open(tmp_path / "site" / "episode.html", f"#0/{planned[0].episode_id}")
+    page.until(LOADED)
+    text = "document.getElementById('episode').textContent"
+    assert "Its unchanged twin is not in this run." in page.run(text)
+
+
+def test_a_twin_that_is_there_is_not_said_to_be_absent(page: Page, sites: Path):
+    changed = next(one for one in Run.open(sites / "new").records if one.changes)
+    page.open(sites / "two" / "episode.html", f"#1/{changed.episode_id}")
+    page.until(LOADED)
+    text = page.run("document.getElementById('episode').textContent")
+    assert "unchanged twin" in text
+    assert "not in this run" not in text

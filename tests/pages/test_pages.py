@@ -181,8 +181,23 @@ def test_a_missing_episode_is_no_failure(tmp_path: Path):
 
 def test_a_run_without_any_episode_has_a_page(tmp_path: Path):
     run = make_run(tmp_path / "run", episodes(["lift"], [("camera", "L1")], 2), lambda _: None)
-    write_report([run], tmp_path / "site", figures=True)
+    page = write_report([run], tmp_path / "site", figures=True)
     assert {row["status"] for row in rows(tmp_path / "site")} == {"missing"}
+    # no heading without anything below it
+    assert "<figure" not in page.read_text()
+    assert 'id="figures"' not in page.read_text()
+    assert 'href="#figures"' not in page.read_text()
+
+
+def test_a_very_long_command_is_folded(tmp_path: Path):
+    run = plain_run(tmp_path / "run", command=f"vlabench eval {'x' * 3000}")
+    text = write_report([run], tmp_path / "site").read_text()
+    folded = re.search(r"<dt>command</dt><dd><details><summary>(.*?)</details>", text)
+    assert folded
+    summary, whole = folded[1].split("</summary>")
+    assert len(summary) < 300
+    assert whole == run.info.command
+    assert 'id="figures"' in text
 
 
 def test_runs_that_cannot_be_compared_stand_side_by_side_with_the_reason(tmp_path: Path):

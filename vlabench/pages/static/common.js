@@ -95,5 +95,14 @@ const vlabench = (() => {
   } catch { /* a browser that keeps nothing */ }
   document.addEventListener("DOMContentLoaded", theme);
 
+  // figures that reach beyond the window say so
+  function cut() {
+    for (const node of document.querySelectorAll(".picture.fixed")) {
+      node.toggleAttribute("data-cut", node.scrollWidth > node.clientWidth + 4);
+    }
+  }
+  addEventListener("load", cut);
+  addEventListener("resize", cut);
+
   return { put, load, element, drawing, rows, outcome, outcomeMark, number, WORDS };
 })();

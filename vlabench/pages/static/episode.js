@@ -70,6 +70,7 @@
     if (told.twin_instruction !== null && told.twin_instruction !== told.instruction) {
       parts.push(element("p", { class: "note" }, "The unchanged twin was told: ", element("bdi", {}, told.twin_instruction)));
     }
+    if (row.twin && !twin) parts.push(element("p", { class: "note" }, "Its unchanged twin is not in this run."));
     parts.push(element("div", { class: "sides" }, ...screens.map((side) => element("div", { class: "side" },
       element("h3", {}, side.row.id === id && String(side.run) === run ? side.name : element("a", { href: `#${side.run}/${side.row.id}` }, side.name), outcomeMark(side.row)), side.screen))));
     let line = null;
@@ -134,7 +135,7 @@
 
   function command(words) {
     const button = element("button", { type: "button", class: "quiet" }, "Copy");
-    const code = element("code", {}, words);
+    const code = element("code", { tabindex: 0 }, words);
     button.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(words);

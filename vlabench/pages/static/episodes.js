@@ -117,8 +117,15 @@
     state.page = Math.min(Math.max(0, state.page), pages - 1);
     const from = state.page * PAGE;
     body.replaceChildren(...kept.slice(from, from + PAGE).map(line));
-    const solved = kept.filter((row) => row.outcome === "success" || row.outcome === "passed").length;
-    section.querySelector(".count").textContent = `${kept.length.toLocaleString("en")} of ${all.length.toLocaleString("en")} episodes, ${solved.toLocaleString("en")} of them solved`;
+    // a diagnostic is passed or not; it is no success and no failure
+    const said = (list) => list.length.toLocaleString("en");
+    const diagnostics = kept.filter((row) => row.complied === true || row.complied === false);
+    const told = [
+      `${said(kept)} of ${said(all)} episodes`,
+      `${said(kept.filter((row) => row.outcome === "success"))} of them solved`,
+    ];
+    if (diagnostics.length) told.push(`${said(diagnostics.filter((row) => row.outcome === "passed"))} of ${said(diagnostics)} diagnostics passed`);
+    section.querySelector(".count").textContent = told.join(", ");
     section.querySelector(".where").textContent = `page ${state.page + 1} of ${pages}`;
     for (const button of section.querySelectorAll(".pages button")) {
       button.disabled = /first|before/.test(button.name) ? state.page === 0 : state.page === pages - 1;

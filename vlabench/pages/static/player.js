@@ -29,9 +29,11 @@ vlabench.player = (() => {
       ...[0.25, 0.5, 1, 2, 4].map((x) => element("option", { value: x, selected: x === 1 }, `${x} ×`)));
     const bar = element("div", { class: "controls" }, play, slider, clock, speed);
     let playing = false;
+    let turn = 0;
 
-    const length = () => Math.max(0, ...videos.map((video) => video.duration || 0));
-    const leader = () => videos.reduce((a, b) => ((b.duration || 0) > (a.duration || 0) ? b : a));
+    const long = (video) => (video.error ? 0 : video.duration || 0);
+    const length = () => Math.max(0, ...videos.map(long));
+    const leader = () => videos.reduce((a, b) => (long(b) > long(a) ? b : a));
 
     function tell() {
       const now = leader().currentTime;
@@ -44,23 +46,27 @@ vlabench.player = (() => {
 
     function stop() {
       playing = false;
+      turn += 1;
       for (const video of videos) video.pause();
       play.textContent = "Play";
       bar.dataset.playing = "";
     }
 
     async function start() {
+      const own = ++turn;
       playing = true;
       play.textContent = "Pause";
       bar.dataset.playing = "1";
       await Promise.all(videos.map(ready));
+      // paused, or begun again, while the films were loading
+      if (own !== turn) return;
       const at = leader().ended || leader().currentTime >= length() - 0.05 ? 0 : leader().currentTime;
       for (const video of videos) {
         video.playbackRate = Number(speed.value);
-        video.currentTime = Math.min(at, video.duration || 0);
-        if (at < (video.duration || 0)) video.play().catch(stop);
+        video.currentTime = Math.min(at, long(video));
+        if (at < long(video)) video.play().catch(() => { if (own === turn && !video.error) stop(); });
       }
-      requestAnimationFrame(tick);
+      requestAnimationFrame(() => tick(own));
     }
 
     function ready(video) {
@@ -68,17 +74,18 @@ vlabench.player = (() => {
       return new Promise((done) => {
         video.addEventListener("loadedmetadata", done, { once: true });
         video.addEventListener("error", done, { once: true });
+        if (video.preload === "auto") return;
         video.preload = "auto";
         video.load();
       });
     }
 
-    function tick() {
-      if (!playing) return;
+    function tick(own) {
+      if (own !== turn) return;
       const first = leader();
       for (const video of videos) {
         if (video !== first && !video.ended && Math.abs(video.currentTime - first.currentTime) > APART_S) {
-          video.currentTime = Math.min(first.currentTime, video.duration || 0);
+          video.currentTime = Math.min(first.currentTime, long(video));
         }
       }
       tell();
@@ -88,7 +95,7 @@ vlabench.player = (() => {
         stop();
         tell();
       } else {
-        requestAnimationFrame(tick);
+        requestAnimationFrame(() => tick(own));
       }
     }
 
@@ -104,13 +111,18 @@ vlabench.player = (() => {
       video.addEventListener("seeked", () => { if (!playing) tell(); });
       video.addEventListener("click", () => play.click());
       video.addEventListener("error", () => {
-        const told = element("div", { class: "unfilmed", role: "alert" }, "This browser cannot play the film; it is H.264 in MP4.");
-        video.replaceWith(told);
+        const plays = video.canPlayType('video/mp4; codecs="avc1.42E01E"');
+        video.replaceWith(element("div", { class: "unfilmed", role: "alert" }, plays
+          ? "The film is missing or damaged; film the episode and write the report again."
+          : "This browser cannot play the film; it is H.264 in MP4."));
+        if (!videos.every((one) => one.error)) return;
+        stop();
+        for (const control of [play, slider, speed]) control.disabled = true;
       });
     }
 
     function seek(seconds) {
-      for (const video of videos) video.currentTime = Math.min(Math.max(0, seconds), video.duration || 0);
+      for (const video of videos) video.currentTime = Math.min(Math.max(0, seconds), long(video));
     }
 
     async function go(seconds) {
