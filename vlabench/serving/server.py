@@ -52,19 +52,28 @@ class Link:
         return "" if request is None else request.headers.get(header, "")
 
     async def receive(self) -> bytes | str | None:
-        """The next frame of the client; None when it has left, or the server stops."""
+        """The next frame of the client; None when it has left, or the server stops.
+
+        What comes before the server is told to stop is answered, and nothing that comes after.
+        """
+        if self._stopping.is_set():
+            await self._leave()
+            return None
         stopped = asyncio.ensure_future(self._stopping.wait())
         received = asyncio.ensure_future(self._connection.recv())
         await asyncio.wait({received, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not received.done():
             received.cancel()
-            await self.close(CloseCode.GOING_AWAY, "the server is stopping")
+            await self._leave()
             return None
         try:
             return received.result()
         except ConnectionClosed:
             return None
+
+    async def _leave(self) -> None:
+        await self.close(CloseCode.GOING_AWAY, "the server is stopping")
 
     async def send(self, data: bytes | str) -> None:
         """Sends one frame; nothing happens if the client has left."""
