@@ -28,13 +28,11 @@ from vlabench.policies.checkpoints import (
     check_keys,
     inferring,
 )
-from vlabench.policies.in_process import InProcess
-from vlabench.policies.local import checkpoint_of
+from vlabench.policies.data_sets import OfDataSets
 from vlabench.policies.options import read_options
 from vlabench.policies.statistics import (
     Bounds,
     choose_key,
-    known_keys,
     read_bounds,
     read_statistics,
 )
@@ -60,7 +58,7 @@ class OpenVlaOptions(BaseModel):
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class OpenVla(InProcess):
+class OpenVla(OfDataSets):
     """Loads an OpenVLA checkpoint and asks it, one observation at a time.
 
     Args:
@@ -99,22 +97,12 @@ class OpenVla(InProcess):
         return super()._chosen(args)
 
     @classmethod
-    def check(cls, card: Card, folder: Path, args: Mapping[str, Json], *, trusted: bool) -> None:
-        """See `LocalPolicy.check`: there must be statistics."""
-        _bounds(card, folder, text(args.get("unnorm_key")))
-
-    @classmethod
-    def alternatives(cls, args: Mapping[str, Json]) -> dict[str, list[str]]:
-        """The data sets that ``unnorm_key`` may name, for who suspects another one."""
-        card = cls._chosen(args)
-        checkpoint = checkpoint_of(card, text(args.get("checkpoint")))
-        keys = known_keys(
-            cls.name,
-            checkpoint,
-            text(args.get("revision")),
-            lambda folder, key: _bounds(card, folder, key),
-        )
-        return {"unnorm_key": keys}
+    def bounds(cls, card: Card, folder: Path, key: str) -> Bounds:
+        """What the checkpoint's actions are un-normalised with."""
+        options = read_options(card, OpenVlaOptions)
+        statistics = read_statistics(card.adapter, folder)
+        chosen = choose_key(card.adapter, folder, statistics, key, options.unnorm_keys)
+        return read_bounds(statistics, chosen, "action", card.action.dimension)
 
     def _load(self) -> None:
         from transformers import AutoModelForVision2Seq, AutoProcessor
@@ -127,7 +115,7 @@ class OpenVla(InProcess):
                 f"The card of policy {self.name!r} has {len(self._spec.cameras)} cameras; the "
                 "model takes one image, so declare one."
             )
-        self._bounds = _bounds(self._card, self._folder, text(self.unnorm_key))
+        self._bounds = self.bounds(self._card, self._folder, text(self.unnorm_key))
         self._processor: Any = AutoProcessor.from_pretrained(
             self._folder, trust_remote_code=self._trusted
         )
@@ -242,11 +230,3 @@ def _refuse_url(url: Json) -> None:
             "Policy 'openvla' loads the model in process and asks no server; write --policy "
             "openvla-rest where deploy.py runs, or leave out --policy-arg url."
         )
-
-
-def _bounds(card: Card, folder: Path, told: str) -> Bounds:
-    """What the checkpoint's actions are un-normalised with."""
-    options = read_options(card, OpenVlaOptions)
-    statistics = read_statistics(card.adapter, folder)
-    key = choose_key(card.adapter, folder, statistics, told, options.unnorm_keys)
-    return read_bounds(statistics, key, "action", card.action.dimension)

@@ -7,7 +7,7 @@ The network is `vlabench.policies.oft_model`; FiLM and diffusion are left to the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,26 +19,24 @@ from vlabench.errors import UsageError
 from vlabench.policies.arguments import text
 from vlabench.policies.card import Card
 from vlabench.policies.checkpoints import inferring, read_json
-from vlabench.policies.in_process import InProcess
-from vlabench.policies.local import checkpoint_of
+from vlabench.policies.data_sets import OfDataSets
 from vlabench.policies.openvla import EMPTY_TOKEN, OpenVlaOptions
 from vlabench.policies.options import read_options
 from vlabench.policies.statistics import (
     Bounds,
     choose_key,
-    known_keys,
     read_bounds,
     read_statistics,
 )
 from vlabench.policies.torchvision_beside import import_torchvision
-from vlabench.types import ActionChunk, Floats, Json, Observation
+from vlabench.types import ActionChunk, Floats, Observation
 
 _EPSILON = 1e-8
 """``_unnormalize_actions`` and ``normalize_proprio`` add it to a range."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class OpenVlaOftInProcess(InProcess):
+class OpenVlaOftInProcess(OfDataSets):
     """Loads an OpenVLA-OFT checkpoint and asks it, one observation at a time.
 
     Args:
@@ -61,25 +59,16 @@ class OpenVlaOftInProcess(InProcess):
     runs_code = False
     beside = ("action_head--*.pt", "proprio_projector--*.pt")
 
-    unnorm_key: str = ""
-
     @classmethod
-    def check(cls, card: Card, folder: Path, args: Mapping[str, Json], *, trusted: bool) -> None:
-        """See `LocalPolicy.check`: there must be statistics."""
-        _bounds(card, folder, text(args.get("unnorm_key")))
-
-    @classmethod
-    def alternatives(cls, args: Mapping[str, Json]) -> dict[str, list[str]]:
-        """The data sets that ``unnorm_key`` may name, for who suspects another one."""
-        card = cls._chosen(args)
-        checkpoint = checkpoint_of(card, text(args.get("checkpoint")))
-        keys = known_keys(
-            cls.name,
-            checkpoint,
-            text(args.get("revision")),
-            lambda folder, key: _bounds(card, folder, key),
-        )
-        return {"unnorm_key": keys}
+    def bounds(cls, card: Card, folder: Path, key: str) -> tuple[Bounds, Bounds | None]:
+        """What actions and the state are scaled with; None for a card without a state."""
+        options = read_options(card, OpenVlaOptions)
+        statistics = read_statistics(card.adapter, folder)
+        chosen = choose_key(card.adapter, folder, statistics, key, options.unnorm_keys)
+        actions = read_bounds(statistics, chosen, "action", card.action.dimension)
+        if not card.state:
+            return actions, None
+        return actions, read_bounds(statistics, chosen, "proprio", _state_size(card))
 
     def _load(self) -> None:
         from transformers import AutoTokenizer
@@ -87,7 +76,7 @@ class OpenVlaOftInProcess(InProcess):
         import_torchvision()
         from vlabench.policies.oft_model import load_oft
 
-        self._actions, self._state = _bounds(self._card, self._folder, text(self.unnorm_key))
+        self._actions, self._state = self.bounds(self._card, self._folder, text(self.unnorm_key))
         self._means, self._deviations = _normalisation(self._folder)
         self._tokenizer: Any = AutoTokenizer.from_pretrained(self._folder)
         size = 0 if self._state is None else len(self._state.low)
@@ -135,17 +124,6 @@ class OpenVlaOftInProcess(InProcess):
         import torch
 
         return torch.from_numpy(numbers).to(self.device, self._torch_dtype())
-
-
-def _bounds(card: Card, folder: Path, told: str) -> tuple[Bounds, Bounds | None]:
-    """What actions and the state are scaled with; None for a card without a state."""
-    options = read_options(card, OpenVlaOptions)
-    statistics = read_statistics(card.adapter, folder)
-    key = choose_key(card.adapter, folder, statistics, told, options.unnorm_keys)
-    actions = read_bounds(statistics, key, "action", card.action.dimension)
-    if not card.state:
-        return actions, None
-    return actions, read_bounds(statistics, key, "proprio", _state_size(card))
 
 
 def _state_size(card: Card) -> int:
