@@ -83,7 +83,9 @@ audit: $(READY)
 
 # Ten minutes: speed as ratios measured in one run, and what reaches the policy as pixels.
 bench: $(READY)
-	$(BIN)/python benchmarks/env_speed.py
+	$(BIN)/python benchmarks/peers.py
+	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/episode_profile.py
 	$(BIN)/python benchmarks/scene_size.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/render_profile.py
