@@ -6,10 +6,20 @@ third. Names come from policies and suites, so they are made harmless before the
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+from vlabench.report.form import (
+    NO_DATA,
+    TableRow,
+    aligned,
+    escape_markdown,
+    percent,
+    pipes,
+    plain,
+    signed,
+    wrapped,
+)
 from vlabench.report.summary import (
     PASS_AT,
     Chain,
@@ -28,7 +38,6 @@ from vlabench.stats import Interval
 if TYPE_CHECKING:
     import pandas as pd
 
-NO_DATA = "–"
 COLUMNS = ("success", "95 % interval", "n", "twin", "gap", "95 % interval", "missing", "errors")
 LEGEND = (
     "Success and twin in percent: twin is the same scene unchanged. Gap is twin less success, in "
@@ -42,8 +51,6 @@ COMPLIANCE = (
     "was touched (absent-object). They are in no success rate, and a suite that changes nothing "
     "else has no overall rate."
 )
-
-
 RELIABILITY = (
     "pass^k is the probability that k episodes of one task, drawn at random, all succeed. Seconds "
     "to success are a mean up to the horizon: a failure counts as its horizon, never as nothing."
@@ -59,8 +66,6 @@ PLANNER = (
     "often it was asked."
 )
 GIGABYTE = 1e9
-Line: TypeAlias = tuple[str, Sequence[str]]
-"""A label and what stands beside it."""
 
 STAGE_COLUMNS = (
     "run_id",
@@ -82,19 +87,19 @@ STAGE_COLUMNS = (
 
 def text(summary: Summary) -> str:
     """Aligned plain text, at most 100 columns wide where names are of moderate length."""
-    heading = [line for fact in _heading(summary) for line in _wrapped(_plain(fact), 98)]
-    blocks = [heading, _aligned(_table(summary))]
-    blocks += [[title, *_aligned(table)] for title, table in _further(summary)]
-    blocks += [_wrapped(paragraph, 98) for paragraph in _notes(summary)]
+    heading = [line for fact in _heading(summary) for line in wrapped(plain(fact), 98)]
+    blocks = [heading, _as_text(_table(summary))]
+    blocks += [[title, *_as_text(table)] for title, table in _further(summary)]
+    blocks += [wrapped(paragraph, 98) for paragraph in _notes(summary)]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
 def markdown(summary: Summary) -> str:
     """GitHub's Markdown: a heading, the table, and under headings of their own the further ones."""
     title, *facts = (escape_markdown(line) for line in _heading(summary))
-    blocks = [f"### {title}", "  \n".join(facts), "\n".join(_pipes(_table(summary)))]
+    blocks = [f"### {title}", "  \n".join(facts), "\n".join(_as_markdown(_table(summary)))]
     for name, table in _further(summary):
-        blocks += [f"#### {name}", "\n".join(_pipes(table))]
+        blocks += [f"#### {name}", "\n".join(_as_markdown(table))]
     return "\n\n".join([*blocks, *_notes(summary)]) + "\n"
 
 
@@ -153,12 +158,6 @@ def policy_label(header: Header) -> str:
     return f"{header.policy} (privileged)" if header.privileged else header.policy
 
 
-def escape_markdown(raw: str) -> str:
-    """`raw` as text of one line that Markdown and HTML take for nothing but text."""
-    escaped = re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", _plain(raw))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 # --- content, alike in text and Markdown ------------------------------------------------------
 
 
@@ -209,12 +208,12 @@ def _repeated(determinism: Determinism) -> str:
         return "Run twice: none of the episodes that were to be."
     return (
         f"Run twice: {determinism.repeated} episodes, of which {len(determinism.flips)} "
-        f"({_percent(determinism.flip_rate)} %) succeeded once; {determinism.same_actions} did the "
+        f"({percent(determinism.flip_rate)} %) succeeded once; {determinism.same_actions} did the "
         "same to the bit."
     )
 
 
-def _further(summary: Summary) -> Iterator[tuple[str, list[Line]]]:
+def _further(summary: Summary) -> Iterator[tuple[str, list[TableRow]]]:
     """The tables after the first, each with its title."""
     if summary.overall or summary.nominal:
         yield "Time and reliability", _reliability(summary)
@@ -227,9 +226,9 @@ def _further(summary: Summary) -> Iterator[tuple[str, list[Line]]]:
         yield "Compliance", _compliance(summary.compliance)
 
 
-def _table(summary: Summary) -> list[Line]:
+def _table(summary: Summary) -> list[TableRow]:
     """Labels and values; a label alone is the title of what follows."""
-    lines: list[Line] = [("", COLUMNS)]
+    lines: list[TableRow] = [("", COLUMNS)]
     task: str | None = None
     shown = [row for row in rows(summary) if row.kind != "compliance"]
     for number, row in enumerate(shown):
@@ -244,7 +243,7 @@ def _values(row: Row) -> tuple[str, ...]:
     return (
         *_rate(row.rate),
         NO_DATA if row.rate is None else str(row.rate.n),
-        NO_DATA if row.twin is None else _percent(row.twin.value),
+        NO_DATA if row.twin is None else percent(row.twin.value),
         *_gap(row.gap),
         str(row.missing),
         str(row.policy_errors),
@@ -254,46 +253,46 @@ def _values(row: Row) -> tuple[str, ...]:
 def _rate(rate: Rate | None) -> tuple[str, str]:
     if rate is None:
         return NO_DATA, NO_DATA
-    return _percent(rate.value), f"{_percent(rate.low)} to {_percent(rate.high)}"
+    return percent(rate.value), f"{percent(rate.low)} to {percent(rate.high)}"
 
 
 def _gap(gap: Gap | None) -> tuple[str, str]:
     if gap is None:
         return NO_DATA, NO_DATA
-    return _signed(gap.value), f"{_signed(gap.low)} to {_signed(gap.high)}"
+    return signed(gap.value), f"{signed(gap.low)} to {signed(gap.high)}"
 
 
-def _reliability(summary: Summary) -> list[Line]:
+def _reliability(summary: Summary) -> list[TableRow]:
     """Of the means over tasks: how long success takes, and how often k episodes all succeed."""
-    lines: list[Line] = [
+    lines: list[TableRow] = [
         ("mean over tasks", ("success", *(f"pass^{k}" for k in PASS_AT), "seconds to success"))
     ]
     for row in rows(summary):
         if row.task is None and row.kind != "compliance":
-            shares = (NO_DATA if share is None else _percent(share) for share in row.pass_at)
+            shares = (NO_DATA if share is None else percent(share) for share in row.pass_at)
             seconds = NO_DATA if row.time_s is None else f"{row.time_s:.1f}"
             lines.append((f"  {row_label(row)}", (_rate(row.rate)[0], *shares, seconds)))
     return lines
 
 
-def _chain_table(chains: Sequence[Chain]) -> list[Line]:
+def _chain_table(chains: Sequence[Chain]) -> list[TableRow]:
     longest = max(len(chain.stages) for chain in chains)
     head = [*(f"at {k}" for k in range(1, longest + 1)), "average", "n"]
-    lines: list[Line] = [("stages finished, percent", head)]
+    lines: list[TableRow] = [("stages finished, percent", head)]
     for chain in chains:
-        shares = _filled([_percent(share) for share in chain.success_at], longest)
+        shares = _filled([percent(share) for share in chain.success_at], longest)
         length = f"{chain.mean:.2f} of {len(chain.stages)}"
         lines.append((_chain_label(chain), [*shares, length, str(chain.n)]))
     return lines
 
 
-def _stage_table(chains: Sequence[Chain]) -> list[Line]:
+def _stage_table(chains: Sequence[Chain]) -> list[TableRow]:
     """How often each stage succeeds once those before it did, and which fails first most often."""
     longest = max(len(chain.stages) for chain in chains)
     head = [*map(str, range(1, longest + 1)), "fails first"]
-    lines: list[Line] = [("stage, given those before, percent", head)]
+    lines: list[TableRow] = [("stage, given those before, percent", head)]
     for chain in chains:
-        shares = [NO_DATA if r is None else _percent(r.value) for r in chain.given_before]
+        shares = [NO_DATA if r is None else percent(r.value) for r in chain.given_before]
         lines.append((_chain_label(chain), [*_filled(shares, longest), _weakest(chain)]))
     return lines
 
@@ -302,7 +301,7 @@ def _weakest(chain: Chain) -> str:
     share = max(chain.first_failed)
     if share == 0:
         return NO_DATA
-    return f"{_percent(share)} {_shortened(chain.stages[chain.first_failed.index(share)])}"
+    return f"{percent(share)} {_shortened(chain.stages[chain.first_failed.index(share)])}"
 
 
 def _chain_label(chain: Chain) -> str:
@@ -313,20 +312,20 @@ def _filled(cells: list[str], count: int) -> list[str]:
     return cells + [NO_DATA] * (count - len(cells))
 
 
-def _planning(rows: Sequence[Planned]) -> list[Line]:
+def _planning(rows: Sequence[Planned]) -> list[TableRow]:
     head = ("stages named", "of them in order", "changes", "seconds a subtask", "asked", "n")
-    lines: list[Line] = [("an episode", head)]
+    lines: list[TableRow] = [("an episode", head)]
     for row in rows:
-        shares = (NO_DATA if s is None else _percent(s) for s in (row.named, row.in_order))
+        shares = (NO_DATA if s is None else percent(s) for s in (row.named, row.in_order))
         seconds = NO_DATA if row.seconds is None else f"{row.seconds:.1f}"
         figures = (f"{row.changes:.1f}", seconds, f"{row.calls:.1f}", str(row.n))
         lines.append((f"  {row.task or 'mean over tasks'}", (*shares, *figures)))
     return lines
 
 
-def _compliance(rows: Sequence[Row]) -> list[Line]:
+def _compliance(rows: Sequence[Row]) -> list[TableRow]:
     head = ("complied", "95 % interval", "n", "missing", "errors")
-    lines: list[Line] = [("mean over tasks, percent", head)]
+    lines: list[TableRow] = [("mean over tasks, percent", head)]
     for row in rows:
         count = NO_DATA if row.rate is None else str(row.rate.n)
         values = (*_rate(row.rate), count, str(row.missing), str(row.policy_errors))
@@ -348,7 +347,7 @@ def _notes(summary: Summary) -> list[str]:
 
 def _new_tasks(interval: Interval) -> str:
     return (
-        f"Success on new tasks like these: {_percent(interval.low)} to {_percent(interval.high)} "
+        f"Success on new tasks like these: {percent(interval.low)} to {percent(interval.high)} "
         "(95 % interval, the tasks resampled); the intervals of the table are those of these tasks."
     )
 
@@ -356,8 +355,8 @@ def _new_tasks(interval: Interval) -> str:
 def _roughness(roughness: Roughness) -> str:
     low, high = roughness.collision_interval
     return (
-        f"Safety, of {roughness.n} episodes: collisions in {_percent(roughness.collision_rate)} % "
-        f"(95 % interval {_percent(low)} to {_percent(high)}, Clopper-Pearson's), "
+        f"Safety, of {roughness.n} episodes: collisions in {percent(roughness.collision_rate)} % "
+        f"(95 % interval {percent(low)} to {percent(high)}, Clopper-Pearson's), "
         f"largest contact force {roughness.max_force_p95_n:.1f} N (95th percentile; sampled at "
         "20 Hz, so peaks may be higher), "
         f"{roughness.drops:.2f} drops an episode."
@@ -446,55 +445,13 @@ def _stage_records(header: Header, chain: Chain) -> Iterator[dict[str, str | int
 # --- form -------------------------------------------------------------------------------------
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}"
+def _as_text(table: Sequence[TableRow]) -> list[str]:
+    return aligned([(plain(label), [plain(value) for value in values]) for label, values in table])
 
 
-def _signed(value: float) -> str:
-    """Percent with a sign, and none at 0.0."""
-    number = f"{100 * value:+.1f}"
-    return "0.0" if number in ("+0.0", "-0.0") else number.replace("-", "−")
-
-
-def _plain(raw: str) -> str:
-    """`raw` on one line, without control characters, its blanks kept."""
-    return "".join(char if char.isprintable() else " " for char in raw)
+def _as_markdown(table: Sequence[TableRow]) -> list[str]:
+    return pipes([(label, [escape_markdown(value) for value in values]) for label, values in table])
 
 
 def _shortened(name: str) -> str:
     return name if len(name) <= 24 else f"{name[:23]}…"
-
-
-def _aligned(table: Sequence[Line]) -> list[str]:
-    """The first column flush left, the others flush right; a rule below the first line."""
-    table = [(_plain(label), [_plain(value) for value in values]) for label, values in table]
-    first = max(len(label) for label, _ in table)
-    count = max(len(values) for _, values in table)
-    widths = [
-        max((len(values[i]) for _, values in table if values), default=0) for i in range(count)
-    ]
-    lines = []
-    for label, values in table:
-        cells = (f"{value:>{width}}" for value, width in zip(values, widths, strict=False))
-        lines.append("  ".join([f"{label:<{first}}", *cells]).rstrip())
-    return [lines[0], "-" * max(len(line) for line in lines), *lines[1:]]
-
-
-def _pipes(table: Sequence[Line]) -> list[str]:
-    (corner, head), *body = table
-    lines = [
-        f"| {escape_markdown(corner)} | {' | '.join(map(escape_markdown, head))} |",
-        f"|:--{'|--:' * len(head)}|",
-    ]
-    for label, values in body:
-        name = escape_markdown(label.strip())
-        if not values:
-            name, values = f"**{name}**", [""] * len(head)
-        lines.append(f"| {name} | {' | '.join(map(escape_markdown, values))} |")
-    return lines
-
-
-def _wrapped(paragraph: str, width: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(paragraph, width, break_long_words=False, break_on_hyphens=False)
