@@ -90,7 +90,7 @@ class Simulation:
         self.scene: Scene = compose(episode.factors)
         self.model = self.scene.model
         self.data = mujoco.MjData(self.model)
-        self._warnings = self.data.warning.number  # a view
+        self._warnings = self.data.warning.number[_UNSTABLE]  # a view
         arm = ArmModel.find(self.model, self.scene.embodiment)
         self._controller = controller(self._control, self.model, arm)
         self._view = Viewpoint(self.scene)
@@ -289,7 +289,7 @@ class Simulation:
         return from_stage.FACTOR in self.episode.factors
 
     def _is_unstable(self) -> bool:
-        return any(self._warnings[_UNSTABLE].tolist())
+        return any(self._warnings.tolist())
 
     def _state_hash(self) -> str:
         return bytes_hash(self.data.qpos.tobytes() + self.data.qvel.tobytes())

@@ -131,7 +131,8 @@ class Viewpoint:
 
     def _opening(self, data: mujoco.MjData) -> float:
         """Metres between the pads, along the direction of closing."""
-        (ax, ay, az), (bx, by, bz) = data.geom_xpos[self._pads].tolist()
+        places, (one, other) = data.geom_xpos, self._pads
+        (ax, ay, az), (bx, by, bz) = places[one].tolist(), places[other].tolist()
         x, _, _, y, _, _, z, _, _ = data.site_xmat[self._site].tolist()
         apart: float = (ax - bx) * x + (ay - by) * y + (az - bz) * z
         return abs(apart) - self._pad_gap
