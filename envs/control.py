@@ -12,7 +12,7 @@ from __future__ import annotations
 import abc
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import mujoco
@@ -74,8 +74,11 @@ class Controller(abc.ABC):
         record["law"], record["joints"] = self._LAW, len(arm.joints)
         limits = model.actuator_ctrlrange[list(arm.actuators)]
         record["torque_low"][: len(limits)], record["torque_high"][: len(limits)] = limits.T
-        self._ones: list[float] = self.scale(len(arm.joints)).tolist()
-        self._told, self._goal_is_new = record["told"], self._records["goal_is_new"]
+        self._scale = self.scale(len(arm.joints))
+        record["scale"][: len(self._scale)] = self._scale
+        # views, because they are written in every step
+        self._action = record["action"][: len(self._scale)]
+        self._is_new = self._records["action_is_new"]
         self._shape = (self.dimension,)
         self._fingers = [
             (finger, 0.5 * (opened + closed), 0.5 * (opened - closed))
@@ -91,7 +94,7 @@ class Controller(abc.ABC):
     @property
     def dimension(self) -> int:
         """How many numbers an action has."""
-        return len(self._ones) + 1
+        return len(self._scale) + 1
 
     @property
     def hidden_state(self) -> Floats:
@@ -137,7 +140,10 @@ class Controller(abc.ABC):
             )
         if data is not self._data:
             self._bind(data)
-        self._tell(data, [min(max(number, -1.0), 1.0) for number in numbers])
+        # the callback sets the goal itself, in its first physics step, where kinematics are fresh
+        self._action[:] = action[:-1]
+        self._is_new[0] = 1
+        self._move_fingers(data, numbers[-1])
         self._step(data)
         mujoco.mj_kinematics(self._model, data)
         mujoco.mj_comPos(self._model, data)
@@ -148,12 +154,7 @@ class Controller(abc.ABC):
         n, record = len(self._arm.joints), self._records
         return [record[name][..., :n] for name in self._REMEMBERED]
 
-    def _tell(self, data: mujoco.MjData, action: Sequence[float]) -> None:
-        *arm, grip = action
-        for i, (number, one) in enumerate(zip(arm, self._ones, strict=True)):
-            self._told[i] = number * one
-        # the callback sets the goal itself, in its first physics step, where kinematics are fresh
-        self._goal_is_new[0] = 1
+    def _move_fingers(self, data: mujoco.MjData, grip: float) -> None:
         change = math.copysign(GRIPPER_SPEED, grip) if grip else 0.0
         self._closedness = min(max(self._closedness + change, -1.0), 1.0)
         ctrl = data.ctrl
