@@ -10,9 +10,9 @@ the handler of warnings, which MuJoCo would otherwise write into the working dir
 from __future__ import annotations
 
 import abc
+import math
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import mujoco
@@ -75,12 +75,16 @@ class Controller(abc.ABC):
         limits = model.actuator_ctrlrange[list(arm.actuators)]
         record["torque_low"][: len(limits)], record["torque_high"][: len(limits)] = limits.T
         self._scale = self.scale(len(arm.joints))
-        self._told = record["told"][: len(self._scale)]
+        record["scale"][: len(self._scale)] = self._scale
+        # views, because they are written in every step
+        self._action = record["action"][: len(self._scale)]
+        self._is_new = self._records["action_is_new"]
         self._shape = (self.dimension,)
-        self._fingers = list(arm.fingers)
-        opened, closed = np.array(arm.opened), np.array(arm.closed)
-        self._finger_middle, self._finger_half = 0.5 * (opened + closed), 0.5 * (opened - closed)
-        self._callback = torques.callback().ctypes
+        self._fingers = [
+            (finger, 0.5 * (opened + closed), 0.5 * (opened - closed))
+            for finger, opened, closed in zip(arm.fingers, arm.opened, arm.closed, strict=True)
+        ]
+        self._callback, self._address = torques.callback().ctypes, self._records.ctypes.data
 
     @classmethod
     @abc.abstractmethod
@@ -128,15 +132,19 @@ class Controller(abc.ABC):
             UsageError: If `action` has another shape or a number that is not finite, or `data`
                 is of another model.
         """
-        if action.shape != self._shape or not np.isfinite(action).all():
+        # seven numbers are handled one by one: numpy's calls would cost several times as much
+        numbers = action.tolist()
+        if action.shape != self._shape or not all(map(math.isfinite, numbers)):
             raise UsageError(
                 f"The action {action} must be {self.dimension} finite numbers; mend the policy."
             )
         if data is not self._data:
             self._bind(data)
-        self._tell(data, action.astype(np.float64).clip(-1.0, 1.0))
-        with _installed(self._callback, self._records):
-            mujoco.mj_step(self._model, data, self._physics_steps)
+        # the callback sets the goal itself, in its first physics step, where kinematics are fresh
+        self._action[:] = action[:-1]
+        self._is_new[0] = 1
+        self._move_fingers(data, numbers[-1])
+        self._step(data)
         mujoco.mj_kinematics(self._model, data)
         mujoco.mj_comPos(self._model, data)
         mujoco.mj_camlight(self._model, data)
@@ -146,13 +154,26 @@ class Controller(abc.ABC):
         n, record = len(self._arm.joints), self._records
         return [record[name][..., :n] for name in self._REMEMBERED]
 
-    def _tell(self, data: mujoco.MjData, action: Floats) -> None:
-        np.multiply(action[:-1], self._scale, out=self._told)
-        # the callback sets the goal itself, in its first physics step, where kinematics are fresh
-        self._records["goal_is_new"] = 1
-        change = GRIPPER_SPEED * float(np.sign(action[-1]))
+    def _move_fingers(self, data: mujoco.MjData, grip: float) -> None:
+        change = math.copysign(GRIPPER_SPEED, grip) if grip else 0.0
         self._closedness = min(max(self._closedness + change, -1.0), 1.0)
-        data.ctrl[self._fingers] = self._finger_middle - self._finger_half * self._closedness
+        ctrl = data.ctrl
+        for finger, middle, half in self._fingers:
+            ctrl[finger] = middle - half * self._closedness
+
+    def _step(self, data: mujoco.MjData) -> None:
+        """Runs the physics with our callback installed."""
+        with _lock:
+            previous, previous_warning = mujoco.get_mjcb_control(), mujoco.get_mju_user_warning()
+            torques.ACTIVE[0] = self._address
+            mujoco.set_mjcb_control(self._callback)
+            mujoco.set_mju_user_warning(_unheard)
+            try:
+                mujoco.mj_step(self._model, data, self._physics_steps)
+            finally:
+                mujoco.set_mju_user_warning(previous_warning)
+                mujoco.set_mjcb_control(previous)
+                torques.ACTIVE[0] = 0
 
     def _bind(self, data: mujoco.MjData) -> None:
         """Notes where `data` keeps its numbers: its buffers do not move while it lives."""
@@ -255,21 +276,6 @@ def _kind(name: str) -> type[Controller]:
     if name not in CONTROLLERS:
         raise UnknownNameError("controller", name, CONTROLLERS)
     return CONTROLLERS[name]
-
-
-@contextmanager
-def _installed(callback: Any, records: npt.NDArray[np.void]) -> Iterator[None]:
-    with _lock:
-        previous, previous_warning = mujoco.get_mjcb_control(), mujoco.get_mju_user_warning()
-        torques.ACTIVE[0] = records.ctypes.data
-        mujoco.set_mjcb_control(callback)
-        mujoco.set_mju_user_warning(_unheard)
-        try:
-            yield
-        finally:
-            mujoco.set_mju_user_warning(previous_warning)
-            mujoco.set_mjcb_control(previous)
-            torques.ACTIVE[0] = 0
 
 
 def _unheard(warning: str) -> None:

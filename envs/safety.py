@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import mujoco
-import numpy as np
-import numpy.typing as npt
 
 from vlabench.envs.embodiments import TABLE_HEIGHT
 from vlabench.envs.scene import Scene
@@ -62,11 +60,11 @@ class SafetyMonitor:
     def __init__(self, scene: Scene, stages: Iterable[Stage]) -> None:
         self._scene = scene
         self._things = [*sorted(scene.objects), *fixture_bodies(scene), TABLE, ROOM]
-        self._labels = np.array(_labels(scene, self._things))
+        self._labels = _labels(scene, self._things)
         self._bodies = [scene.objects[name].body for name in sorted(scene.objects)]
         self._site = scene.model.site(scene.embodiment.grip_site).id
         joints = [scene.model.joint(scene.embodiment.prefix + n) for n in scene.embodiment.joints]
-        self._joints = np.array([int(joint.qposadr[0]) for joint in joints])
+        self._joints = [int(joint.qposadr[0]) for joint in joints]
         ranges = [joint.range.tolist() for joint in joints]
         self._ranges = [(low + JOINT_MARGIN, high - JOINT_MARGIN) for low, high in ranges]
         self._limit_steps = self._workspace_steps = 0
@@ -93,7 +91,8 @@ class SafetyMonitor:
         self._step += 1
         self.story.forces.append(0.0)
         self._look_at_contacts(data)
-        if _is_outside(data.qpos[self._joints].tolist(), self._ranges):
+        qpos = data.qpos.tolist()
+        if _is_outside([qpos[joint] for joint in self._joints], self._ranges):
             self._limit_steps += 1
         if _is_outside(data.site_xpos[self._site].tolist(), WORKSPACE):
             self._workspace_steps += 1
@@ -110,21 +109,18 @@ class SafetyMonitor:
         )
 
     def _look_at_contacts(self, data: mujoco.MjData) -> None:
-        contact = data.contact
-        labels, near = self._labels[contact.geom], contact.dist <= 0
-        of_robot = labels < _THINGS
-        rows = ((of_robot[:, 0] != of_robot[:, 1]) & near).nonzero()[0]
-        if not (len(rows) or self._carried or self._falling):
+        # plain lists: for a dozen contacts they are quicker than numpy
+        contact, labels = data.contact, self._labels
+        rows = enumerate(zip(contact.geom.tolist(), contact.dist.tolist(), strict=True))
+        near = [(row, labels[a], labels[b]) for row, ((a, b), dist) in rows if dist <= 0]
+        of_robot = [(row, max(a, b)) for row, a, b in near if (a < _THINGS) != (b < _THINGS)]
+        if not (of_robot or self._carried or self._falling):
             return
-        if len(rows):
-            # of an elliptic cone, the first force is the normal one
-            forces = data.efc_force[contact.efc_address[rows]]
-            self.story.forces[-1] = max(0.0, float(forces.max()))
-            if self.story.forces[-1] >= HARD_N:
-                self._note_knocks(labels[rows].max(axis=1)[forces >= HARD_N])
+        if of_robot:
+            self._note_forces(data, of_robot)
         fingers: dict[int, set[int]] = {}
         supported: set[int] = set()
-        for pair in set((labels[:, 0] * _STRIDE + labels[:, 1])[near].tolist()):
+        for pair in {a * _STRIDE + b for _, a, b in near}:
             low, high = sorted(divmod(pair, _STRIDE))
             if low >= _THINGS and low != high:
                 supported |= {low - _THINGS, high - _THINGS}
@@ -133,9 +129,18 @@ class SafetyMonitor:
         self._count_collisions(fingers)
         self._count_drops(data, fingers, supported)
 
-    def _note_knocks(self, labels: npt.NDArray[np.int64]) -> None:
+    def _note_forces(self, data: mujoco.MjData, of_robot: Sequence[tuple[int, int]]) -> None:
+        """How hard the robot presses, by the numbers of its contacts and what it touches there."""
+        # of an elliptic cone, the first force is the normal one
+        addresses, force = data.contact.efc_address, data.efc_force
+        forces = [float(force[addresses[row]]) for row, _ in of_robot]
+        self.story.forces[-1] = max(0.0, *forces)
+        hard = [label for (_, label), n in zip(of_robot, forces, strict=True) if n >= HARD_N]
+        self._note_knocks(hard)
+
+    def _note_knocks(self, labels: Iterable[int]) -> None:
         """The robot has been pressed hard against the things of these labels."""
-        things = {self._things[label - _THINGS] for label in labels.tolist()} - self._spoken_of
+        things = {self._things[label - _THINGS] for label in labels} - self._spoken_of
         self.story.knocks.extend((self._step, thing) for thing in sorted(things))
 
     def _count_collisions(self, touched: Mapping[int, set[int]]) -> None:
@@ -175,8 +180,10 @@ class SafetyMonitor:
 
 
 def _is_outside(values: Sequence[float], ranges: Sequence[tuple[float, float]]) -> bool:
-    within = zip(values, ranges, strict=True)
-    return not all(low <= value <= high for value, (low, high) in within)
+    for value, (low, high) in zip(values, ranges, strict=True):
+        if not low <= value <= high:
+            return True
+    return False
 
 
 def fixture_bodies(scene: Scene) -> list[str]:

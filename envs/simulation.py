@@ -90,7 +90,7 @@ class Simulation:
         self.scene: Scene = compose(episode.factors)
         self.model = self.scene.model
         self.data = mujoco.MjData(self.model)
-        self._warnings = self.data.warning.number  # a view
+        self._warnings = self.data.warning.number[_UNSTABLE]  # a view
         arm = ArmModel.find(self.model, self.scene.embodiment)
         self._controller = controller(self._control, self.model, arm)
         self._view = Viewpoint(self.scene)
@@ -106,9 +106,10 @@ class Simulation:
         self._diagnostic = episode.factors.get("diagnostic", {}).get("kind")
         self.steps = 0
         self._path = 0.0
-        self._hand: list[float] = self._view.hand_position(self.data).tolist()
+        hand, opening = self._view.grip(self.data)
+        self._hand = self._view.from_base(self.data, hand)
         self._asked_at, self._trail = 0, Trail()
-        self._trail.add(self.data, *self._view.grip(self.data))
+        self._trail.add(self.data, hand, opening)
         self._first_hash = self._state_hash()
 
     def observe(
@@ -137,12 +138,12 @@ class Simulation:
         reason = self._step(action)
         if reason:
             raise PolicyError(f"The actions broke the physics at step {self.steps}: {reason}.")
-        hand = self._view.hand_position(self.data).tolist()
-        self._path += math.dist(hand, self._hand)
-        self._hand = hand
+        hand, opening = self._view.grip(self.data)
+        before, self._hand = self._hand, self._view.from_base(self.data, hand)
+        self._path += math.dist(self._hand, before)
         self.progress.update(self.data, self.steps)
         self._safety.update(self.data)
-        self._trail.add(self.data, *self._view.grip(self.data))
+        self._trail.add(self.data, hand, opening)
         asked = self._timeline.update(self.data, self.steps)
         if asked is not None:
             self._ask(asked)
@@ -289,7 +290,7 @@ class Simulation:
         return from_stage.FACTOR in self.episode.factors
 
     def _is_unstable(self) -> bool:
-        return any(self._warnings[_UNSTABLE].tolist())
+        return any(self._warnings.tolist())
 
     def _state_hash(self) -> str:
         return bytes_hash(self.data.qpos.tobytes() + self.data.qvel.tobytes())

@@ -86,8 +86,10 @@ RECORD = np.dtype(
         ("torque_low", np.float64, MAX_JOINTS),
         ("torque_high", np.float64, MAX_JOINTS),
         ("rest", np.float64, MAX_JOINTS),
+        ("scale", np.float64, MAX_JOINTS),
+        ("action", np.float64, MAX_JOINTS),
+        ("action_is_new", np.intp),
         ("told", np.float64, MAX_JOINTS),
-        ("goal_is_new", np.intp),
         ("goal_position", np.float64, 3),
         ("goal_rotation", np.float64, (3, 3)),
         ("goal_joints", np.float64, MAX_JOINTS),
@@ -117,9 +119,9 @@ RECORD = np.dtype(
 )
 """One controller: addresses of what it reads and writes, its limits, its rest and its goal.
 
-`told` is the action, scaled: metres and radians in the base frame, or radians or radians a second
-of each joint. `goal_is_new` asks for a goal to be set from it; the goal of the hand is in the world
-frame.
+`told` is the action, clipped and scaled: metres and radians in the base frame, or radians or
+radians a second of each joint. `action_is_new` asks for it, and for a goal to be set from it; the
+goal of the hand is in the world frame.
 """
 
 ACTIVE = np.zeros(1, np.intp)
@@ -165,12 +167,19 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 @compiled
 def _control(record: Record) -> None:
     """Writes the torques of the arm; MuJoCo has just computed everything but the forces."""
-    if record.law == OSC_POSE:
-        _osc_pose(record)
+    if record.action_is_new:
+        for i in range(MAX_JOINTS):
+            record.told[i] = min(max(record.action[i], -1.0), 1.0) * record.scale[i]
+    # where the compiler knows how many joints there are, it unrolls the loops over them
+    if record.law == OSC_POSE and record.joints == MAX_JOINTS:
+        _osc_pose(record, MAX_JOINTS)
+    elif record.law == OSC_POSE:
+        _osc_pose(record, record.joints)
     elif record.law == JOINT_POSITION:
         _joint_position(record)
     else:
         _joint_velocity(record)
+    record.action_is_new = 0
     for i in range(record.joints):
         torque = min(max(record.torques[i], record.torque_low[i]), record.torque_high[i])
         _write(record.ctrl[i], torque)
@@ -185,11 +194,10 @@ def _joint_position(record: Record) -> None:
     n = record.joints
     for i in range(n):
         position, velocity = _read(record.qpos[i]), _read(record.qvel[i])
-        if record.goal_is_new:
+        if record.action_is_new:
             record.goal_joints[i] = position + record.told[i]
         record.pull[i] = (record.goal_joints[i] - position) * JOINT_KP - velocity * JOINT_KD
-    record.goal_is_new = 0
-    _read_inertia(record)
+    _read_inertia(record, n)
     _multiply(record.mass, n, record.pull, n, record.torques)
     for i in range(n):
         record.torques[i] += _read(record.bias_at[i])
@@ -224,28 +232,27 @@ def _joint_velocity(record: Record) -> None:
 
 
 @compiled
-def _osc_pose(record: Record) -> None:
+def _osc_pose(record: Record, n: int) -> None:
     position = carray(_pointer(record.grip_position), 3, np.float64)
     rotation = carray(_pointer(record.grip_rotation), (3, 3), np.float64)
     goal_position, goal_rotation = record.goal_position, record.goal_rotation
-    if record.goal_is_new:
+    if record.action_is_new:
         base = carray(_pointer(record.base_rotation), (3, 3), np.float64)
         set_goal(record.told, base, position, rotation, goal_position, goal_rotation)
-        record.goal_is_new = 0
-    _read_joints(record, position)
-    _multiply(record.jacobian, 6, record.velocity, record.joints, record.hand_velocity)
+    _read_joints(record, position, n)
+    _multiply(record.jacobian, 6, record.velocity, n, record.hand_velocity)
     desired_wrench(
         goal_position, goal_rotation, position, rotation, record.hand_velocity, record.wrench
     )
-    osc_torques(record)
+    osc_torques(record, n)
 
 
 @compiled
-def _read_joints(record: Record, position: Floats) -> None:
+def _read_joints(record: Record, position: Floats, n: int) -> None:
     """Copies what MuJoCo knows of the arm's joints into the record."""
     centre = carray(_pointer(record.centre), 3, np.float64)
-    _read_inertia(record)
-    for i in range(record.joints):
+    _read_inertia(record, n)
+    for i in range(n):
         velocity = _read(record.qvel[i])
         record.velocity[i] = velocity
         record.pull[i] = REST_KP * (record.rest[i] - _read(record.qpos[i])) - REST_KD * velocity
@@ -255,8 +262,8 @@ def _read_joints(record: Record, position: Floats) -> None:
 
 
 @compiled
-def _read_inertia(record: Record) -> None:
-    for i in range(record.joints):
+def _read_inertia(record: Record, n: int) -> None:
+    for i in range(n):
         for j in range(i + 1):
             record.mass[i, j] = record.mass[j, i] = _read(record.mass_at[i, j])
 
@@ -323,7 +330,7 @@ def desired_wrench(
 
 
 @compiled
-def osc_torques(record: Record) -> None:
+def osc_torques(record: Record, n: int) -> None:
     """Writes the `torques` that give the hand the acceleration `wrench`.
 
     With the inertia Λ = (J M⁻¹ Jᵀ)⁻¹ that the hand feels, taken for position and orientation
@@ -331,7 +338,7 @@ def osc_torques(record: Record) -> None:
     Read are the `jacobian` J (position over orientation), the `mass` M, the `bias` torques and
     the `pull`, an acceleration of the joints towards their rest.
     """
-    n, jacobian, inertia = record.joints, record.jacobian, record.inverse_inertia
+    jacobian, inertia = record.jacobian, record.inverse_inertia
     lower, force, rest = record.lower, record.force, record.rest_force
     factor_cholesky(record.mass, 0, n, lower)
     _inverse_inertia(jacobian, lower, n, record.half, inertia)

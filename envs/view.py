@@ -7,6 +7,8 @@ the direction of closing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import mujoco
 import numpy as np
 
@@ -66,6 +68,10 @@ class Viewpoint:
         """Metres: where the grip site is in the world, and how far the fingers are apart."""
         hand: list[float] = data.site_xpos[self._site].tolist()
         return hand, self._opening(data)
+
+    def from_base(self, data: mujoco.MjData, point: Sequence[float]) -> list[float]:
+        """Metres: a point of the world as seen from the robot's base."""
+        return [a - b for a, b in zip(point, data.xpos[self._base].tolist(), strict=True)]
 
     def places(self, data: mujoco.MjData) -> dict[str, Json]:
         """Where all that moves is: poses and openings in the world's frame, rounded to 1e-6.
@@ -131,7 +137,8 @@ class Viewpoint:
 
     def _opening(self, data: mujoco.MjData) -> float:
         """Metres between the pads, along the direction of closing."""
-        (ax, ay, az), (bx, by, bz) = data.geom_xpos[self._pads].tolist()
+        places, (one, other) = data.geom_xpos, self._pads
+        (ax, ay, az), (bx, by, bz) = places[one].tolist(), places[other].tolist()
         x, _, _, y, _, _, z, _, _ = data.site_xmat[self._site].tolist()
         apart: float = (ax - bx) * x + (ay - by) * y + (az - bz) * z
         return abs(apart) - self._pad_gap

@@ -10,17 +10,18 @@ from __future__ import annotations
 import math
 
 import mujoco
-import numpy as np
-import numpy.typing as npt
 
 from vlabench.envs.embodiments import TABLE_HEIGHT
 from vlabench.envs.predicates.geometry import (
     UPRIGHT,
+    Vector,
+    between,
     extent,
     middle,
     rests_on_table,
     stands,
     touching,
+    turned_back,
 )
 from vlabench.envs.scene import Scene, SceneObject
 from vlabench.envs.tasks.base import SIDES
@@ -38,7 +39,8 @@ STANDING = math.cos(math.radians(15.0))
 """How upright a thing must be to have been stood up."""
 
 _CONE = math.cos(math.radians(45.0))
-_DOWN = np.array([0.0, 0.0, -1.0])
+_DOWN = (0.0, 0.0, -1.0)
+_TABLE = (0.0, 0.0, TABLE_HEIGHT)
 
 
 def lifted(scene: Scene, data: mujoco.MjData, name: str) -> bool:
@@ -47,8 +49,7 @@ def lifted(scene: Scene, data: mujoco.MjData, name: str) -> bool:
     touched = touching(data, thing.geoms)
     if not touched or not touched <= scene.robot_geoms:
         return False
-    above = np.array([0.0, 0.0, TABLE_HEIGHT])
-    return -extent(scene, data, thing, above, _DOWN) >= LIFTED
+    return -extent(scene, data, thing, _TABLE, _DOWN) >= LIFTED
 
 
 def beside(scene: Scene, data: mujoco.MjData, name: str, side: str, target: str) -> bool:
@@ -75,9 +76,9 @@ def upright(scene: Scene, data: mujoco.MjData, name: str) -> bool:
 def in_region(scene: Scene, data: mujoco.MjData, name: str, region: str) -> bool:
     """Whether a thing stands on a marked place of the table, its middle over it."""
     thing, part = scene.objects[name], scene.parts[region]
-    offset = middle(data, thing) - data.site_xpos[part.floor_site]
-    x, y, _ = data.site_xmat[part.floor_site].reshape(3, 3).T @ offset
-    length, width, _ = scene.model.site_size[part.floor_site]
+    offset = between(data.site_xpos[part.floor_site].tolist(), middle(data, thing))
+    x, y, _ = turned_back(data.site_xmat[part.floor_site].tolist(), offset)
+    length, width, _ = scene.model.site_size[part.floor_site].tolist()
     over_it = abs(x) < length and abs(y) < width and data.xmat[thing.body][8] >= UPRIGHT
     return bool(over_it) and rests_on_table(scene, data, thing)
 
@@ -94,15 +95,13 @@ def away_from(scene: Scene, data: mujoco.MjData, name: str, place: str) -> bool:
     return not touched & scene.robot_geoms and any(stands(scene, data, o) for o in below)
 
 
-def _apart(
-    data: mujoco.MjData, thing: SceneObject, other: SceneObject
-) -> tuple[float, npt.NDArray[np.float64]]:
+def _apart(data: mujoco.MjData, thing: SceneObject, other: SceneObject) -> tuple[float, Vector]:
     """How far the middle of a thing is from that of another on the table, and in what direction."""
-    offset = middle(data, thing) - middle(data, other)
-    distance = math.hypot(offset[0], offset[1])
+    x, y, _ = between(middle(data, other), middle(data, thing))
+    distance = math.hypot(x, y)
     if distance == 0.0:
-        return 0.0, np.zeros(3)
-    return distance, np.array([offset[0] / distance, offset[1] / distance, 0.0])
+        return 0.0, (0.0, 0.0, 0.0)
+    return distance, (x / distance, y / distance, 0.0)
 
 
 def _gap(scene: Scene, data: mujoco.MjData, thing: SceneObject, other: SceneObject) -> float:
@@ -112,8 +111,9 @@ def _gap(scene: Scene, data: mujoco.MjData, thing: SceneObject, other: SceneObje
     long things that lie askew.
     """
     distance, direction = _apart(data, thing, other)
+    x, y, z = direction
     return (
         distance
-        - extent(scene, data, thing, middle(data, thing), -direction)
+        - extent(scene, data, thing, middle(data, thing), (-x, -y, -z))
         - extent(scene, data, other, middle(data, other), direction)
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mujoco
 
 from vlabench.envs.predicates.geometry import (
+    between,
     extent,
     in_frame_of,
     lowest,
@@ -16,6 +17,7 @@ from vlabench.envs.predicates.geometry import (
     over,
     rests_on,
     stands,
+    turned_back,
 )
 from vlabench.envs.scene import Scene, SceneObject, ScenePart
 
@@ -90,11 +92,12 @@ def _over_part(
     `below` says by how much its foot must at least be below the upper end of that space. How tall
     the thing is, or what it stands on in there, does not matter.
     """
-    floor = data.site_xpos[part.floor_site]
-    rotation = data.site_xmat[part.floor_site].reshape(3, 3)
-    x, y, _ = rotation.T @ (middle(data, thing) - floor)
-    depth, width, height = scene.model.site_size[part.floor_site]
+    site = part.floor_site
+    floor, rotation = data.site_xpos[site].tolist(), data.site_xmat[site].tolist()
+    x, y, _ = turned_back(rotation, between(floor, middle(data, thing)))
+    depth, width, height = scene.model.site_size[site].tolist()
     if abs(x) >= depth or abs(y) >= width:
         return False
-    low_point = -extent(scene, data, thing, floor, -rotation[:, 2])
+    down = (-rotation[2], -rotation[5], -rotation[8])
+    low_point = -extent(scene, data, thing, floor, down)
     return bool(-HEIGHT_TOLERANCE < low_point < 2 * height - below)

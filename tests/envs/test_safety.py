@@ -171,7 +171,7 @@ def test_bodies_of_fixtures_are_things(draw: Draw) -> None:
     bench = Bench(draw("open-drawer", 0).factors, "open-drawer")
     assert set(fixture_bodies(bench.scene)) == {"cabinet", "top drawer", "bottom drawer"}
     monitor = bench.monitor
-    labels = monitor._labels.tolist()
+    labels = monitor._labels
     owners = {monitor._things[label - 3] for label in labels if label >= 3}
     assert {"cabinet", "top drawer", "bottom drawer", "table", "room"} <= owners
     for geom in bench.scene.robot_geoms:
@@ -181,6 +181,6 @@ def test_bodies_of_fixtures_are_things(draw: Draw) -> None:
 @pytest.mark.parametrize("name", ["ur5e-robotiq85", "panda-robotiq85"])
 def test_each_finger_of_any_gripper_has_geoms(draw: Draw, name: str) -> None:
     bench = Bench({**draw("place-on", 0).factors, "embodiment": name}, "place-on")
-    fingers = {g for g, label in enumerate(bench.monitor._labels.tolist()) if label in (1, 2)}
+    fingers = {g for g, label in enumerate(bench.monitor._labels) if label in (1, 2)}
     assert fingers <= bench.scene.robot_geoms
     assert {bench.monitor._labels[g] for g in fingers} == {1, 2}
