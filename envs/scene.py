@@ -204,7 +204,6 @@ def _room(name: str) -> Base:
     base = base_spec(name)
     _add_surroundings(base.spec)
     _add_cameras(base.spec, embodiment(name))
-    base.spec.compile()
     return base
 
 
