@@ -28,18 +28,16 @@ class Composed(msgspec.Struct, frozen=True):
     """A robot at its table.
 
     Attributes:
-        xml: robosuite's scene; where it names files of meshes, `meshes` counts instead.
-        meshes: Name of a mesh to a key of `assets`.
-        thinned: Names of those meshes that are not robosuite's own: their scale is 1.
-        assets: Names of files to what is in them: MSH, STL or OBJ.
+        xml: robosuite's scene; where it names files of meshes, the two below count instead.
+        meshes: Name of a mesh to its file in robosuite's folder.
+        thinned: Name of a mesh to an MSH file with fewer faces that replaces it, at scale 1.
         overlapping: Pairs of bodies that touch while the robot is at home.
         sources: The files of robosuite that all this was made of.
     """
 
     xml: str
     meshes: dict[str, str]
-    thinned: list[str]
-    assets: dict[str, bytes]
+    thinned: dict[str, bytes]
     overlapping: list[tuple[str, str]]
     sources: dict[str, Source]
 
@@ -76,11 +74,6 @@ def sources(files: Iterable[Path]) -> dict[str, Source]:
     """These files of robosuite as they are now."""
     root = robosuite_folder()
     return {path.relative_to(root).as_posix(): _source(path) for path in sorted(set(files))}
-
-
-def asset_name(data: bytes, suffix: str) -> str:
-    """A name that says what is in the file, so that robots share what is the same."""
-    return bytes_hash(data, 32) + suffix
 
 
 @cache

@@ -20,9 +20,10 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.envs.composed import Composed, asset_name, keep, kept, sources
+from vlabench.envs.composed import Composed, keep, kept, robosuite_folder, sources
 from vlabench.envs.embodiments import TABLE_HEIGHT, TABLE_SIZE, Embodiment, embodiment
 from vlabench.envs.thinning import thinned_meshes
+from vlabench.hashing import bytes_hash
 
 if TYPE_CHECKING:
     from robosuite.models.base import MujocoXML
@@ -53,11 +54,7 @@ def base_spec(name: str) -> Base:
         composed = compose_robot(kind)
         keep(kind, composed)
     spec = _edited(composed.xml, kind)
-    for mesh in spec.meshes:
-        mesh.file = composed.meshes[mesh.name]
-        if mesh.name in composed.thinned:
-            mesh.scale = [1.0, 1.0, 1.0]
-    spec.assets = composed.assets
+    _set_meshes(spec, composed)
     for first, second in composed.overlapping:
         spec.add_exclude(bodyname1=first, bodyname2=second)
     return Base(spec, np.array(kind.home, dtype=np.float64))
@@ -68,24 +65,16 @@ def compose_robot(kind: Embodiment) -> Composed:
     parts, task = _robosuite_models(kind)
     xml = task.get_xml()
     spec = _edited(xml, kind)
-    thinned = thinned_meshes(spec)
-    meshes: dict[str, str] = {}
-    assets: dict[str, bytes] = {}
-    for mesh in spec.meshes:
-        own = Path(mesh.file)
-        data = thinned.get(mesh.name) or own.read_bytes()
-        meshes[mesh.name] = asset_name(data, ".msh" if mesh.name in thinned else own.suffix.lower())
-        assets[meshes[mesh.name]] = data
     code = [m.__file__ for name, m in sys.modules.items() if name.startswith("robosuite.models")]
-    files = [Path(mesh.file) for mesh in spec.meshes]
-    files += [Path(file) for file in (*(part.file for part in parts), *code) if file]
+    own = {mesh.name: Path(mesh.file).resolve() for mesh in spec.meshes}
+    files = [Path(file).resolve() for file in (*(part.file for part in parts), *code) if file]
+    root = robosuite_folder()
     return Composed(
         xml=xml,
-        meshes=meshes,
-        thinned=sorted(thinned),
-        assets=assets,
+        meshes={name: path.relative_to(root).as_posix() for name, path in own.items()},
+        thinned=thinned_meshes(spec),
         overlapping=_overlapping(spec, kind),
-        sources=sources(files),
+        sources=sources([*own.values(), *files]),
     )
 
 
@@ -140,6 +129,25 @@ def _edited(xml: str, kind: Embodiment) -> mujoco.MjSpec:
     if kind.gripper.followers:
         _make_linkage(spec, kind)
     return spec
+
+
+def _set_meshes(spec: mujoco.MjSpec, composed: Composed) -> None:
+    """Names the files of all meshes, and carries those that are not on disk.
+
+    What MuJoCo has worked out about a mesh it keeps for the next model that names the same file,
+    unchanged; what comes as arrays it works out anew each time. It hashes the files that a spec
+    carries whenever it compiles one, so only the thinned meshes are carried.
+    """
+    root, assets = robosuite_folder(), {}
+    for mesh in spec.meshes:
+        thinned = composed.thinned.get(mesh.name)
+        if thinned is None:
+            mesh.file = str(root / composed.meshes[mesh.name])
+        else:
+            mesh.file = f"{bytes_hash(thinned)}.msh"
+            mesh.scale = [1.0, 1.0, 1.0]
+            assets[mesh.file] = thinned
+    spec.assets = assets
 
 
 def _remove_decoration(spec: mujoco.MjSpec) -> None:
