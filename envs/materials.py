@@ -108,7 +108,9 @@ def add_solid(spec: mujoco.MjSpec, name: str, surface: Surface) -> str:
 
 def cover(spec: mujoco.MjSpec, name: str, surface: Surface) -> None:
     """Gives the material called `name`, of something flat, the looks of a surface."""
-    _show(spec, spec.material(name), surface, on_cube=False)
+    # a copy finds materials by name only after a compilation
+    material = next(material for material in spec.materials if material.name == name)
+    _show(spec, material, surface, on_cube=False)
 
 
 def _show(

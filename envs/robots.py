@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.envs.composed import Composed, keep, kept, robosuite_folder, sources
 from vlabench.envs.embodiments import TABLE_HEIGHT, TABLE_SIZE, Embodiment, embodiment
-from vlabench.envs.thinning import thin_visual_meshes
+from vlabench.envs.thinning import thinned_meshes
+from vlabench.hashing import bytes_hash
 
 if TYPE_CHECKING:
+    from robosuite.models.base import MujocoXML
     from robosuite.models.tasks import ManipulationTask
 
 
@@ -39,23 +44,47 @@ class Base:
 
 
 def base_spec(name: str) -> Base:
-    """The robot called `name` at its table; takes a second or two."""
+    """The robot called `name` at its table.
+
+    It takes seconds where nobody has composed it before, see `vlabench.envs.composed`.
+    """
     kind = embodiment(name)
-    spec = mujoco.MjSpec.from_string(robosuite_task(kind).get_xml())
-    spec.modelname = "vlabench"
-    # robosuite asks for 5000 of each, which makes a 1.3 GB arena for every MjData
-    spec.njmax, spec.nconmax = -1, -1
-    _remove_decoration(spec)
-    thin_visual_meshes(spec)
-    _let_fingers_squeeze(spec, kind)
-    if kind.gripper.followers:
-        _make_linkage(spec, kind)
-    _ignore_built_in_contacts(spec, kind)
+    composed = kept(kind)
+    if composed is None:
+        composed = compose_robot(kind)
+        keep(kind, composed)
+    spec = _edited(composed.xml, kind)
+    _set_meshes(spec, composed)
+    for first, second in composed.overlapping:
+        spec.add_exclude(bodyname1=first, bodyname2=second)
     return Base(spec, np.array(kind.home, dtype=np.float64))
+
+
+def compose_robot(kind: Embodiment) -> Composed:
+    """Makes a robot at its table of robosuite's models; takes seconds."""
+    parts, task = _robosuite_models(kind)
+    xml = task.get_xml()
+    spec = _edited(xml, kind)
+    code = [m.__file__ for name, m in sys.modules.items() if name.startswith("robosuite.models")]
+    own = {mesh.name: Path(mesh.file).resolve() for mesh in spec.meshes}
+    files = [Path(file).resolve() for file in (*(part.file for part in parts), *code) if file]
+    root = robosuite_folder()
+    return Composed(
+        xml=xml,
+        meshes={name: path.relative_to(root).as_posix() for name, path in own.items()},
+        thinned=thinned_meshes(spec),
+        overlapping=_overlapping(spec, kind),
+        sources=sources([*own.values(), *files]),
+    )
 
 
 def robosuite_task(kind: Embodiment) -> ManipulationTask:
     """The robot at its table as robosuite composes it."""
+    return _robosuite_models(kind)[1]
+
+
+def _robosuite_models(kind: Embodiment) -> tuple[list[MujocoXML], ManipulationTask]:
+    """The models that a robot at its table is made of, and what they make."""
     with _robosuite_imported_quietly():
         from robosuite.models.arenas import TableArena
         from robosuite.models.bases import robot_base_factory
@@ -64,13 +93,14 @@ def robosuite_task(kind: Embodiment) -> ManipulationTask:
         from robosuite.models.tasks import ManipulationTask
 
     robot = create_robot(kind.robot, idn=0)
-    robot.add_base(robot_base_factory(robot.default_base, idn=0))
+    base = robot_base_factory(robot.default_base, idn=0)
+    robot.add_base(base)
     gripper = gripper_factory(kind.gripper.robosuite, idn="0_right")
     robot.add_gripper(gripper, robot.eef_name["right"])
     robot.set_base_xpos(robot.base_xpos_offset["table"](TABLE_SIZE[0]))
     arena = TableArena(table_full_size=TABLE_SIZE, table_offset=(0, 0, TABLE_HEIGHT))
     arena.set_origin([0, 0, 0])
-    return ManipulationTask(arena, [robot], [])
+    return [robot, base, gripper, arena], ManipulationTask(arena, [robot], [])
 
 
 @contextmanager
@@ -86,6 +116,38 @@ def _robosuite_imported_quietly() -> Iterator[None]:
             os.environ.pop("MUJOCO_GL", None)
         else:
             os.environ["MUJOCO_GL"] = chosen
+
+
+def _edited(xml: str, kind: Embodiment) -> mujoco.MjSpec:
+    """robosuite's scene with everything changed but the meshes."""
+    spec = mujoco.MjSpec.from_string(xml)
+    spec.modelname = "vlabench"
+    # robosuite asks for 5000 of each, which makes a 1.3 GB arena for every MjData
+    spec.njmax, spec.nconmax = -1, -1
+    _remove_decoration(spec)
+    _let_fingers_squeeze(spec, kind)
+    if kind.gripper.followers:
+        _make_linkage(spec, kind)
+    return spec
+
+
+def _set_meshes(spec: mujoco.MjSpec, composed: Composed) -> None:
+    """Names the files of all meshes, and carries those that are not on disk.
+
+    What MuJoCo has worked out about a mesh it keeps for the next model that names the same file,
+    unchanged; what comes as arrays it works out anew each time. It hashes the files that a spec
+    carries whenever it compiles one, so only the thinned meshes are carried.
+    """
+    root, assets = robosuite_folder(), {}
+    for mesh in spec.meshes:
+        thinned = composed.thinned.get(mesh.name)
+        if thinned is None:
+            mesh.file = str(root / composed.meshes[mesh.name])
+        else:
+            mesh.file = f"{bytes_hash(thinned)}.msh"
+            mesh.scale = [1.0, 1.0, 1.0]
+            assets[mesh.file] = thinned
+    spec.assets = assets
 
 
 def _remove_decoration(spec: mujoco.MjSpec) -> None:
@@ -145,8 +207,8 @@ def _make_linkage(spec: mujoco.MjSpec, kind: Embodiment) -> None:
         pad.solref = [0.01, 0.5]
 
 
-def _ignore_built_in_contacts(spec: mujoco.MjSpec, kind: Embodiment) -> None:
-    """Excludes contacts of the robot with itself at home: there, its collision meshes overlap."""
+def _overlapping(spec: mujoco.MjSpec, kind: Embodiment) -> list[tuple[str, str]]:
+    """Pairs of bodies whose collision meshes overlap at home: they must not push each other."""
     model = spec.copy().compile()
     data = mujoco.MjData(model)
     for name, position in zip(kind.joints, kind.home, strict=True):
@@ -155,5 +217,4 @@ def _ignore_built_in_contacts(spec: mujoco.MjSpec, kind: Embodiment) -> None:
         data.joint(kind.gripper_prefix + name).qpos = position
     mujoco.mj_forward(model, data)
     pairs = {tuple(sorted(model.geom_bodyid[pair].tolist())) for pair in data.contact.geom}
-    for first, second in sorted(pairs):
-        spec.add_exclude(bodyname1=model.body(first).name, bodyname2=model.body(second).name)
+    return [(model.body(first).name, model.body(second).name) for first, second in sorted(pairs)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import mujoco
 import numpy as np
@@ -50,6 +50,9 @@ MULTISAMPLES = 0
 """The render profile. Shadows say where things touch and what the light does; without them a frame
 would take a third of the time on a CPU, with four samples a pixel 1.7 times as long.
 ``benchmarks/render_profile.py`` measures it."""
+
+KEPT_SHAPES = 64
+"""Shapes that a process remembers: a twin has those of its pair. Each takes some 50 KB."""
 
 _KINDS = {
     "box": mujoco.mjtGeom.mjGEOM_BOX,
@@ -198,13 +201,13 @@ def _starts(
 def _room(name: str) -> Base:
     """A robot at its table in a room with cameras: what all scenes share, made once a process.
 
-    It is compiled, because copies of a compiled spec compile several times faster: what is in it
-    has been worked out already.
+    It is not compiled, because a copy would carry what has been worked out of its meshes, and
+    throw it away again: MuJoCo has it in its own cache of files.
     """
     base = base_spec(name)
+    base.spec.compiler.usethread = False  # there is a worker on every core
     _add_surroundings(base.spec)
     _add_cameras(base.spec, embodiment(name))
-    base.spec.compile()
     return base
 
 
@@ -247,8 +250,13 @@ def _add_cameras(spec: mujoco.MjSpec, kind: Embodiment) -> None:
 
 
 def _shape(role: str, factors: Mapping[str, Json]) -> Shape:
-    kind = category(factors[f"{role}.category"])
-    return kind.shape(factors[f"{role}.shape"], factors.get(f"{role}.scale", 1.0))
+    coordinates = tuple(factors[f"{role}.shape"])
+    return _instance(factors[f"{role}.category"], coordinates, factors.get(f"{role}.scale", 1.0))
+
+
+@lru_cache(maxsize=KEPT_SHAPES)
+def _instance(name: str, coordinates: tuple[float, ...], scale: float) -> Shape:
+    return category(name).shape(coordinates, scale)
 
 
 def _add_object(
@@ -269,8 +277,8 @@ def _add_object(
         name = f"{role} mesh {index}"
         mesh = spec.add_mesh(
             name=name,
-            uservert=visual.mesh.vertices.ravel(),
-            userface=visual.mesh.faces.ravel(),
+            uservert=visual.mesh.vertices.ravel().tolist(),  # taken faster than an array
+            userface=visual.mesh.faces.ravel().tolist(),
             inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
         )
         body.add_geom(

@@ -6,9 +6,15 @@ meshes and inertias stay as they are.
 
 from __future__ import annotations
 
+import hashlib
+from importlib.metadata import version
+
 import mujoco
 import numpy as np
 import numpy.typing as npt
+
+from vlabench import diskcache
+from vlabench.hashing import content_hash
 
 KEPT_FACES = 0.08
 """Share of the faces of a large visual mesh that is kept."""
@@ -20,22 +26,39 @@ CAUTION = 3
 """How readily faces are joined, from 1 on: at 7, the usual, round parts become dented."""
 
 
-def thin_visual_meshes(spec: mujoco.MjSpec) -> None:
-    """Replaces the large meshes that are only seen by ones of fewer faces."""
+def thinned_meshes(spec: mujoco.MjSpec) -> dict[str, bytes]:
+    """Those of the large meshes that are only seen, with fewer faces: name to MSH file.
+
+    Their scale is 1, in the frame of the file that the spec names.
+    """
     model = spec.copy().compile()
     shown = {geom.meshname for geom in spec.geoms if geom.contype == 0 and geom.conaffinity == 0}
     solid = {geom.meshname for geom in spec.geoms if geom.contype != 0 or geom.conaffinity != 0}
-    for mesh in spec.meshes:
-        if mesh.name not in shown - solid:
-            continue
-        index = model.mesh(mesh.name).id
-        if model.mesh_facenum[index] < SMALL_MESH:
-            continue
-        vertices, faces = _decimated(*_welded(*_mesh_as_written(model, index)))
-        mesh.file = ""
-        mesh.scale = [1.0, 1.0, 1.0]
-        mesh.uservert = vertices.astype(np.float32).ravel()
-        mesh.userface = faces.astype(np.int32).ravel()
+    names = [mesh.name for mesh in spec.meshes if mesh.name in shown - solid]
+    large = [name for name in names if model.mesh(name).facenum[0] >= SMALL_MESH]
+    return {name: _thinned(*_mesh_as_written(model, model.mesh(name).id)) for name in large}
+
+
+def _thinned(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]) -> bytes:
+    """A mesh of fewer faces, from disk if this one has been thinned before."""
+    digest = hashlib.sha256(vertices.tobytes() + faces.tobytes()).hexdigest()
+    given = [digest, KEPT_FACES, SMALL_MESH, CAUTION, version("fast-simplification")]
+    key = f"mesh-{content_hash([*given, version('numpy')], 32)}"
+    data = diskcache.read(key)
+    if data is None:
+        data = _msh(*_decimated(*_welded(vertices, faces)))
+        diskcache.write(key, data)
+    return data
+
+
+def _msh(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]) -> bytes:
+    """A file in MuJoCo's format: counts, vertices, faces; no normals, no texture coordinates.
+
+    See "MSH file format" in the XML reference of MuJoCo, and `mjCMesh::LoadMSH` in its
+    ``src/user/user_mesh.cc``.
+    """
+    counts = np.array([len(vertices), 0, 0, len(faces)], dtype="<i4")
+    return counts.tobytes() + vertices.astype("<f4").tobytes() + faces.astype("<i4").tobytes()
 
 
 def _mesh_as_written(

@@ -7,13 +7,19 @@ float32, so that the last bit of a sine on some machine cannot change a model.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from vlabench.envs.objects.geometry import Mesh, Vector
+
+Numbers: TypeAlias = npt.NDArray[np.float64]
+
+Swelling: TypeAlias = Callable[[Numbers, Numbers, Numbers], Iterable[npt.ArrayLike]]
+"""From x, y and z of unit directions to x, y and z of places."""
 
 SEGMENTS = 40
 """Facets around a revolved shape: smooth at 512 pixels, and cheap."""
@@ -39,15 +45,7 @@ def revolve(profile: Sequence[tuple[float, float]], segments: int = SEGMENTS) ->
 
 def hoop(loop: Sequence[tuple[float, float]], segments: int = SEGMENTS) -> Mesh:
     """Turns a closed loop of (radius, z), counter-clockwise, about the z axis: rings and rolls."""
-    count = len(loop)
-    faces = []
-    for j in range(count):
-        for k in range(segments):
-            following = (k + 1) % segments
-            a, b = j * segments + k, j * segments + following
-            c = (j + 1) % count * segments
-            faces += [(a, b, c + following), (a, c + following, c + k)]
-    return mesh(_around(np.array(loop), segments), faces)
+    return mesh(_around(np.array(loop), segments), _hoop_faces(len(loop), segments))
 
 
 def torus(
@@ -60,39 +58,47 @@ def torus(
 
 
 def blob(place: Callable[[Vector], Vector], rows: int = 20, columns: int = 32) -> Mesh:
-    """A sphere of unit directions, each moved by `place`: fruit, rounded boxes, spoons."""
-    circle = _circle(columns)
-    vertices: list[Vector] = [place((0.0, 0.0, -1.0))]
-    for i in range(1, rows):
-        polar = math.pi * i / rows
-        high, wide = -math.cos(polar), math.sin(polar)
-        vertices += [place((wide * float(c), wide * float(s), high)) for c, s in circle]
-    vertices.append(place((0.0, 0.0, 1.0)))
+    """A sphere of unit directions, each moved by `place`: fruit, toys, spoons."""
+    return swollen(
+        lambda x, y, z: zip(*map(place, zip(x.tolist(), y.tolist(), z.tolist())), strict=True),
+        rows,
+        columns,
+    )
+
+
+def swollen(place: Swelling, rows: int = 20, columns: int = 32) -> Mesh:
+    """The same, with all directions moved at once."""
+    x, y, z = _directions(rows, columns)
+    vertices = np.stack([np.asarray(part) for part in place(x, y, z)], axis=1)
     return mesh(vertices, _rings_to_faces(rows - 1, columns))
+
+
+def for_each(function: Callable[[float], float], values: Numbers) -> Numbers:
+    """`function` of every value, asked once where many are the same."""
+    different, places = np.unique(values, return_inverse=True)
+    return np.array([function(value) for value in different.tolist()])[places]
 
 
 def ellipsoid(radii: Vector, centre: Vector, rows: int = 14, columns: int = 24) -> Mesh:
     """An ellipsoid."""
 
-    def place(direction: Vector) -> Vector:
-        x, y, z = (c + r * d for c, r, d in zip(centre, radii, direction, strict=True))
-        return (x, y, z)
+    def place(*direction: Numbers) -> list[Numbers]:
+        return [c + r * d for c, r, d in zip(centre, radii, direction, strict=True)]
 
-    return blob(place, rows, columns)
+    return swollen(place, rows, columns)
 
 
 def rounded_box(size: Vector, edge: float, centre: Vector) -> Mesh:
     """A box of full `size` with its edges rounded to radius `edge`."""
     half = [s / 2 - edge for s in size]
 
-    def place(direction: Vector) -> Vector:
-        x, y, z = (
-            c + math.copysign(h, d) + edge * d
+    def place(*direction: Numbers) -> list[Numbers]:
+        return [
+            c + np.copysign(h, d) + edge * d
             for c, h, d in zip(centre, half, direction, strict=True)
-        )
-        return (x, y, z)
+        ]
 
-    return blob(place, rows=9, columns=16)
+    return swollen(place, rows=9, columns=16)
 
 
 def prism(outline: Sequence[tuple[float, float]], low: float, high: float) -> Mesh:
@@ -141,23 +147,13 @@ def tube(path: Sequence[Vector], radius: float | Sequence[float], segments: int 
     """A round bar along `path`, closed at both ends; one radius, or one for each point."""
     points = np.array(path)
     radii = [radius] * len(points) if isinstance(radius, int | float) else list(radius)
-    vertices: list[Vector] = []
-    for point, r, (side, up) in zip(points, radii, _frames(points), strict=True):
-        for k in range(segments):
-            angle = 2 * math.pi * k / segments
-            vertices.append(_vector(point + r * (math.cos(angle) * side + math.sin(angle) * up)))
-    first, last = len(vertices), len(vertices) + 1
-    vertices += [_vector(points[0]), _vector(points[-1])]
-    faces: list[tuple[int, int, int]] = []
-    for k in range(segments):
-        following = (k + 1) % segments
-        faces.append((first, following, k))
-        for ring in range(len(points) - 1):
-            a, b = ring * segments + k, ring * segments + following
-            faces += [(a, b, b + segments), (a, b + segments, a + segments)]
-        top = (len(points) - 1) * segments
-        faces.append((last, top + k, top + following))
-    return mesh(vertices, faces)
+    circle = _circle(segments)
+    rings = [
+        point + r * (circle[:, :1] * side + circle[:, 1:] * up)
+        for point, r, (side, up) in zip(points, radii, _frames(points), strict=True)
+    ]
+    vertices = np.concatenate([*rings, points[:1], points[-1:]])
+    return mesh(vertices, _tube_faces(len(points), segments))
 
 
 def arc(radius: float, start: float, end: float, z: float, *, count: int = 13) -> list[Vector]:
@@ -241,6 +237,46 @@ def _circle(segments: int) -> npt.NDArray[np.float64]:
 
 
 @cache
+def _directions(rows: int, columns: int) -> tuple[Numbers, Numbers, Numbers]:
+    """x, y and z of unit directions: down, rings from below to above, up."""
+    angles = [math.pi * i / rows for i in range(1, rows)]
+    high = np.repeat([-math.cos(polar) for polar in angles], columns)
+    wide = np.repeat([math.sin(polar) for polar in angles], columns)
+    circle = np.tile(_circle(columns), (rows - 1, 1))
+    x, y = (np.concatenate([[0.0], wide * part, [0.0]]) for part in circle.T)
+    return x, y, np.concatenate([[-1.0], high, [1.0]])
+
+
+@cache
+def _hoop_faces(count: int, segments: int) -> npt.NDArray[np.int32]:
+    """Faces between `count` rings of `segments` vertices each, the last joined to the first."""
+    faces = []
+    for j in range(count):
+        for k in range(segments):
+            following = (k + 1) % segments
+            a, b = j * segments + k, j * segments + following
+            c = (j + 1) % count * segments
+            faces += [(a, b, c + following), (a, c + following, c + k)]
+    return np.array(faces, dtype=np.int32)
+
+
+@cache
+def _tube_faces(count: int, segments: int) -> npt.NDArray[np.int32]:
+    """Faces of `count` rings of `segments` vertices each, then the two ends."""
+    first, last = count * segments, count * segments + 1
+    faces: list[tuple[int, int, int]] = []
+    for k in range(segments):
+        following = (k + 1) % segments
+        faces.append((first, following, k))
+        for ring in range(count - 1):
+            a, b = ring * segments + k, ring * segments + following
+            faces += [(a, b, b + segments), (a, b + segments, a + segments)]
+        top = (count - 1) * segments
+        faces.append((last, top + k, top + following))
+    return np.array(faces, dtype=np.int32)
+
+
+@cache
 def _rings_to_faces(rings: int, segments: int) -> npt.NDArray[np.int32]:
     """Faces of a point, then `rings` of `segments` vertices each, then a point."""
     k = np.arange(segments)
@@ -279,7 +315,3 @@ def _cross(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArra
     return np.array(
         [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
     )
-
-
-def _vector(point: npt.NDArray[np.float64]) -> Vector:
-    return (float(point[0]), float(point[1]), float(point[2]))

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from vlabench.envs.objects.collision import LIFT, base_plate, capsule_between
-from vlabench.envs.objects.geometry import Piece, Shape, Vector, Visual
+from vlabench.envs.objects.geometry import Piece, Shape, Visual
 from vlabench.envs.objects.grasps import grasps_across, grasps_round
-from vlabench.envs.objects.meshes import blob, moved, tube
+from vlabench.envs.objects.meshes import Numbers, for_each, moved, swollen, tube
 
 STEM = (0.27, 0.17, 0.07)
 LEAF = (0.16, 0.36, 0.12)
@@ -42,20 +44,20 @@ def standing(
     """A round thing on its end, swollen as `outline` says, with `ribs` around it."""
     largest = max(outline(k / 40) for k in range(41))
 
-    def place(direction: Vector) -> Vector:
-        x, y, z = direction
+    def place(x: Numbers, y: Numbers, z: Numbers) -> list[Numbers]:
         level = (z + 1) / 2
-        ring = math.sqrt(max(1e-9, x * x + y * y))
-        swell = outline(level) / largest * radius / ring if ring > 1e-4 else 0.0
+        ring = np.sqrt(np.maximum(1e-9, x * x + y * y))
+        swell = np.where(ring > 1e-4, for_each(outline, level) / largest * radius / ring, 0.0)
         if ribs:
-            swell *= 1 - depth * (1 + math.cos(ribs * math.atan2(y, x)))
-        return (x * swell, y * swell, 0.001 + level * (height - 0.001))
+            waves = [math.cos(ribs * math.atan2(b, a)) for a, b in zip(x, y, strict=True)]
+            swell = swell * (1 - depth * (1 + np.array(waves)))
+        return [x * swell, y * swell, 0.001 + level * (height - 0.001)]
 
     half = (height - LIFT) / 2
     widest = max((k / 20 for k in range(21)), key=outline)
     columns = 12 * ribs if ribs else 32
     return Shape(
-        visuals=(Visual(blob(place, columns=columns)), *trim),
+        visuals=(Visual(swollen(place, columns=columns)), *trim),
         pieces=(
             base_plate(radius * 0.45, radius * 0.45, 0.012),
             Piece("ellipsoid", (radius, radius, half), (0.0, 0.0, LIFT + half)),
@@ -101,12 +103,12 @@ def lying(
     # thick at an end and tapered there, it is nowhere as thick as `thick`
     belly = round(max(tapered(k / 40) for k in range(41)), 6)
 
-    def place(direction: Vector) -> Vector:
-        y, z, x = direction
+    def place(y: Numbers, z: Numbers, x: Numbers) -> list[Numbers]:
         u = (x + 1) / 2
-        swell = tapered(u) * waves(u) / math.sqrt(max(1e-9, y * y + z * z))
-        cx, cy = middle(u)
-        return (cx, cy + y * swell, belly + z * swell)
+        wide = for_each(lambda v: tapered(v) * waves(v), u)
+        swell = wide / np.sqrt(np.maximum(1e-9, y * y + z * z))
+        cx, cy = (for_each(lambda v, k=k: middle(v)[k], u) for k in (0, 1))
+        return [cx, cy + y * swell, belly + z * swell]
 
     bodies = _capsules(length, radius_at, middle, belly + LIFT)
     weight = sum(piece.volume for piece in bodies)
@@ -114,7 +116,7 @@ def lying(
     foot = Piece("box", (length * 0.2, 0.5 * thick, 0.003), (0.0, balance, 0.003), inside=True)
     lowered = (Visual(moved(v.mesh, (0.0, 0.0, belly - thick)), v.slot) for v in trim)
     return Shape(
-        visuals=(Visual(blob(place, rows=28, columns=24)), *lowered),
+        visuals=(Visual(swollen(place, rows=28, columns=24)), *lowered),
         pieces=(foot, *bodies),
         height=2 * belly,
         radius=length / 2,

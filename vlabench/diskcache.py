@@ -1,0 +1,86 @@
+"""A folder for what is slow to make and the same every time; it may be deleted whenever you like.
+
+It is ``vlabench`` in the user's cache folder (``$XDG_CACHE_HOME``, else ``~/.cache``; see the XDG
+Base Directory Specification), or what ``VLABENCH_CACHE_DIR`` names; set to nothing, that variable
+switches the cache off. A key says everything that an entry depends on, so no entry is ever wrong,
+only unused. Whatever goes wrong with the folder (it is full, read-only, another user's) costs time
+and nothing else: `read` finds nothing, and `write` writes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+VARIABLE = "VLABENCH_CACHE_DIR"
+
+_SUM_BYTES = hashlib.sha256().digest_size
+
+
+def folder() -> Path | None:
+    """Where entries are kept; None where there is no such place, or it is switched off."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen is not None:
+        return Path(chosen).absolute() if chosen else None
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not base.is_absolute():  # the specification says to ignore a relative one
+        try:
+            base = Path.home() / ".cache"
+        except RuntimeError:  # this user has no home
+            return None
+    return base / "vlabench"
+
+
+def read(key: str) -> bytes | None:
+    """What was written under `key`; None if nothing was, or if it is damaged or another user's."""
+    place = folder()
+    if place is None:
+        return None
+    try:
+        with (place / key).open("rb") as file:
+            if not _is_ours(os.fstat(file.fileno())) or not _is_ours(place.stat()):
+                return None
+            checksum, data = file.read(_SUM_BYTES), file.read()
+    except OSError:
+        return None
+    return data if hashlib.sha256(data).digest() == checksum else None
+
+
+def write(key: str, data: bytes) -> None:
+    """Keeps `data` under `key`: all of it, or nothing if that is not possible.
+
+    Several processes may write the same key at once; each renames a file of its own.
+    """
+    place = folder()
+    if place is None:
+        return
+    scratch = None
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=place, suffix=".tmp", delete=False) as file:
+            scratch = Path(file.name)
+            file.write(hashlib.sha256(data).digest())
+            file.write(data)
+        scratch.replace(place / key)
+    except OSError:
+        if scratch is not None:
+            with contextlib.suppress(OSError):
+                scratch.unlink()
+
+
+def size() -> int:
+    """Bytes of all that is kept."""
+    place, total = folder(), 0
+    with contextlib.suppress(OSError):
+        total = sum(path.stat().st_size for path in place.iterdir()) if place else 0
+    return total
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    """Whether nobody but this user, or root, can have written there."""
+    others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return not others and found.st_uid in (os.geteuid(), 0)
