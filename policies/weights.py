@@ -54,7 +54,7 @@ def _indexed(index: Path) -> list[str]:
     try:
         content: Json = json.loads(index.read_text("utf-8"))
         return sorted({str(name) for name in content["weight_map"].values()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
 
 
@@ -62,7 +62,7 @@ def _in_safetensors(path: Path, itemsize: int | None) -> int:
     """Bytes of the tensors that the header tells; of the file, where it cannot be read."""
     try:
         return sum(_of_tensor(entry, itemsize) for entry in _header(path))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _unread(path, itemsize)
 
 
