@@ -46,7 +46,9 @@ def array_of(data: object, dtype: object, shape: object, kinds: str = NUMBERS) -
         raise ValueError(f"an array's data are a {type(data).__name__}, not bytes")
     due = math.prod(sizes) * kind.itemsize
     if len(data) != due:
-        raise ValueError(f"an array {kind} {list(sizes)} has {len(data)} bytes, where {due} are due")
+        raise ValueError(
+            f"an array {kind} {list(sizes)} has {len(data)} bytes, where {due} are due"
+        )
     return np.ndarray(sizes, kind, buffer=data).copy()
 
 
