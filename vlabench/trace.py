@@ -46,6 +46,7 @@ def save_trace(path: Path, trace: Trace) -> None:
         OSError: If the disk is full or the folder cannot be written.
     """
     scratch = path.with_suffix(".tmp")
+    scratch.unlink(missing_ok=True)  # it may be a link that somebody has put there
     with scratch.open("wb") as file:
         np.savez_compressed(file, actions=trace.actions, checksums=trace.checksums)
         file.flush()

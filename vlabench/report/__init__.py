@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlabench.errors import UsageError
+from vlabench.folders import check_inside
 from vlabench.report.plots import plot
 from vlabench.report.summarize import summarize, summarize_results
 from vlabench.report.summary import Chain, Gap, Header, Rate, Roughness, Row, Summary
@@ -52,6 +53,8 @@ def write(run: Run) -> list[Path]:
         contents[tables / "stages.csv"] = stages
     try:
         tables.mkdir(exist_ok=True)
+        for path in (*contents, picture):
+            check_inside(run.path, path)
         for path, content in contents.items():
             path.write_text(content, encoding="utf-8")
         plot(summary, picture)
