@@ -14,6 +14,7 @@ from report_fakes import episodes, make_run
 from typer.testing import CliRunner
 
 import vlabench
+from vlabench import report
 from vlabench.cli import _app, main
 from vlabench.export import export_episodes
 from vlabench.leaderboard import Declared, update_leaderboard
@@ -77,7 +78,7 @@ def test_pages_run_nothing_of_a_runs(tmp_path: Path) -> None:
         assert page.handlers == []
         assert all(source and re.fullmatch(r"[\w./-]+\.js", source) for source in page.scripts)
         assert all(re.match(r"[a-z0-9_./-]*(#|$)", link) for link in page.links), page.links
-        assert not page.tags & {"iframe", "object", "embed", "base", "form"}
+        assert not page.tags & {"iframe", "object", "embed", "base"}
     for path in tmp_path.rglob("data/**/*.js"):
         assert not re.search(rb"[<>\x80-\xff]", path.read_bytes())
 
@@ -136,12 +137,16 @@ def test_a_comparison_is_only_text(evil: vlabench.Run, tmp_path: Path) -> None:
 def test_no_cell_is_a_formula(beginning: str, tmp_path: Path) -> None:
     text = f"{beginning}cmd|' /C calc'!A0"
     policy = PolicyInfo(text, {}, {"name": text}, privileged=False)
-    run = make_run(tmp_path / "run", PLANNED, lambda spec: "success", policy=policy, suite=text)
+    planned = episodes([text, "chain"], [("lighting", "L1")], 4)
+    run = make_run(tmp_path / "run", planned, lambda spec: "success", policy=policy, suite=text)
+    report.write(run)
     export_episodes(run, tmp_path / "episodes.csv", "csv")
     update_leaderboard([run], tmp_path / "board.csv", Declared(submitter=text))
-    for path in (tmp_path / "episodes.csv", tmp_path / "board.csv"):
+    tables = [run.path / "tables" / name for name in ("summary.csv", "stages.csv")]
+    for path in (tmp_path / "episodes.csv", tmp_path / "board.csv", *tables):
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
+                assert None not in (*row, *row.values())  # no more cells, nor fewer
                 texts = [cell for cell in row.values() if "calc" in cell]
                 assert texts
                 assert not [cell for cell in texts if cell.startswith(BEGINNINGS)]
