@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib import format as npy
+from numpy.lib import format as npy_format
 
 NUMBERS = "biuf"
 """Kinds of types: booleans, whole numbers and floats."""
@@ -28,6 +28,7 @@ NUMBERS_AND_TEXT = "biufSU"
 LARGEST_MEMBER = 256 * 2**20
 """Bytes of one array of a ``.npz`` file, unless told otherwise."""
 
+_NPY: Any = npy_format  # its functions have no types
 _LONGEST_AXIS = 2**31
 _MOST_AXES = 32
 
@@ -74,8 +75,8 @@ def read_npy(data: bytes, kinds: str = NUMBERS_AND_TEXT) -> Array:
             is not of `kinds`; an array of Python's objects, which would be a pickle, is none.
     """
     file = io.BytesIO(data)
-    version = npy.read_magic(file)
-    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    version = _NPY.read_magic(file)
+    readers = {(1, 0): _NPY.read_array_header_1_0, (2, 0): _NPY.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"a .npy file of version {version} is not read")
     shape, fortran, dtype = readers[version](file)

