@@ -150,7 +150,7 @@ def read_json(path: Path) -> Json:
     """
     try:
         content: Json = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
             f"The file {path} of the checkpoint cannot be read ({in_one_line(error)}); fetch or "
             "export the checkpoint again."

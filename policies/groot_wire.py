@@ -9,13 +9,14 @@ an error is ``{"error": text}``.
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgpack
 import numpy as np
 
+from vlabench.arrays import read_npy
+from vlabench.contract.unpacking import check_depth, read_json, unpack_msgpack
 from vlabench.errors import InfrastructureError, PolicyError, UsageError
 from vlabench.policies.addresses import check_address
 from vlabench.types import Json
@@ -40,7 +41,9 @@ def decode(data: bytes) -> Json:
         ValueError: If it is something else.
     """
     try:
-        return msgpack.unpackb(data, object_hook=_unpacked)
+        found: Json = unpack_msgpack(data, map_hook=_unpacked, strict_map_key=True)
+        check_depth(found)
+        return found
     except Exception as error:  # foreign bytes: msgpack and numpy raise what they like
         raise ValueError(str(error) or type(error).__name__) from error
 
@@ -55,10 +58,10 @@ def _packed(value: Any) -> dict[str, Json]:
 
 def _unpacked(found: dict[str, Json]) -> Json:
     if "__ndarray_class__" in found:
-        return np.load(io.BytesIO(found["as_npy"]), allow_pickle=False)
+        return read_npy(found["as_npy"])
     if "__ModalityConfig_class__" in found:
         inner = found["as_json"]  # text of JSON in N1.5, a map from N1.6 on
-        return json.loads(inner) if isinstance(inner, str) else inner
+        return read_json(inner) if isinstance(inner, str) else inner
     return found
 
 
@@ -214,6 +217,8 @@ class _Line:
         if not self.socket.poll(0):
             raise _LineError("broke off before its answer")
         answer: bytes = self.socket.recv()
+        if self.socket.getsockopt(zmq.RCVMORE):
+            raise _LineError("answered in several parts")
         return answer
 
     def hang_up(self) -> None:

@@ -10,13 +10,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from vlabench.contract.wire import MAX_BYTES
+from vlabench.contract.unpacking import TooMuchError, read_json
 from vlabench.errors import InfrastructureError, PolicyError
 from vlabench.policies.addresses import check_address
 from vlabench.types import Json
 
 _ITS_OWN = (422, 500)
 """What a server answers that is there and could not do what it was asked: it erred itself."""
+
+LARGEST_ANSWER = 32 * 2**20
+"""Bytes, unless told otherwise: of JSON, which takes many times as many in memory."""
 
 PAUSE_S = 0.2
 """Seconds before the second attempt to connect; each further pause is twice as long."""
@@ -50,7 +53,7 @@ class JsonServer:
         connect_timeout_s: float,
         timeout_s: float,
         attempts: int,
-        max_bytes: int = MAX_BYTES,
+        max_bytes: int = LARGEST_ANSWER,
     ) -> None:
         parts = check_address(policy, url, ("http", "https"), "http or https address")
         self._policy, self._host, self._port = policy, parts.hostname or "", parts.port
@@ -78,8 +81,10 @@ class JsonServer:
         if status != 200:
             raise self._failure(f"answered HTTP {status} ({_start(body)})")
         try:
-            return json.loads(body)
-        except (ValueError, RecursionError) as error:
+            return read_json(body)
+        except TooMuchError as error:
+            raise self._failure(f"answered JSON that is not read: {error}") from error
+        except ValueError as error:
             raise self._failure(f"answered no JSON ({_start(body)})") from error
 
     def _exchange(self, payload: bytes) -> tuple[int, bytes]:

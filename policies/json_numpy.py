@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
-import operator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.arrays import array_of
+from vlabench.contract.unpacking import read_json
 from vlabench.types import Json
 
 _KEYS = {"__numpy__", "dtype", "shape"}
@@ -36,10 +36,7 @@ def decode_array(value: Json) -> npt.NDArray[Any] | None:
         return None
     try:
         data = base64.b64decode(value["__numpy__"], validate=True)
-        shape = [operator.index(size) for size in value["shape"]]
-        if min(shape, default=0) < 0:  # which NumPy would fill in
-            return None
-        return np.frombuffer(data, np.dtype(str(value["dtype"]))).reshape(shape)
+        return array_of(data, value["dtype"], value["shape"])
     except (binascii.Error, TypeError, ValueError):
         return None
 
@@ -59,6 +56,6 @@ def unwrapped(value: Json) -> Json:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
+        return read_json(value)
+    except ValueError:
         return value

@@ -18,14 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from vlabench.arrays import NUMBERS, array_of, shape_of
+from vlabench.contract.unpacking import check_depth, unpack_msgpack
 from vlabench.contract.wire import MAX_BYTES, Plain, WireError
 
 Kind = Literal["hello", "observation", "action", "episode_start", "episode_end", "error"]
 
 KINDS: tuple[str, ...] = get_args(Kind)
-
-_NUMBERS = "biuf"
-"""Kinds of numbers that an array may hold."""
 
 _FIELDS = ("type", "payload", "seq", "timestamp")
 
@@ -76,7 +75,8 @@ def unpack(data: bytes, max_bytes: int = MAX_BYTES) -> Message:
     if len(data) > max_bytes:
         raise WireError(f"A frame has {len(data)} bytes; the limit is {max_bytes}.")
     try:
-        raw = msgpack.unpackb(data, object_hook=_unpacked, raw=False, strict_map_key=False)
+        raw = unpack_msgpack(data, map_hook=_Reader(max_bytes).read)
+        check_depth(raw)
     except WireError:
         raise
     except Exception as error:  # foreign bytes: msgpack, numpy and Pillow raise what they like
@@ -98,7 +98,7 @@ def _message(raw: Plain) -> Message:
 
 
 def _packed(value: Any) -> Plain:
-    if isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS:
+    if isinstance(value, np.ndarray) and value.dtype.kind in NUMBERS:
         if value.ndim == 3 and value.dtype == np.uint8 and value.shape[2] in (1, 3, 4):
             return _png(value)
         return {
@@ -107,7 +107,7 @@ def _packed(value: Any) -> Plain:
             "dtype": value.dtype.str,
             "shape": list(value.shape),
         }
-    if isinstance(value, np.generic) and value.dtype.kind in _NUMBERS:
+    if isinstance(value, np.generic) and value.dtype.kind in NUMBERS:
         return value.item()
     kind = getattr(value, "dtype", type(value).__name__)
     raise TypeError(f"a value of type {kind} has no form in it")
@@ -124,26 +124,30 @@ def _png(image: npt.NDArray[np.uint8]) -> dict[str, Plain]:
     }
 
 
-def _unpacked(found: dict[Any, Plain]) -> Plain:
-    if found.get("__image__"):
-        return _image(found)
-    if found.get("__ndarray__"):
-        return _array(found)
-    return found
+class _Reader:
+    """Makes arrays and pictures of the maps of one frame, as long as their bytes are bearable."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+
+    def read(self, found: dict[Any, Plain]) -> Plain:
+        """The value that a map stands for; itself, if it is nothing but a map."""
+        if found.get("__image__") and found["format"] != "raw":
+            return self._picture(found)
+        if found.get("__image__") or found.get("__ndarray__"):
+            return array_of(found["data"], found["dtype"], found["shape"])
+        return found
+
+    def _picture(self, found: Mapping[Any, Plain]) -> npt.NDArray[Any]:
+        """A picture whose size is as declared; looked at before anything of it is decoded."""
+        shape = shape_of(found["shape"])
+        with Image.open(io.BytesIO(found["data"]), formats=["PNG", "JPEG"]) as picture:
+            if shape[:2] != picture.size[::-1]:
+                raise WireError(f"An image {list(shape)} is {picture.size[::-1]} in its file.")
+            self._left -= math.prod(picture.size) * _MOST_BYTES_OF_A_PIXEL
+            if self._left < 0:
+                raise WireError("The images of a frame are too large once they are decoded.")
+            return np.array(picture).reshape(shape)
 
 
-def _image(found: Mapping[Any, Plain]) -> npt.NDArray[Any]:
-    if found["format"] == "raw":
-        return _array(found)
-    with Image.open(io.BytesIO(found["data"]), formats=["PNG", "JPEG"]) as picture:
-        return np.array(picture).reshape(found["shape"])
-
-
-def _array(found: Mapping[Any, Plain]) -> npt.NDArray[Any]:
-    dtype, shape, data = np.dtype(str(found["dtype"])), found["shape"], found["data"]
-    if dtype.kind not in _NUMBERS:
-        raise WireError(f"An array has the type {found['dtype']!r}; send numbers.")
-    due = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or len(data) != due:
-        raise WireError(f"An array {dtype} {shape} has {len(data)} bytes, where {due} are due.")
-    return np.ndarray(tuple(shape), dtype, buffer=data).copy()
+_MOST_BYTES_OF_A_PIXEL = 8

@@ -45,7 +45,7 @@ def _of_format(folder: Path, whole: str, pattern: str) -> list[Path]:
     """The files of one format: those that the index names, or the one, or all there are."""
     named = _indexed(folder / f"{whole}.index.json")
     if named:
-        return [path for path in (folder / name for name in named) if path.is_file()]
+        return [folder / name for name in named if (folder / name).is_file()]
     one = folder / whole
     return [one] if one.is_file() else sorted(folder.glob(pattern))
 
@@ -53,8 +53,9 @@ def _of_format(folder: Path, whole: str, pattern: str) -> list[Path]:
 def _indexed(index: Path) -> list[str]:
     try:
         content: Json = json.loads(index.read_text("utf-8"))
-        return sorted({str(name) for name in content["weight_map"].values()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        named = {str(name) for name in content["weight_map"].values()}
+        return sorted(name for name in named if Path(name).name == name)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
 
 
@@ -62,7 +63,7 @@ def _in_safetensors(path: Path, itemsize: int | None) -> int:
     """Bytes of the tensors that the header tells; of the file, where it cannot be read."""
     try:
         return sum(_of_tensor(entry, itemsize) for entry in _header(path))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _unread(path, itemsize)
 
 

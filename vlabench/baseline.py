@@ -87,6 +87,7 @@ def promote(run: Run, path: Path | None = None) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_suffix(".tmp")
+        scratch.unlink(missing_ok=True)  # it may be a link that somebody has put there
         scratch.write_text(_text(outcomes), encoding="utf-8")
         scratch.replace(path)
     except OSError as error:

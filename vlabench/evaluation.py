@@ -31,6 +31,7 @@ from vlabench.repetition import check_count, determinism, sample
 from vlabench.rollout import RunContext
 from vlabench.runinfo import Conditions, PolicyInfo, RunInfo, Stopping, run_name
 from vlabench.runner import RUNNERS
+from vlabench.runner.discreet import discreet
 from vlabench.runner.job import (
     BATCH_WAIT_MS,
     Events,
@@ -51,6 +52,7 @@ from vlabench.runner.job import (
 )
 from vlabench.runner.placement import check_options
 from vlabench.runner.progress import Progress, Silent
+from vlabench.secrets import Secrets, hide_arguments
 from vlabench.store import ATTEMPTS, Run, RunWriter
 from vlabench.suite import Suite, load_suite, suite_names
 from vlabench.types import EpisodeRecord, Json, Observation
@@ -238,10 +240,11 @@ def plan(
     _refuse_other_arms(pipeline, manifest)
     complete = manifest.hash == unlimited.hash and arrange(chosen) == arrange(whole)
     code_hash = policy_code_hash(name, args)
+    told = hide_arguments(args)
     policy_info = PolicyInfo(
         name,
-        args,
-        spec.to_json(),
+        told,
+        Secrets.of(args).hide_in(spec.to_json()),
         spec.privileged,
         code_hash,
         params=spec.params,
@@ -258,7 +261,7 @@ def plan(
         command=_command(
             name,
             suite,
-            args,
+            told,
             {
                 "--episodes": episodes,
                 "--tasks": tasks and ",".join(tasks),
@@ -465,7 +468,7 @@ def _runner(planned: Plan, runner: str, options: RunnerOptions) -> Runner:
         raise UnknownNameError("runner", runner, RUNNERS)
     check_options(planned.job, runner, options)
     found: Runner = load_attribute(RUNNERS[runner], "runner")
-    return found
+    return discreet(found, Secrets.of(planned.job.policy_args))
 
 
 def _run_what_is_left(run: Runner, job: Job, options: RunnerOptions, keep: _Keep) -> None:

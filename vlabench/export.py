@@ -255,6 +255,7 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
     scratch = path.with_name(f"{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.unlink(missing_ok=True)  # it may be a link that somebody has put there
         write(scratch)
         scratch.replace(path)
     except OSError as error:

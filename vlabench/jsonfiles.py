@@ -49,6 +49,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
         OSError: If the disk is full or the folder cannot be written.
     """
     scratch = path.with_suffix(".tmp")
+    scratch.unlink(missing_ok=True)  # it may be a link that somebody has put there
     with scratch.open("w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)
         file.flush()

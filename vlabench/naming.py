@@ -20,5 +20,9 @@ def one_line(text: str) -> str:
 
 
 def no_formula(text: str) -> str:
-    """`text` as a cell that no spreadsheet computes: with an apostrophe if it begins like that."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """`text` as a cell that no spreadsheet computes: with an apostrophe if it begins like that.
+
+    A carriage return, which ``csv`` does not put into quotes, would begin a row of its own.
+    """
+    begins = text.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"{chr(39) * begins}{text}".replace("\r", " ")

@@ -24,7 +24,7 @@ class PolicyInfo:
 
     Attributes:
         name: The name or ``module:attribute`` that it was asked for by.
-        args: Its arguments.
+        args: Its arguments, as `vlabench.secrets` lets them be written.
         spec: `vlabench.contract.specs.PolicySpec.to_json` of it.
         privileged: Whether it reads the simulator's state; such rows are marked in tables.
         code_hash: Of the source of a user's own policy; empty for one that has a name.

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, Self, TypeVar
 
 from vlabench.errors import UsageError
+from vlabench.folders import check_no_links
 from vlabench.index import (
     ManifestIndex,
     PlannedEpisode,
@@ -251,6 +252,7 @@ class RunWriter:
             with self._writing():
                 _refuse_a_file(self.path)
                 _refuse_strangers(self.path)
+                check_no_links(self.path, OWN_NAMES | DERIVED_NAMES)
                 (self.path / TRACES).mkdir(parents=True, exist_ok=True)
                 self._take_lock()
                 self._prepare()

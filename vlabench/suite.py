@@ -52,7 +52,7 @@ class Suite(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)
     version: StrictInt = Field(ge=1)
     description: str = Field(min_length=1)
     seed: StrictInt = Field(default=0, ge=0)

@@ -13,7 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.arrays import read_npz
+from vlabench.errors import UsageError
 from vlabench.hashing import bytes_hash
+
+LARGEST = 64 * 2**20
+"""Bytes of the actions of one episode: 2 million control steps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +46,7 @@ def save_trace(path: Path, trace: Trace) -> None:
         OSError: If the disk is full or the folder cannot be written.
     """
     scratch = path.with_suffix(".tmp")
+    scratch.unlink(missing_ok=True)  # it may be a link that somebody has put there
     with scratch.open("wb") as file:
         np.savez_compressed(file, actions=trace.actions, checksums=trace.checksums)
         file.flush()
@@ -53,6 +59,15 @@ def load_trace(path: Path) -> Trace:
 
     Raises:
         OSError: If there is none.
+        UsageError: If the file is no trace.
     """
-    with np.load(path, allow_pickle=False) as data:
-        return Trace(actions=data["actions"], checksums=data["checksums"])
+    try:
+        found = read_npz(path, ("actions", "checksums"), limit=LARGEST)
+        actions, checksums = found["actions"], found["checksums"]
+        if actions.ndim != 2 or checksums.shape != actions.shape[:1]:
+            raise ValueError(f"{actions.shape} actions and {checksums.shape} checksums")
+    except ValueError as error:
+        raise UsageError(
+            f"{path} is no trace ({error}); put the run's own file back, or run the episode again."
+        ) from error
+    return Trace(actions=actions, checksums=checksums)

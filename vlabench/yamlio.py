@@ -24,6 +24,15 @@ Model = TypeVar("Model", bound=BaseModel)
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Where a value stands, for example ``("cells", 0, "axis")``."""
 
+LARGEST = 2**20
+"""Bytes of a file; the largest that comes with vlabench has 50 thousand."""
+
+MOST_VALUES = 100_000
+"""Keys and items of a file, at most, those that an alias repeats counted each time."""
+
+LONGEST_NUMBER = 500
+"""Characters of a value that is no text."""
+
 
 def load_model(path: Path, model: type[Model]) -> Model:
     """The `model` that the YAML file at `path` describes.
@@ -68,14 +77,18 @@ def load_yaml(path: Path) -> Json:
 
 def _read(path: Path) -> tuple[Json, dict[KeyPath, int]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        text = data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"Cannot read {path}: {error}; give the path of a YAML file.") from error
+    if len(data) > LARGEST:
+        raise UsageError(f"{path} is larger than {LARGEST} bytes, which no such file need be.")
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if node is None:
             return None, {(): 1}
-        lines = dict(_lines(path, node, (), 1))
+        lines = dict(_bounded(path, _lines(path, node, (), 1)))
         return _Constructor().construct_document(node), lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -108,6 +121,9 @@ def _lines(
         raise UsageError(f"{path}:{line}: this alias stands inside itself; write its value out.")
     above = (*above, node)
     yield where, line
+    number = isinstance(node, yaml.ScalarNode) and not node.tag.endswith(":str")
+    if number and len(node.value) > LONGEST_NUMBER:
+        raise UsageError(f"{path}:{line}: this is no text and too long; put it into quotes.")
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _lines(path, item, (*where, index), item.start_mark.line + 1, above)
@@ -122,6 +138,17 @@ def _lines(
                 )
             seen[name] = key_line
             yield from _lines(path, item, (*where, name), key_line, above)
+
+
+def _bounded(path: Path, lines: Iterator[tuple[KeyPath, int]]) -> Iterator[tuple[KeyPath, int]]:
+    """`lines`, as long as they are not too many: a few aliases of aliases make billions."""
+    for count, (where, line) in enumerate(lines, start=1):
+        if count > MOST_VALUES:
+            raise UsageError(
+                f"{path}:{line}: with its aliases written out this has more than {MOST_VALUES} "
+                "values; take aliases away."
+            )
+        yield where, line
 
 
 def _sentence(

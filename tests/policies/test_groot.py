@@ -102,7 +102,7 @@ def test_arrays_travel_as_npy_files():
 def test_nothing_is_unpickled():
     pickled = npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", b"\x80\x04]\x94.")
     frame = b"\x82\xb1__ndarray_class__\xc3\xa6as_npy\xc4" + bytes([len(pickled)]) + pickled
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(ValueError, match="send numbers"):
         decode(frame)
 
 

@@ -22,6 +22,7 @@ import typer
 
 from vlabench.cli import options
 from vlabench.errors import UsageError
+from vlabench.naming import one_line
 
 GIB = 1024**3
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (no file is made there: Ray keeps its objects in it)
@@ -91,9 +92,9 @@ def doctor_command(
 def _examine_machine() -> None:
     failed = False
     for finding in findings():
-        typer.echo(f"{finding.state:<4}  {finding.what}")
+        typer.echo(one_line(f"{finding.state:<4}  {finding.what}"))
         if finding.mend:
-            typer.echo(f"      -> {finding.mend}")
+            typer.echo(one_line(f"      -> {finding.mend}"))
         failed = failed or finding.state == "fail"
     typer.echo("Something that is needed is missing." if failed else "Ready to run.")
     if failed:

@@ -92,7 +92,7 @@ def eval_command(
     _describe(planned)
     if dry_run:
         for line in describe_place(planned.job, runner, spread):
-            typer.echo(line)
+            typer.echo(one_line(line))
         _save_first_frames(planned)
         return
     progress = shown_progress(quiet, f"{planned.info.policy.label} on {planned.info.suite}")
@@ -176,7 +176,7 @@ def _describe(planned: Plan) -> None:
     typer.echo(f"manifest {info.manifest_hash}, {info.planned} episodes -> {planned.folder}")
     typer.echo(f"contract {info.contract_fingerprint}:")
     for line in info.contract:
-        typer.echo(f"  {line}")
+        typer.echo(f"  {one_line(line)}")
     if info.conditions.latency_ms is not None:
         unit = "" if info.conditions.latency_ms == "measured" else " ms"
         typer.echo(f"latency in simulated time: {info.conditions.latency_ms}{unit}")
@@ -196,7 +196,7 @@ def _save_first_frames(planned: Plan) -> None:
         typer.echo("what the policy would see first:")
         _save_images(folder, seen, planned.pipeline.policy.cameras)
         if planner is not None and seen.planner is not None:
-            typer.echo(f"and its planner {planner.policy.name}:")
+            typer.echo(one_line(f"and its planner {planner.policy.name}:"))
             _save_images(folder / "planner", seen.planner, planner.policy.cameras)
     except OSError as error:
         raise UsageError(f"Cannot write to {folder} ({error}); give another --out.") from error

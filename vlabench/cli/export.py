@@ -50,6 +50,7 @@ def export_command(
     if form is not Form.HF:
         _refuse_hub_options(dataset, task_id, source)
         path = out or run / "tables" / f"episodes.{form}"
+        _check_own(run, path, out)
         export_episodes(opened, path, "csv" if form is Form.CSV else "parquet")
         needed, missing = len(opened.needed), len(opened.missing)
         typer.echo(f"{needed} episodes, {missing} of them missing, written to {path}")
@@ -60,8 +61,17 @@ def export_command(
             "holds the leaderboard; give it."
         )
     path = out or run / "tables" / "eval_results" / f"{file_name(opened.info.suite, 'suite')}.yaml"
+    _check_own(run, path, out)
     export_to_hub(opened, path, Benchmark(dataset, task_id, source))
     typer.echo(f"Written to {path}; it belongs into .eval_results/ of the model's repository.")
+
+
+def _check_own(run: Path, path: Path, out: Path | None) -> None:
+    """What goes into the run's own folder leads nowhere else."""
+    from vlabench.folders import check_inside
+
+    if out is None:
+        check_inside(run, path)
 
 
 def _refuse_hub_options(*given: str | None) -> None:

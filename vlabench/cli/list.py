@@ -14,6 +14,7 @@ import typer
 
 from vlabench.errors import UnknownNameError, UsageError
 from vlabench.layout import arrange
+from vlabench.naming import one_line
 from vlabench.published import read_publication
 from vlabench.registry import (
     AXES,
@@ -49,7 +50,7 @@ def list_command(
         raise UnknownNameError("kind of thing", kind, KINDS)
     shown = KINDS[kind]
     for line in shown.listing() if name is None else shown.page(name):
-        typer.echo(line.rstrip())
+        typer.echo(one_line(line).rstrip())
 
 
 @dataclass(frozen=True, slots=True)

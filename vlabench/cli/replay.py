@@ -62,7 +62,7 @@ def replay_command(
         result = _filmed(opened, episode, style, video)
     for line in _told(result.record):
         typer.echo(_printable(line))
-    typer.echo(_found(result))
+    typer.echo(_printable(_found(result)))
     if not result.verified:
         raise typer.Exit(LEFT)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vlabench.errors import UnknownNameError, UsageError
+from vlabench.naming import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +114,8 @@ def _announce(server: Server, protocol: str, host: str, guarded: bool) -> None:
             "sent can be read on the way.",
             err=True,
         )
-    typer.echo(f"Serving {server.spec.name} over {protocol} at {server.url}; Ctrl-C stops it.")
+    told = f"Serving {server.spec.name} over {protocol} at {server.url}; Ctrl-C stops it."
+    typer.echo(one_line(told))
 
 
 def _stop_on_signals(server: Server) -> None:

@@ -9,18 +9,15 @@ array whose bytes are not as many as its shape says.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import msgpack
 import numpy as np
-import numpy.typing as npt
 
+from vlabench.arrays import NUMBERS_AND_TEXT, array_of
+from vlabench.contract.unpacking import check_depth, unpack_msgpack
 from vlabench.contract.wire import MAX_BYTES, Plain, WireError
-
-KINDS = "biufSU"
-"""Booleans, whole numbers, floats, bytes and text."""
 
 
 def pack(value: Plain) -> bytes:
@@ -45,7 +42,9 @@ def unpack(data: bytes, max_bytes: int = MAX_BYTES) -> Plain:
     if len(data) > max_bytes:
         raise WireError(f"A frame has {len(data)} bytes; the limit is {max_bytes}.")
     try:
-        return msgpack.unpackb(data, object_hook=_unpacked, strict_map_key=False)
+        found: Plain = unpack_msgpack(data, map_hook=_unpacked)
+        check_depth(found)
+        return found
     except WireError:
         raise
     except Exception as error:  # foreign bytes: msgpack and numpy raise what they like
@@ -70,22 +69,18 @@ def _packed(value: Any) -> dict[bytes, Plain]:
 
 def _unpacked(found: dict[Any, Plain]) -> Plain:
     if b"__ndarray__" in found:
-        return _array(found)
+        return array_of(found[b"data"], _text(found), found[b"shape"], NUMBERS_AND_TEXT)
     if b"__npgeneric__" in found:
-        return _dtype(found).type(found[b"data"])
+        return _scalar(found)
     return found
 
 
-def _array(found: Mapping[Any, Plain]) -> npt.NDArray[Any]:
-    dtype, shape, data = _dtype(found), found[b"shape"], found[b"data"]
-    due = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or len(data) != due:
-        raise WireError(f"An array {dtype} {shape} has {len(data)} bytes, where {due} are due.")
-    return np.ndarray(tuple(shape), dtype, buffer=data).copy()
+def _scalar(found: Mapping[Any, Plain]) -> Plain:
+    dtype = np.dtype(_text(found))
+    if dtype.kind not in NUMBERS_AND_TEXT:
+        raise WireError(f"A number has the type {found[b'dtype']!r}; send numbers.")
+    return dtype.type(found[b"data"])
 
 
-def _dtype(found: Mapping[Any, Plain]) -> np.dtype[Any]:
-    dtype = np.dtype(str(found[b"dtype"]))
-    if dtype.kind not in KINDS:
-        raise WireError(f"An array has the type {found[b'dtype']!r}; send numbers.")
-    return dtype
+def _text(found: Mapping[Any, Plain]) -> str:
+    return str(found[b"dtype"])

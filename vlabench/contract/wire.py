@@ -24,14 +24,13 @@ import numpy.typing as npt
 from vlabench.contract.fields import Plain as Plain
 from vlabench.contract.fields import Reader, WrongFieldError, later_of, names_of, reader_of
 from vlabench.contract.specs import EnvSpec, PolicySpec
+from vlabench.contract.unpacking import MAX_DEPTH as MAX_DEPTH
+from vlabench.contract.unpacking import unpack_msgpack
 from vlabench.errors import VlabenchError
 from vlabench.types import ActionChunk, EpisodeStart, Observation
 
 MAX_BYTES = 256 * 2**20
 """The longest frame, unless told otherwise."""
-
-MAX_DEPTH = 32
-"""Maps and lists within each other in one frame, at most."""
 
 MARK = "__ndarray__"
 """The key that makes an array of a map; its value is the type."""
@@ -74,7 +73,7 @@ def decode(data: bytes, max_bytes: int = MAX_BYTES) -> Plain:
     """
     _check_length(data, max_bytes)
     try:
-        raw = msgpack.unpackb(data, raw=False, strict_map_key=False, object_pairs_hook=_map)
+        raw = unpack_msgpack(data, pairs_hook=_map)
     except WireError:
         raise
     except Exception as error:  # foreign bytes: msgpack raises what it likes

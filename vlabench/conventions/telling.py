@@ -10,6 +10,7 @@ from vlabench.contract.specs import PolicySpec
 from vlabench.conventions.diagnosis import Diagnosis, Round
 from vlabench.conventions.judging import MEANINGFUL, Trial, Tried, follows_the_scene
 from vlabench.conventions.reading import Reading
+from vlabench.naming import one_line
 from vlabench.types import Json
 
 SHOWN = 8
@@ -35,7 +36,7 @@ UNHEARD: Mapping[str, str] = {
 
 def text(diagnosis: Diagnosis) -> str:
     """A table of each round, and a sentence that says what to change."""
-    return "\n".join(_lines(diagnosis))
+    return "\n".join(map(one_line, _lines(diagnosis)))
 
 
 def to_json(diagnosis: Diagnosis) -> dict[str, Json]:

@@ -21,6 +21,7 @@ from typing import Literal, TypeAlias
 from vlabench.errors import UsageError, in_one_line
 from vlabench.film.shooting import FORM, Footage, Shot, shoot
 from vlabench.film.style import USUAL, Style
+from vlabench.folders import check_inside
 from vlabench.registry import load_attribute
 from vlabench.runner.job import RunnerOptions
 from vlabench.store import Run
@@ -187,6 +188,8 @@ def _filed_before(run: Run, episode_id: str, style: Style) -> Filed | None:
 
 def _file(run: Run, episode_id: str, footage: Footage) -> Filed:
     path = film_of(run, episode_id)
+    for ending in (".mp4", ".jpg", ".json"):
+        check_inside(run.path, path.with_suffix(ending))
     with _writing(path):
         path.with_suffix(".json").unlink(missing_ok=True)
     _write(path, footage.mp4)
@@ -202,6 +205,7 @@ def _write(path: Path, data: bytes) -> None:
     scratch = path.with_name(f"{path.name}.tmp")
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.unlink(missing_ok=True)  # it may be a link that somebody has put there
         scratch.write_bytes(data)
         scratch.replace(path)
 

@@ -21,6 +21,7 @@ from vlabench.errors import UsageError
 from vlabench.figures import Figure, svg
 from vlabench.figures.palette import stylesheet
 from vlabench.figures.scene import NARROW, WIDE
+from vlabench.folders import check_inside
 from vlabench.types import Json
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Site:
             for name in _filed(folder):
                 (folder / name).unlink(missing_ok=True)
             folder.mkdir(parents=True, exist_ok=True)
+            check_inside(folder, folder / MARK)
             (folder / MARK).write_text(json.dumps({"vlabench": kind}) + "\n", encoding="utf-8")
             for source in files("vlabench.pages").joinpath("static").iterdir():
                 self.place(f"assets/{source.name}").write_bytes(source.read_bytes())
@@ -72,6 +74,7 @@ class Site:
         """Where a file goes that is about to be written; its folder is there then."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        check_inside(self.folder, path)
         self.note(path)
         return path
 

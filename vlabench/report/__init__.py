@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vlabench.errors import UsageError
+from vlabench.folders import check_inside
+from vlabench.naming import no_formula
 from vlabench.report.plots import plot
 from vlabench.report.summarize import summarize, summarize_results
 from vlabench.report.summary import Chain, Gap, Header, Rate, Roughness, Row, Summary
 from vlabench.report.tables import markdown, stages_frame, text, to_frame
 from vlabench.store import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Chain",
@@ -45,13 +51,14 @@ def write(run: Run) -> list[Path]:
     contents = {
         tables / "summary.txt": text(summary),
         tables / "summary.md": markdown(summary),
-        tables / "summary.csv": to_frame(summary).to_csv(index=False, lineterminator="\n"),
+        tables / "summary.csv": _csv(to_frame(summary)),
     }
     if summary.chains:
-        stages = stages_frame(summary).to_csv(index=False, lineterminator="\n")
-        contents[tables / "stages.csv"] = stages
+        contents[tables / "stages.csv"] = _csv(stages_frame(summary))
     try:
         tables.mkdir(exist_ok=True)
+        for path in (*contents, picture):
+            check_inside(run.path, path)
         for path, content in contents.items():
             path.write_text(content, encoding="utf-8")
         plot(summary, picture)
@@ -61,3 +68,10 @@ def write(run: Run) -> list[Path]:
             "or make the folder writable: the episodes are kept."
         ) from error
     return [*contents, picture]
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    """The text of a file in which no name of a suite, task or policy is a formula."""
+    plain = frame.map(lambda cell: no_formula(cell) if isinstance(cell, str) else cell)
+    text: str = plain.to_csv(index=False, lineterminator="\n")
+    return text

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from vlabench.naming import one_line
 from vlabench.runner.job import LostAttempt
 from vlabench.stats import wilson_interval
 from vlabench.types import EpisodeRecord
@@ -175,7 +176,7 @@ def describe_loss(attempt: LostAttempt) -> str:
     episode = attempt.episode
     changes = "".join(f" {change}" for change in episode.changes)
     fate = "missing" if attempt.final else "again"
-    return (
+    return one_line(
         f"Lost {episode.task} {episode.index}{changes} "
         f"(attempt {attempt.attempt + 1} of {MAX_ATTEMPTS}, {fate}): {attempt.error}"
     )

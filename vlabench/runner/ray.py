@@ -30,6 +30,7 @@ from typing import Any, TypeVar
 
 import ray
 import ray.exceptions
+from ray._private import ray_constants
 
 from vlabench.contract.specs import PolicySpec
 from vlabench.contract.wire import encode
@@ -57,6 +58,11 @@ _QUIET = {
 }
 """No telemetry, no log lines, the graphics card stays visible to workers, and an environment that
 pip cannot build is not built again."""
+
+_ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""What makes Ray listen on 127.0.0.1 alone where it would listen on every address; whoever reaches
+one of its ports can run code here. ``_node_ip_address="127.0.0.1"`` does not: Ray puts the
+machine's own address in its place (``get_node_ip_address`` of ray/_private/services.py)."""
 
 RESTARTS = 5
 """How often an inference actor that died is started again."""
@@ -392,7 +398,8 @@ def cluster(options: RunnerOptions) -> Iterator[int]:
         return
     processors = options.workers or len(os.sched_getaffinity(0))
     own = {"num_cpus": processors, "object_store_memory": _OBJECT_STORE_BYTES}
-    with _environment(_QUIET):
+    local = options.ray_address is None
+    with _environment(_QUIET | _ON_LOOPBACK if local else _QUIET), _reachable(by_others=not local):
         try:
             _knock(options.ray_address)
             ray.init(
@@ -411,6 +418,20 @@ def cluster(options: RunnerOptions) -> Iterator[int]:
         yield processors if options.ray_address is None else _fitting(options.workers)
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _reachable(by_others: bool) -> Iterator[None]:
+    """What `_ON_LOOPBACK` says, for this process too: Ray reads the variable when it is imported.
+
+    Ray asks again for the constant while it starts, and not later.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = by_others
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _knock(address: str | None) -> None:

@@ -1,5 +1,8 @@
 """A websocket server around a policy: connections in one thread, the policy in another.
 
+A page that a browser shows can open websockets to this machine. Browsers say where the page is
+from (``Origin``) and programs do not, so whoever says it is refused.
+
 The policy runs in the thread that calls `Server.run`, which of a command is the main one; so a
 model is loaded, asked and closed in the same thread.
 """
@@ -187,6 +190,7 @@ class Server:
                 ping_interval=PING_INTERVAL_S,
                 ping_timeout=PING_TIMEOUT_S,
                 process_request=self._admit,
+                origins=[None],
             )
         except OSError as error:
             self._failure = self._cannot_listen(error)
