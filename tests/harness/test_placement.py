@@ -82,7 +82,7 @@ def test_no_other_device_is_known(device: str) -> None:
 
 
 def test_the_torch_that_is_here_stays_unless_a_policy_names_its_own() -> None:
-    environment_of = importlib.import_module("vlabench.runner.ray")._environment_of
+    environment_of = importlib.import_module("vlabench.runner.hosts").environment_of
     here = f"torch=={version('torch').partition('+')[0]}"
     packages = environment_of(job(("--no-deps", "torchvision==0.1")))["pip"]["packages"]
     assert packages == ["torchvision==0.1", here]

@@ -159,7 +159,7 @@ def test_a_defect_of_ours_ends_the_run_and_is_shown(runner: str, evaluate: Evalu
 def test_an_error_that_came_without_its_cause_is_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    runner = importlib.import_module("vlabench.runner.ray")
+    runner = importlib.import_module("vlabench.runner.pool")
     bare = runner.ray.exceptions.RayTaskError("attempt", "a traceback", ZeroDivisionError())
     bare.cause = None
 
@@ -168,7 +168,7 @@ def test_an_error_that_came_without_its_cause_is_shown(
 
     monkeypatch.setattr(runner.ray, "get", get)
     with pytest.raises(runner.ray.exceptions.RayTaskError) as caught:
-        runner._Pool._receive(None, None, 0)
+        runner.Pool._receive(None, None, 0)
     assert caught.value is bare
 
 
@@ -185,13 +185,13 @@ def test_an_error_that_came_without_its_cause_is_shown(
     ids=lambda error: type(error).__name__,
 )
 def test_whatever_ray_raises_is_a_loss(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    runner = importlib.import_module("vlabench.runner.ray")
+    runner = importlib.import_module("vlabench.runner.hosts")
 
     def get(future: object) -> None:
         raise error
 
     monkeypatch.setattr(runner.ray, "get", get)
-    ask = runner._link(mock.MagicMock())
+    ask = runner.link(mock.MagicMock())
     with pytest.raises(InfrastructureError, match="process was lost"):
         ask("act", b"")
 

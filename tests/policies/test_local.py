@@ -17,8 +17,8 @@ from vlabench.policies.card import find_card
 from vlabench.policies.local import fingerprint
 from vlabench.policies.torchvision_beside import torchvision_for_torch
 from vlabench.registry import POLICIES
+from vlabench.runner.hosts import environment_of
 from vlabench.runner.job import check_before_run, declaration_of, requirements_of
-from vlabench.runner.ray import _environment_of
 
 CARDS = files("vlabench.policies") / "cards"
 LIBERO, NATIVE = "lerobot-smolvla-libero", "transformers-pi0-libero"
@@ -317,7 +317,7 @@ def test_another_torch_is_refused(monkeypatch, found):
 def test_options_of_pip_are_told_apart_from_packages(tmp_path, tiny):
     folder = checkpoint(tmp_path / "mine")
     planned = plan("lerobot", tiny, policy_args={"checkpoint": str(folder), "card": LIBERO})
-    pip = _environment_of(planned.job)["pip"]
+    pip = environment_of(planned.job)["pip"]
     assert "--no-deps" in pip["pip_install_options"]
     assert "lerobot==0.4.4" in pip["packages"]
     assert not [package for package in pip["packages"] if package.startswith("-")]

@@ -18,6 +18,10 @@ from vlabench.errors import UsageError
 from vlabench.runner.batches import most_together
 from vlabench.runner.job import Job, RunnerOptions
 
+WORKER_ENVIRONMENT = {"LP_NUM_THREADS": "0", "OMP_NUM_THREADS": "1"}
+"""One thread each for the software renderer and for linear algebra: workers share the machine,
+and results must not depend on how many threads there were."""
+
 MESA = "/usr/share/glvnd/egl_vendor.d/50_mesa.json"
 """Where the software renderer's EGL says that it is there."""
 
@@ -83,6 +87,12 @@ def describe_place(job: Job, runner: str, options: RunnerOptions) -> list[str]:
     if job.requires:
         lines.append(f"in an environment of its own with {', '.join(job.requires)}")
     return lines
+
+
+def worker_environment(options: RunnerOptions) -> dict[str, str]:
+    """The environment variables of a process that simulates and renders."""
+    device = options.render_device
+    return {**WORKER_ENVIRONMENT, **({} if device is None else render_environment(device))}
 
 
 def render_environment(device: str) -> Mapping[str, str]:

@@ -1,0 +1,115 @@
+"""A running Ray: one of its own on this machine, or a cluster that is there already."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import ray
+from ray._private import ray_constants
+
+from vlabench.errors import UsageError
+from vlabench.runner.job import RunnerOptions
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_TQDM": "0",
+    "RUNTIME_ENV_RETRY_TIMES": "1",
+}
+"""No telemetry, no log lines, the graphics card stays visible to workers, and an environment that
+pip cannot build is not built again."""
+
+_OBJECT_STORE_BYTES = 256 * 1024**2
+_KNOCKING_SECONDS = 5
+
+
+_ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""What makes Ray listen on 127.0.0.1 alone where it would listen on every address; whoever reaches
+one of its ports can run code here. ``_node_ip_address="127.0.0.1"`` does not: Ray puts the
+machine's own address in its place (``get_node_ip_address`` of ray/_private/services.py)."""
+
+
+@contextmanager
+def cluster(options: RunnerOptions) -> Iterator[int]:
+    """A running Ray, one of its own unless there is one; yields the number of workers."""
+    if ray.is_initialized():
+        yield _fitting(options.workers)
+        return
+    processors = options.workers or len(os.sched_getaffinity(0))
+    own = {"num_cpus": processors, "object_store_memory": _OBJECT_STORE_BYTES}
+    local = options.ray_address is None
+    with _environment(_QUIET | _ON_LOOPBACK if local else _QUIET), _reachable(by_others=not local):
+        try:
+            _knock(options.ray_address)
+            ray.init(
+                address=options.ray_address or "local",
+                include_dashboard=False if options.ray_address is None else None,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                **({} if options.ray_address else own),
+            )
+        except Exception as error:  # Ray raises a bare one where it does not start in time
+            raise UsageError(
+                f"Cannot start or reach Ray at {options.ray_address or 'this machine'} "
+                f"({' '.join(str(error).split())}); check --ray-address, or use --runner serial."
+            ) from error
+    try:
+        yield processors if options.ray_address is None else _fitting(options.workers)
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _reachable(by_others: bool) -> Iterator[None]:
+    """What `_ON_LOOPBACK` says, for this process too: Ray reads the variable when it is imported.
+
+    Ray asks again for the constant while it starts, and not later.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = by_others
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _knock(address: str | None) -> None:
+    """Asks whether anybody listens at ``host:port``: Ray itself would try for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_KNOCKING_SECONDS).close()
+
+
+def _fitting(workers: int | None) -> int:
+    """As many workers as are wanted and as the cluster has processors for."""
+    processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    return min(workers or processors, processors)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Sets environment variables for the processes that are started inside, and no longer."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def last_words(text: str) -> str:
+    """What pip complained of last, or else the end of what Ray says."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    lines = [" ".join(line.split()) for line in plain.splitlines() if line.strip()]
+    complaints = [line for line in lines if line.startswith("ERROR:")]
+    return " ".join(complaints[-3:] or lines[-2:]).rstrip(".")[-600:]
