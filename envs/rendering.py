@@ -23,7 +23,10 @@ import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.axes import background
+from vlabench.envs.culling import Culler, table_top
+from vlabench.envs.opengl import OpenGL
 from vlabench.envs.scene import CAMERAS
+from vlabench.envs.shadows import SharedShadows
 from vlabench.errors import UsageError
 
 _KNOWN_COLOR = (51, 153, 204)
@@ -40,14 +43,20 @@ class Renderer:
     """Draws frames of one model after another; holds one OpenGL context.
 
     Not for use by two threads: an OpenGL context belongs to the thread that made it.
+
+    Args:
+        plain: Leaves everything to MuJoCo, as it is done too where our own passes cannot be trusted
+            to give the same frames to the bit: they are what this is compared with.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, plain: bool = False) -> None:
         self._gl: _GlContext | None = None
         # MuJoCo ends EGL when Python exits; a context that is still open must be freed before
         self._at_exit = partial(_close, weakref.ref(self))
         self._size = (0, 0)
-        self._trusted = False
+        self._trusted, self._plain, self._only_plain = False, plain, plain
+        self._shadows: SharedShadows | None = None
+        self._shared = False
         self._model: mujoco.MjModel | None = None
         self._context: mujoco.MjrContext | None = None
         self._scene: mujoco.MjvScene | None = None
@@ -78,8 +87,19 @@ class Renderer:
         if not cameras:
             return {}
         size = (max(c.width for c in cameras), max(c.height for c in cameras))
-        self._prepare(model, size)
-        return {camera.role: self._frame(model, data, camera) for camera in cameras}
+        self._prepare(model, data, size)
+        frames = {}
+        for number, camera in enumerate(cameras):
+            self._aim(model, data, camera)
+            if number == 0:
+                self._shared = self._cast()
+            frames[camera.role] = self._frame(data, camera)
+        return frames
+
+    @property
+    def shares_shadows(self) -> bool:
+        """Whether the cameras of the last look had one shadow map, drawn by us."""
+        return self._shared
 
     def close(self) -> None:
         """Frees the context; the next `render` makes a new one.
@@ -89,17 +109,16 @@ class Renderer:
         """
         if self._gl is not None:
             self._gl.make_current()
-            if self._context is not None:
-                self._context.free()
+            self._forget()
             self._gl.free()
             atexit.unregister(self._at_exit)
         self._gl = self._model = self._context = self._scene = None
-        self._size, self._trusted = (0, 0), False
+        self._size, self._trusted, self._plain = (0, 0), False, self._only_plain
 
     def __del__(self) -> None:
         self.close()
 
-    def _prepare(self, model: mujoco.MjModel, size: tuple[int, int]) -> None:
+    def _prepare(self, model: mujoco.MjModel, data: mujoco.MjData, size: tuple[int, int]) -> None:
         if self._gl is None or size[0] > self._size[0] or size[1] > self._size[1]:
             size = (max(size[0], self._size[0]), max(size[1], self._size[1]))
             self.close()
@@ -108,29 +127,50 @@ class Renderer:
         self._gl.make_current()
         if self._model is model:
             return
-        if self._context is not None:
-            self._context.free()
+        self._forget()
         model.vis.global_.offwidth, model.vis.global_.offheight = self._size
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
-        if not self._trusted:
+        if self._model is None:
             _check_colors(self._context, self._size)
-            self._trusted = True
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         self._backdrop = _backdrop(model)
+        self._culler = Culler(model, data, table_top(model, "table_visual"))
         self._model = model
+        self._shadows = None if self._plain else shared_shadows(self._context, model)
 
-    def _frame(
-        self, model: mujoco.MjModel, data: mujoco.MjData, camera: CameraSpec
-    ) -> npt.NDArray[np.uint8]:
+    def _forget(self) -> None:
+        """Frees what belongs to the last model."""
+        if self._shadows is not None:
+            self._shadows.close()
+        if self._context is not None:
+            self._context.free()
+        self._shadows = self._context = None
+
+    def _aim(self, model: mujoco.MjModel, data: mujoco.MjData, camera: CameraSpec) -> None:
         view = mujoco.MjvCamera()
         view.type = mujoco.mjtCamera.mjCAMERA_FIXED
         view.fixedcamid = model.camera(CAMERAS[camera.role]).id
         everything = int(mujoco.mjtCatBit.mjCAT_ALL)
         mujoco.mjv_updateScene(model, data, self._option, None, view, everything, self._scene)
         _cast_no_shadow(self._scene, self._backdrop)
+
+    def _cast(self) -> bool:
+        """Draws the shadow map for all cameras of this look, if it can be shared."""
+        if self._shadows is None:
+            return False
+        if not self._trusted:
+            self._trusted, self._plain = True, not self._shadows.is_exact(self._scene)
+        return not self._plain and self._shadows.cast(self._scene)
+
+    def _frame(self, data: mujoco.MjData, camera: CameraSpec) -> npt.NDArray[np.uint8]:
         area = mujoco.MjrRect(0, 0, camera.width, camera.height)
-        mujoco.mjr_render(area, self._scene, self._context)
+        if self._shared and self._shadows is not None:
+            self._culler.cull(self._scene, data, camera.width / camera.height)
+            with self._shadows.kept(self._scene):
+                mujoco.mjr_render(area, self._scene, self._context)
+        else:
+            mujoco.mjr_render(area, self._scene, self._context)
         frame = np.empty((camera.height, camera.width, 3), dtype=np.uint8)
         mujoco.mjr_readPixels(frame, None, area, self._context)
         return np.ascontiguousarray(frame[::-1])
@@ -155,6 +195,16 @@ def _cast_no_shadow(scene: mujoco.MjvScene, backdrop: frozenset[int]) -> None:
             geom.category = mujoco.mjtCatBit.mjCAT_DECOR
             found += 1
         index += 1
+
+
+def shared_shadows(context: mujoco.MjrContext, model: mujoco.MjModel) -> SharedShadows | None:
+    """Our own pass for shadows; None if this OpenGL cannot do it, or there are no shadows."""
+    if not context.shadowFBO:
+        return None
+    try:
+        return SharedShadows(OpenGL(), context, model)
+    except (AttributeError, ImportError):
+        return None
 
 
 def open_gl(width: int, height: int) -> _GlContext:

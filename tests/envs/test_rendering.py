@@ -1,0 +1,168 @@
+"""Frames are to the bit what MuJoCo alone draws, however they are made faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import mujoco
+import numpy as np
+import pytest
+
+from vlabench.contract.specs import CameraSpec
+from vlabench.envs import rendering
+from vlabench.envs.culling import Culler, table_top
+from vlabench.envs.rendering import Renderer
+from vlabench.envs.scene import CAMERAS, Scene, compose
+from vlabench.types import EpisodeSpec
+
+Draw = Callable[..., EpisodeSpec]
+Frames = dict[str, np.ndarray]
+
+LOOK = tuple(CameraSpec(role, 128, 96) for role in CAMERAS)
+
+SCENES = [
+    ("lift",),
+    ("store-in-drawer", "camera:L3"),
+    ("serve", "combination:all"),
+    ("place-on", "lighting:L3", "table-texture:L3"),
+    ("place-in", "lighting:L2", "background:L3"),
+    ("stack", "distractors:L3"),
+    ("lift", "embodiment:both"),
+]
+
+
+@pytest.fixture(scope="module")
+def fast() -> Iterator[Renderer]:
+    with Renderer() as renderer:
+        yield renderer
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[Renderer]:
+    with Renderer(plain=True) as renderer:
+        yield renderer
+
+
+def posed(scene: Scene, turn: float) -> mujoco.MjData:
+    """The scene with every joint of the arm turned by that much from home, in turns."""
+    data = mujoco.MjData(scene.model)
+    signs = np.resize([1.0, -1.0, 0.5], len(scene.home))
+    data.qpos[: len(scene.home)] = scene.home + turn * signs
+    mujoco.mj_forward(scene.model, data)
+    return data
+
+
+def same(one: Frames, other: Frames) -> bool:
+    return all(np.array_equal(one[role], other[role]) for role in other)
+
+
+@pytest.mark.parametrize("what", SCENES, ids=" ".join)
+def test_frames_are_those_of_mujoco_alone(
+    draw: Draw, fast: Renderer, plain: Renderer, what: tuple[str, ...]
+) -> None:
+    task, *changes = what
+    scene = compose(draw(task, 1, *changes).factors)
+    for turn in (0.0, 0.2, -0.4):
+        data = posed(scene, turn)
+        ours = fast.render(scene.model, data, LOOK)
+        assert fast.shares_shadows
+        assert same(ours, plain.render(scene.model, data, LOOK))
+    assert not plain.shares_shadows
+
+
+def test_what_stands_still_may_move_and_the_light_may_change(
+    draw: Draw, fast: Renderer, plain: Renderer
+) -> None:
+    scene = compose(draw("store-in-drawer", 2).factors)
+    model, data = scene.model, posed(scene, 0.0)
+    before = fast.render(model, data, LOOK)
+    model.light("key").dir[:] = (0.1, 0.6, -0.79)
+    model.geom("table_leg1_visual").pos[:2] += 0.1
+    mujoco.mj_forward(model, data)
+    after = fast.render(model, data, LOOK)
+    assert not same(before, after)
+    assert same(after, plain.render(model, data, LOOK))
+
+
+@pytest.mark.parametrize("lights", ["two of them cast shadows", "one is a spot"])
+def test_lights_that_cannot_share_a_map_are_left_to_mujoco(
+    draw: Draw, fast: Renderer, plain: Renderer, lights: str
+) -> None:
+    scene = compose(draw("lift", 0).factors)
+    model, data = scene.model, posed(scene, 0.0)
+    if "two" in lights:
+        model.light_castshadow[:] = True
+    else:
+        model.light_type[model.light("key").id] = mujoco.mjtLightType.mjLIGHT_SPOT
+    ours = fast.render(model, data, LOOK)
+    assert not fast.shares_shadows
+    assert same(ours, plain.render(model, data, LOOK))
+
+
+def test_a_pass_that_is_not_exact_is_not_used(
+    draw: Draw, plain: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = compose(draw("lift", 0).factors)
+    data = posed(scene, 0.0)
+    monkeypatch.setattr("vlabench.envs.shadows._OFFSET", (-1.5, -40000.0))
+    with Renderer() as renderer:
+        ours = renderer.render(scene.model, data, LOOK)
+        assert not renderer.shares_shadows
+    assert same(ours, plain.render(scene.model, data, LOOK))
+
+
+def test_an_opengl_without_the_functions_is_left_to_mujoco(
+    draw: Draw, plain: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking() -> None:
+        raise AttributeError("there is no glClipControl")
+
+    monkeypatch.setattr(rendering, "OpenGL", lacking)
+    scene = compose(draw("lift", 0).factors)
+    data = posed(scene, 0.0)
+    with Renderer() as renderer:
+        assert same(renderer.render(scene.model, data, LOOK), plain.render(scene.model, data, LOOK))
+        assert not renderer.shares_shadows
+
+
+# --- what is left out --------------------------------------------------------------------------
+
+
+def left_out(scene: Scene, data: mujoco.MjData, camera: str) -> set[str]:
+    """The bodies of which a picture of this camera lacks a geom; the world's geoms by name."""
+    model = scene.model
+    shown = mujoco.MjvScene(model, maxgeom=2000)
+    view = mujoco.MjvCamera()
+    view.type, view.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, model.camera(camera).id
+    everything = int(mujoco.mjtCatBit.mjCAT_ALL)
+    mujoco.mjv_updateScene(model, data, mujoco.MjvOption(), None, view, everything, shown)
+    count = Culler(model, data, table_top(model, "table_visual")).cull(shown, data, 1.0)
+    empty = [g.objid for g in shown.geoms[: shown.ngeom] if g.dataid < 0 and g.type == 7]
+    assert len(empty) == count
+    bodies = {g: model.body(model.geom_bodyid[g]).name for g in empty}
+    return {
+        model.geom(g).name if body in ("world", "table") else body for g, body in bodies.items()
+    }
+
+
+def test_the_wrist_camera_goes_without_the_room_and_the_pedestal(draw: Draw) -> None:
+    scene = compose(draw("lift", 0).factors)
+    gone = left_out(scene, posed(scene, 0.0), "wrist")
+    assert {"floor", "fixed_mount0_pedestal", "robot0_link1"} <= gone
+    assert not gone & {"table_visual", "distractor"}
+
+
+def test_nothing_is_left_out_where_there_is_a_mirror(draw: Draw) -> None:
+    scene = compose(draw("lift", 0).factors)
+    scene.model.mat_reflectance[0] = 0.5
+    assert left_out(scene, posed(scene, 0.0), "wrist") == set()
+
+
+def test_boxes_hold_every_vertex(draw: Draw) -> None:
+    model = compose(draw("store-in-drawer", 0).factors).model
+    for geom in np.flatnonzero(model.geom_type == mujoco.mjtGeom.mjGEOM_MESH):
+        mesh = model.mesh(model.geom_dataid[geom])
+        first, count = int(mesh.vertadr[0]), int(mesh.vertnum[0])
+        middle, half = np.split(model.geom_aabb[geom], 2)
+        vertices = model.mesh_vert[first : first + count]
+        assert (np.abs(vertices - middle) <= half + 1e-6).all()
