@@ -6,14 +6,20 @@ the first checksum that differs says at which control step.
 
 from __future__ import annotations
 
-import os
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.errors import UsageError
 from vlabench.hashing import bytes_hash
+from vlabench.jsonfiles import whole_file
+
+_DAMAGED = (EOFError, KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error)
+"""What NumPy raises of a file that is no trace, or half of one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,19 +46,32 @@ def save_trace(path: Path, trace: Trace) -> None:
     Raises:
         OSError: If the disk is full or the folder cannot be written.
     """
-    scratch = path.with_suffix(".tmp")
-    with scratch.open("wb") as file:
+    with whole_file(path) as file:
         np.savez_compressed(file, actions=trace.actions, checksums=trace.checksums)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
 
 
 def load_trace(path: Path) -> Trace:
     """The trace that `save_trace` wrote.
 
     Raises:
-        OSError: If there is none.
+        FileNotFoundError: If there is none.
+        UsageError: If the file is damaged.
     """
-    with np.load(path, allow_pickle=False) as data:
-        return Trace(actions=data["actions"], checksums=data["checksums"])
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return Trace(actions=data["actions"], checksums=data["checksums"])
+    except FileNotFoundError:
+        raise
+    except _DAMAGED as error:
+        raise UsageError(
+            f"{path} is damaged ({' '.join(str(error).split())}); put the file back, or delete the "
+            "episode's line in episodes.jsonl and run the same command again."
+        ) from error
+
+
+def is_whole(path: Path, actions_hash: str) -> bool:
+    """Whether the file `path` is a trace of the actions that `actions_hash` names."""
+    try:
+        return load_trace(path).actions_hash == actions_hash
+    except (FileNotFoundError, UsageError):
+        return False
