@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +14,19 @@ import pytest
 HERE = Path(__file__).parent
 FOLDERS = [str(HERE), str(HERE.parent / "harness")]
 sys.path[:0] = FOLDERS
+
+THOROUGH = "VLABENCH_FAULTS" in os.environ
+"""Whether ``make faults`` asks: every fault more often."""
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Notes what was done to a run, how often, and how many records that cost, for the table."""
+
+    def do(fault: str, times: int, lost: int, note: str = "") -> None:
+        record_property("fault", json.dumps([fault, times, lost, note]))
+
+    return do
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,22 +12,30 @@ a *point*. At the point number `at` the process is killed with SIGKILL, after th
     deleted since their folder was last synced are as they were before;
 ``zeros``
     the same, but files are as long as they were, with zeros instead of what was not synced: what
-    file systems do that note the length before the data.
+    file systems do that note the length before the data;
+``full``, ``failing``
+    the process goes on, and from this point on nothing can be written: the disk is full, or has
+    become read-only after an error, as ext4 does.
 
-So that every point can be tried, this is for a child made by `os.fork`: see `killed_at`.
+So that every point can be tried, this is for a child made by `os.fork`: see `ending`.
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Cut = Literal["kill", "lost", "zeros"]
+from vlabench.errors import UsageError
+
+Cut = Literal["kill", "lost", "zeros", "full", "failing"]
+_REFUSALS = {"full": errno.ENOSPC, "failing": errno.EROFS}
 _OPEN, _FSYNC, _REPLACE = io.open, os.fsync, os.replace
 _UNLINK, _MKDIR, _OS_OPEN = os.unlink, os.mkdir, os.open
 
@@ -46,10 +54,14 @@ class Disk:
     def point(self) -> None:
         """Ends the process here if this is the point that was asked for."""
         self.points += 1
-        if self.points == self.at:
-            if self.cut != "kill":
-                self._lose()
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.points < self.at:
+            return
+        if self.cut in _REFUSALS:
+            code = _REFUSALS[self.cut]
+            raise OSError(code, os.strerror(code))
+        if self.cut != "kill":
+            self._lose()
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self) -> None:
         """Stands between this process and the operating system from now on."""
@@ -125,7 +137,8 @@ class Disk:
     def _lose(self) -> None:
         for path, content in self._before.items():
             if content is not None:
-                Path(path).unlink(missing_ok=True)
+                if os.path.exists(path):
+                    _UNLINK(path)
                 with _OPEN(path, "wb") as file:
                     file.write(content)
             elif os.path.exists(path):
@@ -159,22 +172,28 @@ class _Torn(io.FileIO):
         return cut
 
 
-def killed_at(work: Callable[[], object], disk: Disk) -> bool:
-    """Does `work` in a child on that `disk`; whether the child was killed before it had done."""
+Ending = Literal["done", "killed", "refused"]
+
+
+def ending(work: Callable[[], object], disk: Disk) -> Ending:
+    """How a child ends that does `work` on that `disk`; ``refused`` is one clear sentence."""
     child = os.fork()
     if child == 0:
+        code = 2
         try:
             disk.watch()
             work()
-        except BaseException:  # noqa: BLE001  (nothing of a child may reach pytest)
-            import traceback
-
-            traceback.print_exc()
-            os._exit(2)
-        os._exit(0)
+            code = 0
+        except UsageError as error:
+            assert "\n" not in str(error)
+            code = 3 if "Cannot write to" in str(error) else 2
+        finally:
+            if code == 2:
+                traceback.print_exc()
+            os._exit(code)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
-        return True
-    assert os.WEXITSTATUS(status) == 0, "the child failed; its traceback is above"
-    return False
+        return "killed"
+    assert os.WEXITSTATUS(status) in (0, 3), "the child failed; its traceback is above"
+    return "refused" if os.WEXITSTATUS(status) else "done"

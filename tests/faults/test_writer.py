@@ -6,6 +6,7 @@ records and traces, and no record that was on disk before the end runs again.
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,8 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from disk import Cut, Disk, killed_at
+from conftest import THOROUGH
+from disk import Cut, Disk, ending
 from harness_fakes import FakePolicy
 
 from vlabench import store
@@ -23,15 +26,27 @@ from vlabench.errors import UsageError
 from vlabench.runner.job import RunnerOptions
 from vlabench.runner.progress import Silent
 from vlabench.store import Run
-from vlabench.types import EpisodeRecord
+from vlabench.trace import Trace, save_trace
 
 WORLD = "harness_fakes:FakeWorld"
-CUTS: tuple[Cut, ...] = ("kill", "lost", "zeros")
+CUTS: dict[Cut, str] = {
+    "kill": "kill -9 of the driver",
+    "lost": "power cut, what was not synced is gone",
+    "zeros": "power cut, what was not synced is zeros",
+    "full": "the disk is full",
+    "failing": "the disk becomes read-only",
+}
+MOMENTS = {"new": 100, "taken up": 40, "begun afresh": 100}
+QUICK = 4
+"""Every how manieth point is tried, unless `THOROUGH` asks for all."""
+
 
 
 @pytest.fixture
 def planned(suite_file: Path, quick_folder: Path) -> Plan:
-    return plan(FakePolicy, str(suite_file), limit=1, out=quick_folder / "run", world=WORLD)
+    """A run of three episodes; the hash of the sources is not asked for again at each point."""
+    made = plan(FakePolicy, str(suite_file), limit=1, out=quick_folder / "run", world=WORLD)
+    return replace(made, job=replace(made.job, code_hash=""))
 
 
 def work(planned: Plan, fresh: bool = False) -> Run:
@@ -57,19 +72,19 @@ def acknowledged(folder: Path) -> list[str]:
 
 def every_point(planned: Plan, cut: Cut, begin: Callable[[], None], fresh: bool) -> Iterator[int]:
     """Ends the run at one point after the other, until there is no further one."""
-    for at in range(1, 1000):
+    for at in itertools.count(1) if THOROUGH else itertools.count(1, QUICK):
         shutil.rmtree(planned.folder, ignore_errors=True)
         begin()
         disk = Disk(planned.folder, at, cut)
-        if not killed_at(lambda: work(planned, fresh), disk):
+        if ending(lambda: work(planned, fresh), disk) == "done":
             return
         yield at
 
 
 @pytest.mark.parametrize("cut", CUTS)
-@pytest.mark.parametrize("moment", ["new", "taken up", "begun afresh"])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_run_survives_its_end_at_every_point(
-    moment: str, cut: Cut, planned: Plan, quick_folder: Path
+    moment: str, cut: Cut, planned: Plan, quick_folder: Path, tell: Callable[..., None]
 ) -> None:
     whole = replace(planned, folder=quick_folder / "whole")
     expected = told(work(whole))
@@ -85,9 +100,9 @@ def test_a_run_survives_its_end_at_every_point(
             shutil.copytree(whole.folder, planned.folder)
 
     fresh = moment == "begun afresh"
-    points = 0
+    points, times, lost = 0, 0, 0
     for at in every_point(planned, cut, begin, fresh):
-        points = at
+        points, times = at, times + 1
         before = acknowledged(planned.folder)
         gone = fresh and not (planned.folder / store.RUN).exists()
         run = work(planned, fresh=gone)
@@ -98,8 +113,10 @@ def test_a_run_survives_its_end_at_every_point(
         assert run.info.finished_at is not None
         assert not list((planned.folder / store.TRACES).glob("*.tmp"))
         if not gone:
+            lost += len(set(before) - set(lines))
             assert lines[: len(before)] == before, (at, cut)
-    assert points > {"new": 100, "taken up": 40, "begun afresh": 100}[moment]
+    assert points > MOMENTS[moment]
+    tell(f"{CUTS[cut]}, at every point of a run that is {moment}", times, lost)
 
 
 def keep_half(folder: Path) -> None:
@@ -110,3 +127,49 @@ def keep_half(folder: Path) -> None:
     data = json.loads((folder / store.RUN).read_text())
     data |= {"completed": 0, "finished_at": None, "episodes_sha256": None}
     (folder / store.RUN).write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize("damage", ["half", "empty", "zeros", "gone", "another"])
+def test_a_record_whose_trace_is_torn_is_found_and_runs_again(
+    damage: str, planned: Plan, quick_folder: Path, tell: Callable[..., None]
+) -> None:
+    whole = replace(planned, folder=quick_folder / "whole")
+    expected = told(work(whole))
+    _, second, _ = expected
+    shutil.copytree(whole.folder, planned.folder)
+    keep_half(planned.folder)
+    path = planned.folder / store.TRACES / f"{second}.npz"
+    content = path.read_bytes()
+    match damage:
+        case "half":
+            path.write_bytes(content[: len(content) // 2])
+        case "empty":
+            path.write_bytes(b"")
+        case "zeros":
+            path.write_bytes(bytes(len(content)))
+        case "gone":
+            path.unlink()
+        case "another":
+            save_trace(path, Trace(np.zeros((3, 7), np.float32), np.zeros(3, np.uint32)))
+    if damage not in ("gone", "another"):
+        with pytest.raises(UsageError, match=r"npz is damaged .*run the same command again"):
+            Run.open(planned.folder).trace(second)
+    run = work(planned)
+    assert told(run) == expected
+    assert [(a.episode_id, a.error) for a in run.attempts] == [
+        (second, "the trace was lost with the disk's cache")
+    ]
+    tell(f"a trace that the disk lost under its record ({damage})", 1, 0)
+
+
+def test_a_last_line_of_zeros_is_dropped_and_another_is_told(planned: Plan) -> None:
+    run = work(planned)
+    expected, path = told(run), planned.folder / store.EPISODES
+    keep_half(planned.folder)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2]) + bytes(4096) + b'"x"}\n' + bytes(10))
+    assert told(work(planned)) == expected
+    keep_half(planned.folder)
+    path.write_bytes(b"".join(lines[:1]) + b'{"x"}\n')
+    with pytest.raises(UsageError, match=r"episodes\.jsonl:2: this line is no JSON"):
+        work(planned)
