@@ -8,8 +8,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+
+from vlabench.store import Run
 
 HERE = Path(__file__).parent
 FOLDERS = [str(HERE), str(HERE.parent / "harness")]
@@ -17,6 +20,16 @@ sys.path[:0] = FOLDERS
 
 THOROUGH = "VLABENCH_FAULTS" in os.environ
 """Whether ``make faults`` asks: every fault more often."""
+
+
+def told(run: Run) -> dict[str, tuple[dict[str, Any], str, list[int]]]:
+    """What a run must come to again, episode for episode."""
+    found = {}
+    for record in run.records:
+        trace = run.trace(record.episode_id)
+        stable = record.stable()
+        found[record.episode_id] = (stable, trace.actions_hash, trace.checksums.tolist())
+    return found
 
 
 @pytest.fixture

@@ -12,11 +12,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from conftest import THOROUGH
+from conftest import THOROUGH, told
 from disk import Cut, Disk, ending
 from harness_fakes import FakePolicy
 
@@ -51,16 +50,6 @@ def planned(suite_file: Path, quick_folder: Path) -> Plan:
 
 def work(planned: Plan, fresh: bool = False) -> Run:
     return execute(planned, "serial", RunnerOptions(), Silent(), fresh=fresh)
-
-
-def told(run: Run) -> dict[str, tuple[dict[str, Any], str, list[int]]]:
-    """What a run must come to again, episode for episode."""
-    found = {}
-    for record in run.records:
-        trace = run.trace(record.episode_id)
-        stable = record.stable()
-        found[record.episode_id] = (stable, trace.actions_hash, trace.checksums.tolist())
-    return found
 
 
 def acknowledged(folder: Path) -> list[str]:
