@@ -172,6 +172,7 @@ class ConversingPolicy(ServerPolicy):
             connect_timeout_s=min(connecting, longest),
             timeout_s=min(seconds(self.name, "timeout_s", self.timeout_s), longest),
             attempts=1 if hurried else attempts,
+            away_s=0.0 if hurried else seconds(self.name, "away_s", self.away_s),
             headers=self._headers,
         )
 

@@ -45,6 +45,7 @@ class Groot(ServerPolicy):
         card: A card file for a checkpoint that no packaged card covers, or a packaged card's name.
         connect_timeout_s: Seconds to wait for a connection.
         timeout_s: Seconds to wait for an answer; the first one may take long.
+        away_s: Seconds to wait for a server that has answered before and is gone.
         api_token_env: The environment variable that holds the server's token, if it wants one.
 
     Raises:
@@ -74,6 +75,7 @@ class Groot(ServerPolicy):
             connect_timeout_s=seconds(self.name, "connect_timeout_s", self.connect_timeout_s),
             timeout_s=seconds(self.name, "timeout_s", self.timeout_s),
             token=os.environ.get(text(self.api_token_env), ""),
+            away_s=seconds(self.name, "away_s", self.away_s),
         )
         self._is_checked = False
         self._look()

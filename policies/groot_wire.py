@@ -19,6 +19,7 @@ from vlabench.arrays import read_npy
 from vlabench.contract.unpacking import check_depth, read_json, unpack_msgpack
 from vlabench.errors import InfrastructureError, PolicyError, UsageError
 from vlabench.policies.addresses import check_address
+from vlabench.policies.patience import AWAY_S, has_answered, tries
 from vlabench.types import Json
 
 if TYPE_CHECKING:
@@ -74,13 +75,21 @@ class GrootServer:
         connect_timeout_s: Seconds to wait for a connection.
         timeout_s: Seconds to wait for an answer.
         token: The server's ``api_token``; empty for none.
+        away_s: Seconds to wait for a server that has answered before and is gone.
 
     Raises:
         UsageError: If `url` is no such address, or pyzmq is not installed.
     """
 
     def __init__(
-        self, policy: str, url: str, *, connect_timeout_s: float, timeout_s: float, token: str
+        self,
+        policy: str,
+        url: str,
+        *,
+        connect_timeout_s: float,
+        timeout_s: float,
+        token: str,
+        away_s: float = AWAY_S,
     ) -> None:
         try:
             import zmq  # noqa: F401  (only to know now whether it is there)
@@ -92,6 +101,7 @@ class GrootServer:
         check_address(policy, url, ("tcp",), "tcp address", usual_port=5555)
         self.url, self._policy, self._token = url, policy, token
         self._connect_timeout_s, self._timeout_s = connect_timeout_s, timeout_s
+        self._away_s = away_s
         self._line: _Line | None = None
 
     def call(self, endpoint: str, data: Json = None, *, timeout_s: float | None = None) -> Json:
@@ -133,8 +143,9 @@ class GrootServer:
     def _exchange(self, message: bytes, timeout_s: float) -> Json:
         try:
             if self._line is None:
-                self._line = _Line.to(self.url, self._connect_timeout_s)
+                self._line = self._connected()
             frame = self._line.exchange(message, timeout_s)
+            has_answered(self.url)
             if frame == _ERROR:
                 raise PolicyError(f"GR00T's server at {self.url} reported an error of its own.")
             return decode(frame)
@@ -146,6 +157,15 @@ class GrootServer:
             raise self._failure(
                 f"answered something else than GR00T's msgpack ({error})"
             ) from error
+
+    def _connected(self) -> _Line:
+        absence = _LineError("cannot be reached")
+        for _ in tries(self.url, 1, self._away_s):
+            try:
+                return _Line.to(self.url, self._connect_timeout_s)
+            except _AwayError as error:
+                absence = error
+        raise absence
 
     def _failure(self, what: str) -> InfrastructureError:
         return InfrastructureError(
@@ -160,6 +180,10 @@ _ERROR = b"ERROR"
 
 class _LineError(Exception):
     """What the server did, in half a sentence."""
+
+
+class _AwayError(_LineError):
+    """Nobody is there."""
 
 
 @dataclass
@@ -188,7 +212,7 @@ class _Line:
         try:
             socket.connect(url)
             if not monitor.poll(round(1000 * timeout_s)):
-                raise _LineError(f"cannot be reached (within {timeout_s:g} s)")
+                raise _AwayError(f"cannot be reached (within {timeout_s:g} s)")
             if recv_monitor_message(monitor)["event"] != zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 raise _LineError("does not speak ZeroMQ")
         except BaseException as error:

@@ -6,13 +6,13 @@ import http.client
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from vlabench.contract.unpacking import TooMuchError, read_json
 from vlabench.errors import InfrastructureError, PolicyError
 from vlabench.policies.addresses import check_address
+from vlabench.policies.patience import AWAY_S, GATEWAY, has_answered, is_known, tries
 from vlabench.types import Json
 
 _ITS_OWN = (422, 500)
@@ -20,9 +20,6 @@ _ITS_OWN = (422, 500)
 
 LARGEST_ANSWER = 32 * 2**20
 """Bytes, unless told otherwise: of JSON, which takes many times as many in memory."""
-
-PAUSE_S = 0.2
-"""Seconds before the second attempt to connect; each further pause is twice as long."""
 
 
 class JsonServer:
@@ -38,6 +35,7 @@ class JsonServer:
         connect_timeout_s: Seconds to wait for a connection.
         timeout_s: Seconds from the connection to the last byte of the answer.
         attempts: How often a connection is tried.
+        away_s: Seconds to wait for a server that has answered before and is gone.
         max_bytes: The longest answer that is received.
 
     Raises:
@@ -53,6 +51,7 @@ class JsonServer:
         connect_timeout_s: float,
         timeout_s: float,
         attempts: int,
+        away_s: float = AWAY_S,
         max_bytes: int = LARGEST_ANSWER,
     ) -> None:
         parts = check_address(policy, url, ("http", "https"), "http or https address")
@@ -61,7 +60,7 @@ class JsonServer:
         base = parts.path.rstrip("/")
         self._path = base if base.endswith(path) else base + path
         self._connect_timeout_s, self._timeout_s = connect_timeout_s, timeout_s
-        self._attempts, self._max_bytes = attempts, max_bytes
+        self._attempts, self._away_s, self._max_bytes = attempts, away_s, max_bytes
         self.url = f"{parts.scheme}://{parts.netloc}{self._path}"
 
     def post(self, payload: Mapping[str, Json]) -> Json:
@@ -88,16 +87,21 @@ class JsonServer:
             raise self._failure(f"answered no JSON ({_start(body)})") from error
 
     def _exchange(self, payload: bytes) -> tuple[int, bytes]:
-        reason = ""
+        reason, number = "", 0
         reached = False
-        for attempt in range(self._attempts):
-            if attempt:
-                time.sleep(PAUSE_S * 2 ** (attempt - 1))
+        for number in tries(self.url, self._attempts, self._away_s):
             connection = self._connection()
             try:
-                return self._answered(connection, payload)
+                status, body = self._answered(connection, payload)
+                if status not in GATEWAY:
+                    has_answered(self.url)
+                elif is_known(self.url):
+                    raise _NotAnswered(f"HTTP {status}")
+                return status, body
             except _NotAnswered as error:
                 reason, reached = _text(error), error.reached
+                if reached and number >= self._attempts:
+                    break  # somebody is there, and it does not help to wait
             except (OSError, http.client.HTTPException) as error:
                 raise self._failure(
                     f"broke off its answer, or took too long ({_text(error)})"
@@ -105,7 +109,7 @@ class JsonServer:
             finally:
                 connection.close()
         what = "closes without an answer" if reached else "cannot be reached"
-        raise self._failure(f"{what} ({reason}; attempts: {self._attempts})")
+        raise self._failure(f"{what} ({reason}; attempts: {number})")
 
     def _answered(
         self, connection: http.client.HTTPConnection, payload: bytes

@@ -40,6 +40,7 @@ class OpenVlaOft(RestPolicy):
         double_encoded: Send ``{"encoded": text}``, for a server without json-numpy's patch.
         connect_timeout_s: Seconds to wait for a connection.
         timeout_s: Seconds to wait for an answer; the first one may take long.
+        away_s: Seconds to wait for a server that has answered before and is gone.
         attempts: How often to try for a connection.
 
     Raises:

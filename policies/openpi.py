@@ -64,6 +64,7 @@ class OpenPi(ConversingPolicy):
         connect_timeout_s: Seconds to wait for a connection. A server that compiles its model for
             the first request opens none meanwhile.
         timeout_s: Seconds to wait for an answer; the first one may take minutes.
+        away_s: Seconds to wait for a server that has answered before and is gone.
         attempts: How often to try for a connection.
         token_env: Name of the environment variable that holds the server's API key, if it wants
             one.

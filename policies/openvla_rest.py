@@ -56,6 +56,7 @@ class OpenVlaRest(RestPolicy):
             versions of ``deploy.py`` refuse it, so it is off unless told.
         connect_timeout_s: Seconds to wait for a connection.
         timeout_s: Seconds to wait for an answer; the first one may take long.
+        away_s: Seconds to wait for a server that has answered before and is gone.
         attempts: How often to try for a connection.
         unnorm_key: The data set whose statistics un-normalise the actions, for example
             ``libero_spatial``; empty to take the card's, or to let the server choose, which it

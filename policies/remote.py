@@ -31,6 +31,7 @@ from vlabench.contract.wire import WireError
 from vlabench.errors import ContractError, InfrastructureError, PolicyError, UsageError
 from vlabench.policies.arguments import count, seconds, text
 from vlabench.policies.card import Card, packaged_cards, read_card
+from vlabench.policies.patience import AWAY_S
 from vlabench.policies.websocket import Connection, ConnectionLostError, authorization
 from vlabench.types import ActionChunk, EpisodeStart, Observation
 
@@ -51,6 +52,7 @@ class Remote:
             one.
         connect_timeout_s: Seconds to wait for a connection.
         timeout_s: Seconds to wait for an answer; the first one may take long.
+        away_s: Seconds to wait for a server that has answered before and is gone.
         attempts: How often to try for a connection.
 
     Raises:
@@ -68,6 +70,7 @@ class Remote:
         connect_timeout_s: str | float = 5.0,
         timeout_s: str | float = 120.0,
         attempts: str | int = 3,
+        away_s: str | float = AWAY_S,
     ) -> None:
         if not text(url):
             raise UsageError(
@@ -80,6 +83,7 @@ class Remote:
             connect_timeout_s=seconds(_NAME, "connect_timeout_s", connect_timeout_s),
             timeout_s=seconds(_NAME, "timeout_s", timeout_s),
             attempts=count(_NAME, "attempts", attempts),
+            away_s=seconds(_NAME, "away_s", away_s),
             headers=dict([KNOWS]) | authorization(_NAME, text(token_env)),
         )
         self._sessions: set[str] = set()

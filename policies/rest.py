@@ -42,6 +42,7 @@ class RestPolicy(ServerPolicy):
             connect_timeout_s=seconds(self.name, "connect_timeout_s", self.connect_timeout_s),
             timeout_s=seconds(self.name, "timeout_s", self.timeout_s),
             attempts=count(self.name, "attempts", self.attempts),
+            away_s=seconds(self.name, "away_s", self.away_s),
         )
         self.url = self._server.url
         self._encodes_twice = boolean(self.name, "double_encoded", self.double_encoded)

@@ -9,6 +9,7 @@ from vlabench.contract.specs import PolicySpec
 from vlabench.errors import UsageError
 from vlabench.policies.arguments import text
 from vlabench.policies.card import FromCard, find_card
+from vlabench.policies.patience import AWAY_S
 
 GREETING_TIMEOUT_S = 5.0
 """Seconds for a look at a server before anything runs; one that is busy is looked at later."""
@@ -28,6 +29,7 @@ class ServerPolicy(FromCard):
         card: A card file for a checkpoint that no packaged card covers, or a packaged card's name.
         connect_timeout_s: Seconds to wait for a connection.
         timeout_s: Seconds to wait for an answer.
+        away_s: Seconds to wait for a server that has answered before and is gone.
 
     Raises:
         UsageError: If there is no url, or a value cannot be understood.
@@ -43,6 +45,7 @@ class ServerPolicy(FromCard):
     card: str = ""
     connect_timeout_s: str | float = 5.0
     timeout_s: str | float = 120.0
+    away_s: str | float = AWAY_S
 
     def __post_init__(self) -> None:
         self.url = text(self.url)

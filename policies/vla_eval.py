@@ -57,6 +57,7 @@ class VlaEval(ConversingPolicy):
         card: A card file for a checkpoint that no packaged card covers, or a packaged card's name.
         connect_timeout_s: Seconds to wait for a connection.
         timeout_s: Seconds to wait for an answer; the first one may take long.
+        away_s: Seconds to wait for a server that has answered before and is gone.
         attempts: How often to try for a connection.
 
     Raises:

@@ -13,7 +13,6 @@ import os
 import re
 import socket
 import struct
-import time
 from collections.abc import Mapping
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -22,9 +21,7 @@ from websockets.sync.client import ClientConnection, connect
 from vlabench.contract.wire import MAX_BYTES
 from vlabench.errors import InfrastructureError, UsageError
 from vlabench.policies.addresses import check_address
-
-PAUSE_S = 0.2
-"""Seconds before the second attempt to connect; each further pause is twice as long."""
+from vlabench.policies.patience import AWAY_S, GATEWAY, has_answered, is_known, tries
 
 CLOSE_TIMEOUT_S = 2.0
 """Seconds that a server has to say goodbye."""
@@ -43,6 +40,7 @@ class Connection:
         connect_timeout_s: Seconds to wait for a connection.
         timeout_s: Seconds to wait for each frame that is due, and to get rid of one.
         attempts: How often a connection is tried.
+        away_s: Seconds to wait for a server that has answered before and is gone.
         headers: Sent when it is opened, for example those of `authorization`.
         max_bytes: The longest frame that is received.
 
@@ -58,6 +56,7 @@ class Connection:
         connect_timeout_s: float,
         timeout_s: float,
         attempts: int,
+        away_s: float = AWAY_S,
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
@@ -65,7 +64,7 @@ class Connection:
         self.url = url
         self._policy = policy
         self._connect_timeout_s, self._timeout_s = connect_timeout_s, timeout_s
-        self._attempts, self._max_bytes = attempts, max_bytes
+        self._attempts, self._away_s, self._max_bytes = attempts, away_s, max_bytes
         self._headers = dict(headers or {})
         self._socket: ClientConnection | None = None
 
@@ -111,7 +110,7 @@ class Connection:
                 the answer would be taken for that to the next request.
         """
         try:
-            return self._alive().recv(timeout=self._timeout_s)
+            frame = self._alive().recv(timeout=self._timeout_s)
         except TimeoutError as error:
             self.close()
             raise self._failure(
@@ -120,6 +119,8 @@ class Connection:
         except ConnectionClosed as error:
             self.close()
             raise self._lost(error) from error
+        has_answered(self.url)
+        return frame
 
     def close(self) -> None:
         """Says goodbye, if there is a connection; the next `send` makes another."""
@@ -136,17 +137,18 @@ class Connection:
         return self._socket
 
     def _opened(self) -> ClientConnection:
-        reason = ""
-        for attempt in range(self._attempts):
-            if attempt:
-                time.sleep(PAUSE_S * 2 ** (attempt - 1))
+        reason, number = "", 0
+        for number in tries(self.url, self._attempts, self._away_s):
             try:
                 return self._open()
             except InvalidStatus as error:
-                raise self._refused(error.response.status_code) from error
+                status = error.response.status_code
+                if not (status in GATEWAY and is_known(self.url)):
+                    raise self._refused(status) from error
+                reason = f"HTTP {status}"
             except (OSError, InvalidHandshake) as error:
                 reason = str(error) or type(error).__name__
-        raise self._failure(f"cannot be reached ({reason}; attempts: {self._attempts})")
+        raise self._failure(f"cannot be reached ({reason}; attempts: {number})")
 
     def _open(self) -> ClientConnection:
         entered = connect(

@@ -78,5 +78,9 @@ class InfrastructureError(VlabenchError):
     """A lost worker or a dead server: the episode is tried again, and is never a failure."""
 
 
+class HungError(InfrastructureError):
+    """No step was made for too long; the process that hung is not to be used again."""
+
+
 class SessionLostError(InfrastructureError):
     """One session of a policy was lost, such as by its own connection; the others go on."""

@@ -52,6 +52,7 @@ from vlabench.runner.job import (
 )
 from vlabench.runner.placement import check_options
 from vlabench.runner.progress import Progress, Silent
+from vlabench.runner.watchdog import STEP_TIMEOUT_S
 from vlabench.secrets import Secrets, hide_arguments
 from vlabench.store import ATTEMPTS, Run, RunWriter
 from vlabench.suite import Suite, load_suite, suite_names
@@ -119,6 +120,7 @@ def evaluate(
     gpus: float | None = None,
     batch_wait_ms: float = BATCH_WAIT_MS,
     render_device: str | None = None,
+    step_timeout_s: float = STEP_TIMEOUT_S,
     latency: float | Literal["measured"] | None = None,
     allow_mismatch: bool = False,
     out: Path | str | None = None,
@@ -147,6 +149,8 @@ def evaluate(
         gpus: Graphics cards for each of them, a fraction too; by default they share what there is.
         batch_wait_ms: Milliseconds that a question waits in them for others, at most.
         render_device: Where workers render: ``"cpu"``, or the number of an EGL device.
+        step_timeout_s: Seconds without a control step after which an attempt is given up, because
+            the policy or the simulation hangs.
         latency: Milliseconds of simulated time that every answer takes, or ``"measured"`` for
             those that it took; the environment runs on meanwhile. None for none.
         allow_mismatch: Go on where policy and environment do not agree; every record says so.
@@ -184,7 +188,8 @@ def evaluate(
         world=world,
     )
     options = RunnerOptions(
-        workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device
+        *(workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device),
+        step_timeout_s=step_timeout_s,
     )
     run = execute(planned, runner, options, progress or Silent(), fresh=fresh)
     if verify is not None and run.valid:

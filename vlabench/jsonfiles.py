@@ -1,8 +1,14 @@
-"""JSON on disk that survives a kill: whole files by renaming, logs by appending whole lines."""
+"""Files that survive a kill and a power cut: whole ones by renaming, logs by appending lines.
+
+What a function here has returned from is on the disk: the contents by ``fsync`` of the file, its
+name by ``fsync`` of the folder (see "rename" and "fsync" in Pillai et al., *All File Systems Are
+Not Created Equal*, OSDI 2014).
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -48,13 +54,46 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     Raises:
         OSError: If the disk is full or the folder cannot be written.
     """
+    with whole_file(path) as file:
+        file.writelines(f"{line}\n".encode() for line in lines)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write, which becomes `path` at the end, all of it or nothing.
+
+    Raises:
+        OSError: If the disk is full or the folder cannot be written.
+    """
     scratch = path.with_suffix(".tmp")
     scratch.unlink(missing_ok=True)  # it may be a link that somebody has put there
-    with scratch.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    try:
+        with scratch.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            scratch.unlink()  # a full disk has no room for it
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Returns when it is on disk which files are in the folder `path`.
+
+    Raises:
+        OSError: If the disk fails; a file system that knows no such thing is left alone.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def read_json(path: Path) -> Json:
@@ -140,6 +179,9 @@ def file_sha256(path: Path) -> str:
 def drop_torn_line(path: Path) -> None:
     """Cuts what follows the last line that was written whole.
 
+    So are last lines with zeros in them: after a power cut some file systems know how long a file
+    was and not what was in it, and JSON has no zeros.
+
     Raises:
         OSError: If the file cannot be written.
     """
@@ -148,6 +190,12 @@ def drop_torn_line(path: Path) -> None:
     with path.open("r+b") as file:
         end = file.seek(0, os.SEEK_END)
         whole = _end_of_whole_lines(file, end)
+        while whole > 0:
+            start = _end_of_whole_lines(file, whole - 1)
+            file.seek(start)
+            if b"\0" not in file.read(whole - start):
+                break
+            whole = start
         if whole < end:
             file.truncate(whole)
 

@@ -10,12 +10,15 @@
     traces/           the executed actions of each episode and a checksum per control step
 
 Killing the writer at any moment loses at most the line it was writing, which the next start drops.
+A trace is on disk before its record is; an interrupted run is taken up by looking at every trace,
+and an episode whose trace a failing disk has torn all the same runs again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -40,20 +43,26 @@ from vlabench.jsonfiles import (
     file_sha256,
     read_json,
     read_lines,
+    sync_folder,
     understanding,
+    whole_file,
+    whole_lines,
     write_json,
 )
 from vlabench.manifest import Manifest
 from vlabench.results import Expected, Result, read_records, read_results
 from vlabench.runinfo import RunInfo, Session, check_schema, known
-from vlabench.trace import Trace, load_trace, save_trace
+from vlabench.trace import Trace, is_whole, load_trace, save_trace
 from vlabench.types import SCHEMA_VERSION, EpisodeRecord, EpisodeSpec
 
 RUN, MANIFEST, EPISODES, ATTEMPTS = "run.json", "manifest.json", "episodes.jsonl", "attempts.jsonl"
 REPEATED, TRACES = "repeated.jsonl", "traces"
 LOCK = ".lock"
 OWN_NAMES = frozenset(
-    {RUN, MANIFEST, EPISODES, ATTEMPTS, REPEATED, TRACES, LOCK, "run.tmp", "manifest.tmp"}
+    {
+        *(RUN, MANIFEST, EPISODES, ATTEMPTS, REPEATED, TRACES, LOCK),
+        *("run.tmp", "manifest.tmp", "episodes.tmp"),
+    }
 )
 T = TypeVar("T")
 DRY_RUN = "dry-run"
@@ -253,7 +262,7 @@ class RunWriter:
                 _refuse_a_file(self.path)
                 _refuse_strangers(self.path)
                 check_no_links(self.path, OWN_NAMES | DERIVED_NAMES)
-                (self.path / TRACES).mkdir(parents=True, exist_ok=True)
+                _make_folder(self.path / TRACES)
                 self._take_lock()
                 self._prepare()
         except BaseException:
@@ -267,7 +276,7 @@ class RunWriter:
                 self._finish()
             else:
                 # an interrupt may come between a line and its count
-                with contextlib.suppress(UsageError):
+                with contextlib.suppress(UsageError, OSError):
                     self._count_what_is_there()
                     self._finish()
         finally:
@@ -342,6 +351,8 @@ class RunWriter:
         drop_torn_line(self.path / ATTEMPTS)
         now, self.info = self.info, before
         self._count_what_is_there()
+        if before.finished_at is None:
+            self._drop_the_untraced()
         if self.left:
             session = Session(now.created_at, now.command, now.os, now.cpu, now.git)
             self.info = replace(before, sessions=(*before.sessions, session))
@@ -350,6 +361,26 @@ class RunWriter:
     def _count_what_is_there(self) -> None:
         drop_torn_line(self.path / EPISODES)
         self.done = self._read(EPISODES)
+
+    def _drop_the_untraced(self) -> None:
+        """Lets the episodes run again whose trace is not what was written.
+
+        Only a disk that loses what it has said to be written brings that about, so it is told.
+        """
+        torn = {
+            name: record
+            for name, record in self.done.items()
+            if not is_whole(self.path / TRACES / f"{name}.npz", record.actions_hash)
+        }
+        if not torn:
+            return
+        for name, record in torn.items():
+            self.add_attempt(name, record.attempt, "the trace was lost with the disk's cache")
+            del self.done[name]
+        lines = whole_lines(self.path / EPISODES)
+        kept = [line for _, line in lines if json.loads(line)["episode_id"] not in torn]
+        with whole_file(self.path / EPISODES) as file:
+            file.writelines(kept)
 
     def _read(self, name: str) -> dict[str, EpisodeRecord]:
         index = ManifestIndex.of(self.manifest)
@@ -408,14 +439,29 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def _make_folder(path: Path) -> None:
+    """Makes a folder and those above it, and returns when that is on disk."""
+    if not path.is_dir():
+        _make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync_folder(path.parent)
+
+
 def _empty(path: Path) -> None:
-    """Deletes what a run wrote, and nothing else."""
-    for name in (OWN_NAMES - {LOCK}) | DERIVED_NAMES:
+    """Deletes what a run wrote, and nothing else.
+
+    In an order that can be interrupted anywhere: as long as there is a ``run.json`` the old run is
+    whole, and as long as there is a file of records the folder is known to be a run's.
+    """
+    first, last = (*sorted(DERIVED_NAMES), RUN), EPISODES
+    for name in (*first, *sorted(OWN_NAMES - {LOCK, RUN, EPISODES}), last):
         entry = path / name
         if entry.is_dir():
             shutil.rmtree(entry)
         else:
             entry.unlink(missing_ok=True)
+        if name == RUN:
+            sync_folder(path)  # what follows may be on disk before it
     (path / TRACES).mkdir()
 
 

@@ -6,7 +6,8 @@ the first checksum that differs says at which control step.
 
 from __future__ import annotations
 
-import os
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,10 @@ import numpy.typing as npt
 from vlabench.arrays import read_npz
 from vlabench.errors import UsageError
 from vlabench.hashing import bytes_hash
+from vlabench.jsonfiles import whole_file
+
+_DAMAGED = (EOFError, KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error)
+"""What NumPy raises of a file that is no trace, or half of one."""
 
 LARGEST = 64 * 2**20
 """Bytes of the actions of one episode: 2 million control steps."""
@@ -45,29 +50,35 @@ def save_trace(path: Path, trace: Trace) -> None:
     Raises:
         OSError: If the disk is full or the folder cannot be written.
     """
-    scratch = path.with_suffix(".tmp")
-    scratch.unlink(missing_ok=True)  # it may be a link that somebody has put there
-    with scratch.open("wb") as file:
+    with whole_file(path) as file:
         np.savez_compressed(file, actions=trace.actions, checksums=trace.checksums)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
 
 
 def load_trace(path: Path) -> Trace:
     """The trace that `save_trace` wrote.
 
     Raises:
-        OSError: If there is none.
-        UsageError: If the file is no trace.
+        FileNotFoundError: If there is none.
+        UsageError: If the file is no trace, or is damaged.
     """
     try:
         found = read_npz(path, ("actions", "checksums"), limit=LARGEST)
         actions, checksums = found["actions"], found["checksums"]
         if actions.ndim != 2 or checksums.shape != actions.shape[:1]:
             raise ValueError(f"{actions.shape} actions and {checksums.shape} checksums")
-    except ValueError as error:
+    except FileNotFoundError:
+        raise
+    except _DAMAGED as error:
         raise UsageError(
-            f"{path} is no trace ({error}); put the run's own file back, or run the episode again."
+            f"{path} is no trace, or is damaged ({' '.join(str(error).split())}); put the file "
+            "back, or delete the episode's line in episodes.jsonl and run the same command again."
         ) from error
     return Trace(actions=actions, checksums=checksums)
+
+
+def is_whole(path: Path, actions_hash: str) -> bool:
+    """Whether the file `path` is a trace of the actions that `actions_hash` names."""
+    try:
+        return load_trace(path).actions_hash == actions_hash
+    except (FileNotFoundError, UsageError):
+        return False

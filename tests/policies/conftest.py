@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vlabench.policies import http, websocket
+from vlabench.policies import patience
 
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
@@ -33,9 +33,9 @@ def _workers_find_the_fakes() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits long before the next attempt to connect."""
-    monkeypatch.setattr(websocket, "PAUSE_S", 0.001)
-    monkeypatch.setattr(http, "PAUSE_S", 0.001)
+    """Nobody waits long before the next attempt to connect, or for a server that is gone."""
+    monkeypatch.setattr(patience, "PAUSE_S", 0.001)
+    monkeypatch.setattr(patience, "is_known", lambda url: False)
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,7 @@ def eval_command(
     gpus: options.Gpus = None,
     batch_wait_ms: options.BatchWaitMs = 5.0,
     render_device: options.RenderDevice = None,
+    step_timeout: options.StepTimeout = 1800.0,
     latency: options.Latency = None,
     allow_mismatch: options.AllowMismatch = False,
     out: options.Out = None,
@@ -86,7 +87,8 @@ def eval_command(
         world=world,
     )
     spread = RunnerOptions(
-        workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device
+        *(workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device),
+        step_timeout_s=step_timeout,
     )
     check_options(planned.job, runner, spread)
     _describe(planned)

@@ -48,6 +48,14 @@ RenderDevice: TypeAlias = Annotated[
         "that the policy computes on.",
     ),
 ]
+StepTimeout: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="S",
+        help="Give an attempt up after so many seconds without a control step: the policy or the "
+        "simulation hangs. It is tried again as if its worker had died.",
+    ),
+]
 Latency: TypeAlias = Annotated[
     str | None,
     typer.Option(

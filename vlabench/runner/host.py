@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +34,7 @@ from vlabench.contract.wire import (
     start_from_wire,
 )
 from vlabench.errors import (
+    HungError,
     InfrastructureError,
     PolicyError,
     SessionLostError,
@@ -41,6 +44,7 @@ from vlabench.errors import (
 from vlabench.registry import search_in
 from vlabench.runner.batches import Answer, Batches, most_together
 from vlabench.runner.job import make_policy
+from vlabench.runner.watchdog import GRACE, ended_after
 from vlabench.types import ActionChunk, Compute, EpisodeStart, Observation
 
 KINDS: dict[str, type[Exception]] = {
@@ -49,6 +53,9 @@ KINDS: dict[str, type[Exception]] = {
     "usage": UsageError,
 }
 """What errors are called on their way back."""
+
+_LAST_WORDS_S = 0.5
+"""Seconds for an answer to get away before its process ends."""
 
 T = TypeVar("T")
 
@@ -64,13 +71,17 @@ class PolicyHost:
         args: Its keyword arguments as JSON.
         folder: Where the user's own modules are searched too.
         wait_ms: Milliseconds that an observation waits for others, at most.
+        timeout_s: Seconds after which a policy that has not answered is given up, and this process
+            with it; to be made, it may take as long as it wants.
     """
 
-    def __init__(self, policy: str, args: str, folder: str, wait_ms: float) -> None:
+    def __init__(
+        self, policy: str, args: str, folder: str, wait_ms: float, timeout_s: float = math.inf
+    ) -> None:
         search_in(folder)
         self._resident = Resident(lambda: make_policy(policy, json.loads(args)))
         self._thread = ThreadPoolExecutor(1, "policy")
-        self._wait_s = wait_ms / 1000
+        self._wait_s, self._timeout_s = wait_ms / 1000, timeout_s
         self._live: set[str] = set()
         self._batches: Batches | None = None
 
@@ -96,7 +107,7 @@ class PolicyHost:
             return encode(_in_words(what, error))
 
     async def _spec(self, _: Plain) -> Plain:
-        return policy_spec_to_wire(await self._do(self._resident.spec))
+        return policy_spec_to_wire(await self._do(self._resident.spec, math.inf))
 
     async def _reset(self, data: Plain) -> Plain:
         start = start_from_wire(data)
@@ -105,7 +116,7 @@ class PolicyHost:
 
     async def _act(self, data: Plain) -> Plain:
         if self._batches is None:
-            spec = await self._do(self._resident.spec)
+            spec = await self._do(self._resident.spec, math.inf)
             self._batches = self._batches or Batches(
                 self._together, most_together(spec), self._wait_s, lambda: len(self._live)
             )
@@ -127,8 +138,25 @@ class PolicyHost:
     async def _together(self, seen: Sequence[Observation]) -> Sequence[Answer]:
         return await self._do(lambda: self._resident.act(seen))
 
-    async def _do(self, task: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, task)
+    async def _do(self, task: Callable[[], T], timeout_s: float | None = None) -> T:
+        """What comes of `task` in the policy's thread.
+
+        Raises:
+            HungError: If that thread has come to nothing for too long; this process ends then.
+        """
+        loop = asyncio.get_running_loop()
+        longest = self._timeout_s if timeout_s is None else timeout_s
+        done = loop.run_in_executor(self._thread, task)
+        if not math.isfinite(longest):
+            return await done
+        with ended_after(longest * (1 + GRACE)):
+            found, _ = await asyncio.wait({done}, timeout=longest)
+        if not found:
+            loop.call_later(_LAST_WORDS_S, os._exit, 1)
+            raise HungError(
+                f"The policy has not answered for {longest:g} s; its process is started anew."
+            )
+        return await done
 
 
 @dataclass

@@ -49,7 +49,10 @@ def hosts(job: Job, options: RunnerOptions, count: int) -> Iterator[Sequence[Any
         max_task_retries=0,
         runtime_env=environment_of(job),
     )
-    arguments = (job.policy, canonical_json(job.policy_args), job.folder, options.batch_wait_ms)
+    arguments = (
+        *(job.policy, canonical_json(job.policy_args), job.folder),
+        *(options.batch_wait_ms, options.step_timeout_s),
+    )
     actors = [make.remote(*arguments) for _ in range(count)]
     try:
         for actor in actors:

@@ -26,6 +26,7 @@ from vlabench.contract.policy import Policy
 from vlabench.contract.specs import PlannerSpec, PolicySpec
 from vlabench.errors import (
     ContractError,
+    HungError,
     InfrastructureError,
     UnknownNameError,
     UsageError,
@@ -35,6 +36,7 @@ from vlabench.errors import (
 from vlabench.hashing import canonical_json
 from vlabench.registry import PLANNERS, POLICIES, WORLDS, WRAPPERS, Registry, load_own, search_in
 from vlabench.rollout import RunContext, run_episode
+from vlabench.runner.watchdog import STEP_TIMEOUT_S, watching
 from vlabench.trace import Trace
 from vlabench.types import (
     ActionChunk,
@@ -107,6 +109,8 @@ class RunnerOptions:
         batch_wait_ms: Milliseconds that a question waits in them for others, at most.
         render_device: Where workers render: ``"cpu"``, or the number of an EGL device; None to
             leave it to the machine.
+        step_timeout_s: Seconds without a control step after which an attempt is given up; see
+            `vlabench.runner.watchdog`.
         ahead: How many episodes, for each worker, may be begun beyond the first that is not over,
             where the run may be ended at any moment; None for no bound.
     """
@@ -118,6 +122,7 @@ class RunnerOptions:
     batch_wait_ms: float = BATCH_WAIT_MS
     render_device: str | None = None
     ahead: int | None = None
+    step_timeout_s: float = STEP_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +135,15 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class LostAttempt:
-    """An attempt that ended in an infrastructure error; the `attempt`-th, counted from 0."""
+    """An attempt that ended in an infrastructure error; the `attempt`-th, counted from 0.
+
+    `hung` says that whatever it ran in may still be at it, and is not to be used again.
+    """
 
     episode: EpisodeSpec
     attempt: int
     error: str
+    hung: bool = False
 
     @property
     def final(self) -> bool:
@@ -163,20 +172,33 @@ class Station:
     Attributes:
         job: What to run.
         hosted: Stands in for a policy that lives elsewhere; None to make the policy here.
+        step_timeout_s: Seconds without a control step after which an attempt is given up.
+        deadly: Whether this process may be ended where an attempt cannot be given up otherwise.
     """
 
     job: Job
     hosted: Callable[[], Policy] | None = None
+    step_timeout_s: float = STEP_TIMEOUT_S
+    deadly: bool = False
     _parts: tuple[Environment, Policy, Pipeline] | None = field(default=None, init=False)
 
     def attempt(self, episode: EpisodeSpec, attempt: int) -> Event:
         """Runs `episode` once."""
         try:
             self._parts = self._parts or self._build()
-            ran = run_episode(
-                *self._parts, episode, self.job.context, attempt, latency=self.job.latency
-            )
+            with watching(self.step_timeout_s, deadly=self.deadly) as dog:
+                ran = run_episode(
+                    *self._parts,
+                    episode,
+                    self.job.context,
+                    attempt,
+                    watch=dog.beat,
+                    latency=self.job.latency,
+                )
             return Finished(*ran)
+        except HungError as error:
+            self._parts = None  # to close what hangs might hang
+            return LostAttempt(episode, attempt, f"{type(error).__name__}: {error}", hung=True)
         except InfrastructureError as error:
             self.close()
             return LostAttempt(episode, attempt, f"{type(error).__name__}: {error}")

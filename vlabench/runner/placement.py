@@ -57,6 +57,10 @@ def check_options(job: Job, runner: str, options: RunnerOptions) -> None:
             f"An inference actor cannot have {options.gpus} GPUs; give a fraction of one, or a "
             "whole number."
         )
+    if not 0 < options.step_timeout_s < math.inf:
+        raise UsageError(
+            f"--step-timeout is {options.step_timeout_s:g}; give a number of seconds above 0."
+        )
     if not 0 <= options.batch_wait_ms < math.inf:
         raise UsageError(f"--batch-wait-ms is {options.batch_wait_ms}; give 0 or more.")
     if options.render_device is not None:

@@ -16,15 +16,18 @@ from vlabench.runner.hosts import CLOSING_SECONDS, link
 from vlabench.runner.inference import HostedPolicy, host_of
 from vlabench.runner.job import Event, Finished, Job, LostAttempt, RunnerOptions, Station
 from vlabench.runner.placement import worker_environment
+from vlabench.runner.watchdog import GRACE
 from vlabench.types import EpisodeSpec
 
 
 class Worker:
     """Lives in its own process."""
 
-    def __init__(self, job: Job, hosts: Sequence[Any]) -> None:
+    def __init__(self, job: Job, hosts: Sequence[Any], step_timeout_s: float) -> None:
         links = [link(host) for host in hosts]
-        self._station = Station(job, (lambda: HostedPolicy(links)) if links else None)
+        hosted = (lambda: HostedPolicy(links)) if links else None
+        longest = step_timeout_s * (1 + GRACE) if links else step_timeout_s  # a host hears first
+        self._station = Station(job, hosted, longest, deadly=True)
 
     def attempt(self, episode: EpisodeSpec, attempt: int) -> Event:
         """Runs `episode` once, from its start to its end."""
@@ -42,6 +45,7 @@ class Pool:
         self._job = ray.put(job)
         self._size = size
         self._hosts = hosts
+        self._step_timeout_s = options.step_timeout_s
         self._make = ray.remote(Worker).options(
             num_cpus=1,
             max_restarts=0,
@@ -91,8 +95,11 @@ class Pool:
         return True
 
     def _send(self, episode: EpisodeSpec, attempt: int) -> None:
-        worker = self._idle.pop() if self._idle else self._make.remote(self._job, self._hosts)
+        worker = self._idle.pop() if self._idle else self._new()
         self._busy[worker.attempt.remote(episode, attempt)] = (worker, episode, attempt)
+
+    def _new(self) -> Any:
+        return self._make.remote(self._job, self._hosts, self._step_timeout_s)
 
     def _forget(self, episode: EpisodeSpec) -> None:
         """Ends the session that a lost worker left behind, before another begins it anew."""
@@ -116,4 +123,4 @@ class Pool:
         except ray.exceptions.RayError as error:
             reason = last_words(str(error))
             return LostAttempt(episode, attempt, f"{type(error).__name__}: {reason}"), False
-        return event, True
+        return event, not (isinstance(event, LostAttempt) and event.hung)

@@ -13,9 +13,12 @@ from vlabench.types import EpisodeSpec
 
 
 def run(job: Job, episodes: Sequence[EpisodeSpec], options: RunnerOptions) -> Events:
-    """See `vlabench.runner.job.Runner`; `options` spread nothing here."""
-    del options
-    station = Station(job)
+    """See `vlabench.runner.job.Runner`; `options` spread nothing here.
+
+    An attempt in which nothing moves is given up where it waits or runs in Python, in the main
+    thread; compiled code that never returns is not, for this process is the user's.
+    """
+    station = Station(job, step_timeout_s=options.step_timeout_s)
     try:
         for episode in episodes:
             for attempt in range(MAX_ATTEMPTS):

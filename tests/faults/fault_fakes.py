@@ -1,0 +1,93 @@
+"""Policies and worlds that go wrong on purpose, at a step that is known beforehand.
+
+What is to happen `times` times in all, in whatever process, is counted by files in `folder`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from harness_fakes import FakeEnvironment, FakePolicy, FakeWorld
+
+from vlabench.contract.specs import CameraSpec, PolicySpec
+from vlabench.types import ActionChunk, Observation
+
+STEP = 2
+"""The step at which things go wrong: inside an episode, and at its second question."""
+
+
+def due(folder: Path, times: int) -> bool:
+    """Whether it is to happen once more."""
+    for number in range(times):
+        try:
+            (folder / f"fault-{number}").touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return True
+    return False
+
+
+class FaultyPolicy(FakePolicy):
+    """Goes wrong in one `way`, `times` times."""
+
+    def __init__(self, way: str, folder: str, times: int = 1) -> None:
+        self.way, self.folder, self.times = way, Path(folder), times
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        if observation.step == STEP and due(self.folder, self.times):
+            go_wrong(self.way)
+        return super().actions(observation)
+
+
+class BatchedFaultyPolicy(FaultyPolicy):
+    """The same for several sessions at once, so that it lives in an inference actor."""
+
+    def spec(self) -> PolicySpec:
+        return PolicySpec(
+            name="batched-fake",
+            cameras=(CameraSpec("exterior/0", 4, 6),),
+            proprio=("ee_position",),
+            chunk_length=3,
+            executed=2,
+            max_batch=4,
+        )
+
+    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
+        return super().act(observations)
+
+
+def go_wrong(way: str) -> None:
+    """Dies, or hangs in one of the ways in which a process can."""
+    if way == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif way == "sleeps":
+        time.sleep(3600)
+    elif way == "loops":
+        while True:
+            pass
+    elif way == "compiled code":
+        while True:
+            ctypes.CDLL(None).usleep(2**31)  # outside the interpreter, which it has released
+    elif way == "holds the interpreter":
+        ctypes.PyDLL(None).sleep(3600)
+    else:
+        raise AssertionError(way)
+
+
+class EndlessWorld(FakeWorld):
+    """Its episodes never say that they are over."""
+
+    def make(self, *, inspect: bool = False, controller: str = "") -> FakeEnvironment:
+        return EndlessEnvironment(self)
+
+
+class EndlessEnvironment(FakeEnvironment):
+    def advance(self, action: np.ndarray) -> bool:
+        super().advance(action)
+        return False

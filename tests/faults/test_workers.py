@@ -1,0 +1,137 @@
+"""Workers and inference actors are killed and hang; the run comes to the same results."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import THOROUGH, told
+
+import vlabench
+from vlabench.runner.cluster import cluster
+from vlabench.runner.job import RunnerOptions
+from vlabench.runner.watchdog import watching
+from vlabench.store import Run
+
+WORLD = "harness_fakes:FakeWorld"
+TIMEOUT_S = 1.0
+TIMES = 8 if THOROUGH else 2
+
+Evaluate = Callable[..., Run]
+
+
+@pytest.fixture(scope="module")
+def _one_ray() -> Iterator[None]:
+    """All runs of this module share it."""
+    with cluster(RunnerOptions(workers=2)):
+        yield
+
+
+@pytest.fixture
+def evaluate(suite_file: Path, tmp_path: Path) -> Evaluate:
+    def do(folder: str, policy: str, way: str = "", times: int = 0, **options: Any) -> Run:
+        marks = tmp_path / f"{folder}-marks"
+        marks.mkdir()
+        return vlabench.evaluate(
+            f"fault_fakes:{policy}",
+            str(suite_file),
+            policy_args={"way": way, "folder": str(marks), "times": times},
+            world=WORLD,
+            limit=8,
+            out=tmp_path / folder,
+            step_timeout_s=TIMEOUT_S,
+            **options,
+        )
+
+    return do
+
+
+DEATHS = {
+    "FaultyPolicy": "kill -9 of a worker in the middle of an episode",
+    "BatchedFaultyPolicy": "kill -9 of the inference actor in the middle of a batch",
+}
+
+
+@pytest.mark.usefixtures("_one_ray")
+@pytest.mark.parametrize("policy", DEATHS)
+def test_a_killed_process_costs_attempts_and_no_records(
+    policy: str, evaluate: Evaluate, tell: Callable[..., None]
+) -> None:
+    expected = told(evaluate("whole", policy, runner="serial"))
+    run = evaluate("run", policy, "killed", TIMES, workers=2)
+    assert told(run) == expected
+    assert run.valid
+    assert len(run.attempts) >= TIMES
+    tell(DEATHS[policy], TIMES, len(run.missing))
+
+
+@pytest.mark.usefixtures("_one_ray")
+@pytest.mark.parametrize("way", ["sleeps", "loops", "compiled code", "holds the interpreter"])
+def test_a_worker_that_hangs_is_given_up(
+    way: str, evaluate: Evaluate, tell: Callable[..., None]
+) -> None:
+    expected = told(evaluate("whole", "FaultyPolicy", runner="serial"))
+    run = evaluate("run", "FaultyPolicy", way, 1, workers=2)
+    assert told(run) == expected
+    (attempt,) = run.attempts
+    if way in ("sleeps", "loops"):
+        assert "HungError: No step was made for 1 s after step 2; it hung in " in attempt.error
+        assert "go_wrong (fault_fakes.py:" in attempt.error
+    else:
+        assert "ActorDiedError" in attempt.error
+    tell(f"a policy in a worker that never answers ({way})", 1, len(run.missing))
+
+
+@pytest.mark.usefixtures("_one_ray")
+@pytest.mark.parametrize("way", ["sleeps", "holds the interpreter"])
+def test_an_inference_actor_that_hangs_is_started_again(
+    way: str, evaluate: Evaluate, tell: Callable[..., None]
+) -> None:
+    expected = told(evaluate("whole", "BatchedFaultyPolicy", runner="serial"))
+    run = evaluate("run", "BatchedFaultyPolicy", way, 1, workers=2)
+    assert told(run) == expected
+    assert run.attempts
+    if way == "sleeps":
+        assert any("not answered for 1 s" in attempt.error for attempt in run.attempts)
+    tell(f"a policy in an inference actor that never answers ({way})", 1, len(run.missing))
+
+
+def test_in_one_process_what_waits_in_python_is_given_up(evaluate: Evaluate) -> None:
+    expected = told(evaluate("whole", "FaultyPolicy", runner="serial"))
+    run = evaluate("run", "FaultyPolicy", "sleeps", 2, runner="serial")
+    assert told(run) == expected
+    assert [attempt.attempt for attempt in run.attempts] == [0, 1]
+
+
+def test_an_episode_that_hangs_three_times_is_missing_and_the_run_goes_on(
+    evaluate: Evaluate,
+) -> None:
+    run = evaluate("run", "FaultyPolicy", "loops", 3, runner="serial")
+    assert len(run.missing) == 1
+    assert len(run.records) == len(run.needed) - 1
+
+
+def test_an_episode_that_never_says_that_it_is_over_is_cut(
+    suite_file: Path, tmp_path: Path
+) -> None:
+    run = vlabench.evaluate(
+        "harness_fakes:FakePolicy",
+        str(suite_file),
+        world="fault_fakes:EndlessWorld",
+        limit=2,
+        out=tmp_path / "run",
+        runner="serial",
+    )
+    assert {record.steps for record in run.records} == {record.horizon for record in run.records}
+
+
+def test_nothing_is_left_of_a_watch() -> None:
+    """Neither a timer nor a handler of its signal."""
+    before = signal.getsignal(signal.SIGALRM)
+    with watching(5, deadly=True) as dog:
+        dog.beat()
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
