@@ -27,6 +27,7 @@ def test_what_is_written_is_read(place: Path) -> None:
     diskcache.write("a", b"second")
     assert (diskcache.read("a"), diskcache.read("b")) == (b"second", b"")
     assert sorted(path.name for path in place.iterdir()) == ["a", "b"]
+    assert diskcache.works()
     assert diskcache.size() == sum(path.stat().st_size for path in place.iterdir())
 
 
@@ -78,6 +79,7 @@ def test_a_folder_that_cannot_be_made_costs_nothing(
     diskcache.write("a", b"data")
     assert diskcache.read("a") is None
     assert diskcache.size() == 0
+    assert not diskcache.works()
 
 
 def test_a_full_disk_leaves_nothing_behind(place: Path) -> None:
