@@ -89,11 +89,9 @@ def _joints_up_to(model: mujoco.MjModel, body: int) -> tuple[int, ...]:
 
 
 def _motor(model: mujoco.MjModel, joint: int) -> int:
-    for actuator in range(model.nu):
-        if (
-            model.actuator_trntype[actuator] == mujoco.mjtTrn.mjTRN_JOINT
-            and model.actuator_trnid[actuator, 0] == joint
-        ):
+    kinds, targets = model.actuator_trntype.tolist(), model.actuator_trnid[:, 0].tolist()
+    for actuator, moved in enumerate(zip(kinds, targets, strict=True)):
+        if moved == (int(mujoco.mjtTrn.mjTRN_JOINT), joint):
             return actuator
     raise UsageError(
         f"The joint {model.joint(joint).name!r} has no motor; add one to the arm's model."

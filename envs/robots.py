@@ -119,7 +119,7 @@ def _robosuite_imported_quietly() -> Iterator[None]:
 
 
 def _edited(xml: str, kind: Embodiment) -> mujoco.MjSpec:
-    """robosuite's scene with everything changed but the meshes."""
+    """The scene of robosuite with everything changed but the meshes."""
     spec = mujoco.MjSpec.from_string(xml)
     spec.modelname = "vlabench"
     # robosuite asks for 5000 of each, which makes a 1.3 GB arena for every MjData

@@ -80,6 +80,17 @@ def size() -> int:
     return total
 
 
+def works() -> bool:
+    """Whether something that is written now can be read."""
+    key, place = f"works-{os.getpid()}", folder()
+    write(key, b"yes")
+    found = read(key) == b"yes"
+    if place is not None:
+        with contextlib.suppress(OSError):
+            (place / key).unlink()
+    return found
+
+
 def _is_ours(found: os.stat_result) -> bool:
     """Whether nobody but this user, or root, can have written there."""
     others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

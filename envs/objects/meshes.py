@@ -59,11 +59,12 @@ def torus(
 
 def blob(place: Callable[[Vector], Vector], rows: int = 20, columns: int = 32) -> Mesh:
     """A sphere of unit directions, each moved by `place`: fruit, toys, spoons."""
-    return swollen(
-        lambda x, y, z: zip(*map(place, zip(x.tolist(), y.tolist(), z.tolist())), strict=True),
-        rows,
-        columns,
-    )
+
+    def every(*directions: Numbers) -> Iterable[npt.ArrayLike]:
+        x, y, z = (part.tolist() for part in directions)
+        return zip(*map(place, zip(x, y, z, strict=True)), strict=True)
+
+    return swollen(every, rows, columns)
 
 
 def swollen(place: Swelling, rows: int = 20, columns: int = 32) -> Mesh:

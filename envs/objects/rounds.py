@@ -107,7 +107,7 @@ def lying(
         u = (x + 1) / 2
         wide = for_each(lambda v: tapered(v) * waves(v), u)
         swell = wide / np.sqrt(np.maximum(1e-9, y * y + z * z))
-        cx, cy = (for_each(lambda v, k=k: middle(v)[k], u) for k in (0, 1))
+        cx, cy = for_each(lambda v: middle(v)[0], u), for_each(lambda v: middle(v)[1], u)
         return [cx, cy + y * swell, belly + z * swell]
 
     bodies = _capsules(length, radius_at, middle, belly + LIFT)

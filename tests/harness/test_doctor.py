@@ -52,6 +52,15 @@ def test_writing_looks_at_the_nearest_folder_and_makes_none(tmp_path: Path) -> N
     assert "--out" in found.mend
 
 
+def test_the_cache_is_named(tmp_path: Path) -> None:
+    good = doctor.check_cache(tmp_path, 3_200_000, True)
+    assert (good.state, good.what) == ("ok", f"3.2 MB cached in {tmp_path}, which may be deleted")
+    for place in (None, tmp_path):
+        bad = doctor.check_cache(place, 0, False)
+        assert bad.state == "warn"
+        assert "VLABENCH_CACHE_DIR" in bad.mend
+
+
 def test_dependencies_are_held_against_what_is_wanted() -> None:
     have = {"mujoco": "3.8.0", "numpy": "1.26.4", "torch": "2.13.0+cpu", "packaging": "26.0"}
     wanted = ["mujoco==3.9.0", "numpy<2,>=1.26", "torch>=2.2", "robosuite==1.5.2"]

@@ -20,6 +20,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from vlabench import diskcache
 from vlabench.cli import options
 from vlabench.errors import UsageError
 from vlabench.naming import one_line
@@ -110,6 +111,7 @@ def findings() -> Iterator[Finding]:
     yield check_shared_memory(_free_bytes(SHARED_MEMORY))
     yield check_disk(_free_bytes(Path.cwd()))
     yield check_writing(Path("results"))
+    yield check_cache(diskcache.folder(), diskcache.size(), diskcache.works())
     yield from check_dependencies(_requirements(), _installed)
     yield check_rendering(probe)
 
@@ -179,6 +181,21 @@ def check_writing(folder: Path) -> Finding:
         return Finding(
             "fail", f"cannot write to {folder}/ ({reason})", f"chmod u+w {present}, or give --out"
         )
+
+
+def check_cache(place: Path | None, size: int, works: bool) -> Finding:
+    """Whether what is slow to make is kept for the next process."""
+    if place is None:
+        what = "no cache folder: every process composes its robots anew, for seconds"
+    elif not works:
+        what = (
+            f"the cache {place} cannot be written: processes may compose robots anew, for seconds"
+        )
+    else:
+        return Finding("ok", f"{size / 1e6:.1f} MB cached in {place}, which may be deleted")
+    return Finding(
+        "warn", what, f"{diskcache.VARIABLE}=FOLDER names one that only you can write to"
+    )
 
 
 def _cpu_flags() -> frozenset[str]:
