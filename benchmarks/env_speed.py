@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -31,21 +32,23 @@ import mujoco
 import numpy as np
 
 from vlabench.contract.environment import draw_episode
-from vlabench.contract.specs import CameraSpec
+from vlabench.contract.specs import CameraSpec, PolicySpec
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.world import TabletopWorld
 from vlabench.evaluation import Plan, execute, plan
 from vlabench.runner.job import RunnerOptions
 from vlabench.runner.progress import Silent
 from vlabench.store import Run
-from vlabench.types import EpisodeSpec
+from vlabench.types import ActionChunk, EpisodeSpec, EpisodeStart, Observation
 
 TASK = "place-on"
+BESIDE_RAW = (TASK, "open-drawer", "clear-table")
 IMAGE_SIZE = 256
 CAMERAS = tuple(CameraSpec(role, IMAGE_SIZE, IMAGE_SIZE) for role in ("exterior/0", "wrist/0"))
 STEPS = 40
 STEPS_WITH_CAMERAS = 8
 PHYSICS_STEPS = 25
+CHUNK = 8
 EPISODES = 4
 
 Turn = Callable[[], float]
@@ -66,7 +69,7 @@ def main() -> None:
     print(f"{TASK}: {sizes}; medians of {repeats} turns")
     beside_raw(environment, repeats)
     contest(
-        "(b) control steps without cameras, random actions",
+        f"(b) control steps of {TASK} without cameras, random actions",
         "steps/s",
         ("environment", lambda: random_stepping(environment)),
         ("robosuite Lift", lambda: lift_stepping(blind, STEPS)),
@@ -95,7 +98,8 @@ def main() -> None:
             repeats,
         )
     environment.close()
-    harness_contest(max(repeats // 3, 3))
+    harness_contest("expert", (), 1, max(repeats // 3, 3))
+    harness_contest("env_speed:Constants", CAMERAS, CHUNK, max(repeats // 3, 3))
 
 
 def contest(
@@ -118,36 +122,55 @@ def show(title: str, unit: str, names: tuple[str, str], rates: Sequence[tuple[fl
 # --- ours -------------------------------------------------------------------------------------
 
 
-def nominal_episode(index: int) -> EpisodeSpec:
-    """The nominal episode of `TASK` with that index, which never ends by itself."""
-    return replace(draw_episode(TabletopWorld(), TASK, seed=0, index=index), horizon=10**9)
+def nominal_episode(index: int, task: str = TASK) -> EpisodeSpec:
+    """The nominal episode of a task with that index, which never ends by itself."""
+    return replace(draw_episode(TabletopWorld(), task, seed=0, index=index), horizon=10**9)
 
 
 def beside_raw(environment: Simulation, repeats: int) -> None:
     """Prints control steps beside as many physics steps of MuJoCo alone, from the same states.
 
-    Before every control step a copy of the state takes the same physics steps with its torques
-    left as they are: nothing but MuJoCo, on the same motion and contacts.
+    From the state before every control step MuJoCo alone takes the same physics steps with the
+    torques left as they are. The two take turns of a whole episode: in between the steps of one,
+    the other would have pushed its code and data out of the processor's caches.
     """
-    rates, actions = [], random_actions(STEPS)
-    for _ in range(repeats + 1):
-        environment.start(nominal_episode(0))
-        raw, ours = mujoco.MjData(environment.model), [0.0, 0.0]
+    actions = random_actions(STEPS)
+    for task in BESIDE_RAW:
+        episode = nominal_episode(0, task)
+        environment.start(episode)
+        model, states = environment.model, []
         for action in actions:
-            mujoco.mj_copyData(raw, environment.model, environment.data)
-            began = time.perf_counter()
-            mujoco.mj_step(environment.model, raw, PHYSICS_STEPS)
-            between = time.perf_counter()
+            states.append(mujoco.MjData(model))
+            mujoco.mj_copyData(states[-1], model, environment.data)
             environment.advance(action)
-            ended = time.perf_counter()
-            ours = [ours[0] + ended - between, ours[1] + between - began]
-        rates.append(tuple(STEPS / spent for spent in ours))
-    show(
-        "(a) control steps without cameras, random actions",
-        "steps/s",
-        ("environment", "raw mj_step"),
-        rates[1:],
-    )
+        contest(
+            f"(a) control steps of {task} without cameras, random actions",
+            "steps/s",
+            ("environment", partial(stepping, environment, episode)),
+            ("raw mj_step", partial(raw_stepping, model, states)),
+            repeats,
+        )
+
+
+def stepping(environment: Simulation, episode: EpisodeSpec) -> float:
+    """Control steps a second under random actions, with nothing in between."""
+    environment.start(episode)
+    actions = random_actions(STEPS)
+    began = time.perf_counter()
+    for action in actions:
+        environment.advance(action)
+    return len(actions) / (time.perf_counter() - began)
+
+
+def raw_stepping(model: mujoco.MjModel, states: Sequence[mujoco.MjData]) -> float:
+    """Control steps a second of MuJoCo alone, one from each state; copying is not counted."""
+    data, spent = mujoco.MjData(model), 0.0
+    for state in states:
+        mujoco.mj_copyData(data, model, state)
+        began = time.perf_counter()
+        mujoco.mj_step(model, data, PHYSICS_STEPS)
+        spent += time.perf_counter() - began
+    return len(states) / spent
 
 
 def random_stepping(environment: Simulation) -> float:
@@ -266,22 +289,44 @@ def serve_lift(pipe: Connection) -> None:
 # --- the harness ------------------------------------------------------------------------------
 
 
-def harness_contest(repeats: int) -> None:
-    """The whole harness under the expert, beside the same actions in a bare loop."""
+class Constants:
+    """A policy that looks through both cameras once in `CHUNK` steps, and stands still."""
+
+    def spec(self) -> PolicySpec:
+        """Chunks, all of whose rows are executed."""
+        return PolicySpec(name="constants", cameras=CAMERAS, chunk_length=CHUNK, executed=CHUNK)
+
+    def reset(self, starts: Sequence[EpisodeStart]) -> None:
+        """Nothing is remembered."""
+
+    def act(self, observations: Sequence[Observation]) -> list[ActionChunk]:
+        """The same ``(CHUNK, 7)`` for each observation."""
+        return [ActionChunk(np.zeros((CHUNK, 7))) for _ in observations]
+
+    def end(self, episode_ids: Sequence[str]) -> None:
+        """Nothing is remembered."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def harness_contest(policy: str, looks: Sequence[CameraSpec], every: int, repeats: int) -> None:
+    """The whole harness under a policy, beside the same actions and looks in a bare loop."""
+    name = policy.rpartition(":")[2]
     with tempfile.TemporaryDirectory() as folder:
-        planned = plan("expert", "smoke", limit=EPISODES // 2, out=Path(folder) / "run")
+        planned = plan(policy, "smoke", limit=EPISODES // 2, out=Path(folder) / "run")
         run = run_harness(planned)
         steps = sum(record.steps for record in run.records)
         inference = sum(record.inference_s for record in run.records)
         wall = sum(record.wall_s for record in run.records)
         contest(
-            f"(e) {len(run.records)} episodes of the smoke suite under the expert",
+            f"(e) {len(run.records)} episodes of the smoke suite under {name}",
             "steps/s",
             ("harness", lambda: harness_rate(planned)),
-            ("bare loop", lambda: bare_rate(run)),
+            ("bare loop", lambda: bare_rate(run, looks, every)),
             repeats,
         )
-    print(f"  {steps} control steps; the expert itself took {inference / wall:.0%} of an episode")
+    print(f"  {steps} control steps; {name} itself took {inference / wall:.1%} of an episode")
 
 
 def run_harness(planned: Plan) -> Run:
@@ -296,15 +341,17 @@ def harness_rate(planned: Plan) -> float:
     return sum(record.steps for record in run.records) / (time.perf_counter() - began)
 
 
-def bare_rate(run: Run) -> float:
-    """Control steps a second of the same scenes and actions with nothing around them."""
+def bare_rate(run: Run, looks: Sequence[CameraSpec], every: int) -> float:
+    """Control steps a second of the same scenes, actions and looks with nothing around them."""
     episodes = {episode.episode_id: episode for episode in run.manifest.episodes}
     actions = {name: run.trace(name).actions for name in episodes}
     began = time.perf_counter()
     environment = TabletopWorld().make()
     for name, episode in episodes.items():
         environment.start(episode)
-        for action in actions[name]:
+        for step, action in enumerate(actions[name]):
+            if looks and step % every == 0:
+                environment.observe(looks)
             environment.advance(action)
     environment.close()
     return sum(map(len, actions.values())) / (time.perf_counter() - began)
