@@ -180,10 +180,8 @@ class SafetyMonitor:
 
 
 def _is_outside(values: Sequence[float], ranges: Sequence[tuple[float, float]]) -> bool:
-    for value, (low, high) in zip(values, ranges, strict=True):
-        if not low <= value <= high:
-            return True
-    return False
+    within = zip(values, ranges, strict=True)
+    return not all(low <= value <= high for value, (low, high) in within)
 
 
 def fixture_bodies(scene: Scene) -> list[str]:

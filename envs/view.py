@@ -39,6 +39,8 @@ class Viewpoint:
         self._site = model.site(kind.grip_site).id
         self._base = model.body(kind.base_body).id
         arm = [model.joint(kind.prefix + name) for name in kind.joints]
+        # by id, because to look names up in every step is slow
+        self._bodies = {p.fixture: model.body(p.fixture).id for p in scene.parts.values()}
         self._joints = np.array([int(joint.qposadr[0]) for joint in arm])
         self._speeds = np.array([int(joint.dofadr[0]) for joint in arm])
         self._fingers = [
@@ -98,30 +100,34 @@ class Viewpoint:
         """Every field of `vlabench.contract.specs.PROPRIO_FIELDS`."""
         quaternion = np.zeros(4)
         mujoco.mju_mat2Quat(quaternion, data.site_xmat[self._site])
-        if quaternion[0] < 0:
-            quaternion = -quaternion
+        w, x, y, z = quaternion.tolist()
+        xyzw = [-x, -y, -z, -w] if w < 0 else [x, y, z, w]
         return {
             "ee_position": self.hand_position(data),
-            "ee_quaternion": quaternion[[1, 2, 3, 0]],
+            "ee_quaternion": np.array(xyzw),
             "gripper_opening": np.array([self._opening(data) / self._scene.embodiment.max_opening]),
-            "joint_positions": data.qpos[self._joints].copy(),
-            "joint_velocities": data.qvel[self._speeds].copy(),
+            "joint_positions": data.qpos[self._joints],  # copies: they are picked by a list
+            "joint_velocities": data.qvel[self._speeds],
         }
 
     def privileged(self, data: mujoco.MjData, progress: Progress, task: str) -> PrivilegedState:
         """The state of the scene as the simulator knows it."""
+        origin = data.xpos[self._base]
         return PrivilegedState(
             task=task,
             hand_position=self.hand_position(data),
             hand_rotation=self._hand_rotation(data),
             gripper_opening_m=self._opening(data),
             hand=self._hand,
-            table_height=TABLE_HEIGHT - float(data.xpos[self._base][2]),
+            table_height=TABLE_HEIGHT - float(origin[2]),
             objects={
-                name: self._object(data, thing) for name, thing in self._scene.objects.items()
+                name: self._object(data, thing, origin)
+                for name, thing in self._scene.objects.items()
             },
-            parts={name: self._part(data, part) for name, part in self._scene.parts.items()},
-            fixtures=self._fixtures(data),
+            parts={
+                name: self._part(data, part, origin) for name, part in self._scene.parts.items()
+            },
+            fixtures=self._fixtures(data, origin),
             stages=tuple(
                 StageState(
                     stage.name,
@@ -145,15 +151,15 @@ class Viewpoint:
 
     def _hand_rotation(self, data: mujoco.MjData) -> Floats:
         # robosuite's grip site closes along its x
-        x, y, z = data.site_xmat[self._site].reshape(3, 3).T
-        return np.stack([-y, x, z], axis=1)
+        a, b, c, d, e, f, g, h, i = data.site_xmat[self._site].tolist()
+        return np.array([[-b, a, c], [-e, d, f], [-h, g, i]])
 
-    def _object(self, data: mujoco.MjData, thing: SceneObject) -> ObjectState:
+    def _object(self, data: mujoco.MjData, thing: SceneObject, origin: Floats) -> ObjectState:
         shape = thing.shape
         return ObjectState(
             name=thing.name,
             category=thing.category.name,
-            position=data.xpos[thing.body] - data.xpos[self._base],
+            position=data.xpos[thing.body] - origin,
             rotation=data.xmat[thing.body].reshape(3, 3).copy(),
             grasps=shape.grasps,
             height=shape.height,
@@ -162,8 +168,8 @@ class Viewpoint:
             surface_radius=shape.surface_radius,
         )
 
-    def _part(self, data: mujoco.MjData, part: ScenePart) -> PartState:
-        model, origin = self._scene.model, data.xpos[self._base]
+    def _part(self, data: mujoco.MjData, part: ScenePart, origin: Floats) -> PartState:
+        model = self._scene.model
         handle, floor, joint = part.handle_site, part.floor_site, part.joint
         at, turned = data.xpos[part.body], data.xmat[part.body]
         if handle is not None:
@@ -182,13 +188,8 @@ class Viewpoint:
             interior_size=np.zeros(3) if floor is None else 2 * model.site_size[floor],
         )
 
-    def _fixtures(self, data: mujoco.MjData) -> dict[str, FixtureState]:
-        origin = data.xpos[self._base]
-        bodies = {
-            part.fixture: self._scene.model.body(part.fixture).id
-            for part in self._scene.parts.values()
-        }
+    def _fixtures(self, data: mujoco.MjData, origin: Floats) -> dict[str, FixtureState]:
         return {
             name: FixtureState(data.xpos[body] - origin, data.xmat[body].reshape(3, 3).copy())
-            for name, body in bodies.items()
+            for name, body in self._bodies.items()
         }

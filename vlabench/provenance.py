@@ -9,6 +9,7 @@ import platform
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
@@ -81,8 +82,12 @@ def checkout() -> Checkout | None:
     return Checkout(commit=commit, dirty=bool(status))
 
 
+@cache
 def code_hash() -> str:
-    """Hash of every source file that can change what happens in an episode."""
+    """Hash of every source file that can change what happens in an episode.
+
+    It is taken once a process: what is changed later is not what has been imported.
+    """
     digest = hashlib.sha256()
     for path in sorted(_sources()):
         digest.update(f"{path.relative_to(_ROOT).as_posix()}\0".encode())

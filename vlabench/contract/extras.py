@@ -36,7 +36,8 @@ class Heard:
         Raises:
             PolicyError: If they are no plain JSON values.
         """
-        told = canonical_json(plain(extras))
+        found = plain(extras)
+        told = canonical_json(found) if found else "{}"  # as most are, in every step
         if told == self._last:
             return
         self._last = told
