@@ -72,7 +72,8 @@ class Renderer:
     ) -> dict[str, npt.NDArray[np.uint8]]:
         """Role to an upright RGB frame ``(H, W, 3) uint8`` for each camera.
 
-        Kinematics must be up to date.
+        Kinematics must be up to date. Things, lights and cameras may be moved between two looks at
+        a model; shapes, materials and textures may not be changed.
 
         Raises:
             UsageError: If there is no OpenGL here; the text says what to install.
