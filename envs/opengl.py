@@ -43,6 +43,7 @@ _ARGUMENTS: dict[str, tuple[type, ...]] = {
     "ColorMask": (_BYTE, _BYTE, _BYTE, _BYTE),
     "CopyImageSubData": (_INT,) * 15,
     "DeleteFramebuffers": (_INT, _ADDRESS),
+    "DeleteLists": (_INT, _INT),
     "DeleteTextures": (_INT, _ADDRESS),
     "DepthFunc": (_INT,),
     "DepthMask": (_BYTE,),
@@ -52,6 +53,7 @@ _ARGUMENTS: dict[str, tuple[type, ...]] = {
     "Enable": (_INT,),
     "FramebufferTexture2D": (_INT,) * 5,
     "GenFramebuffers": (_INT, _ADDRESS),
+    "GenLists": (_INT,),
     "GenTextures": (_INT, _ADDRESS),
     "GetError": (),
     "IsFramebuffer": (_INT,),
@@ -75,7 +77,9 @@ _ARGUMENTS: dict[str, tuple[type, ...]] = {
     "Translatef": (_FLOAT,) * 3,
     "Viewport": (_INT,) * 4,
 }
-_RETURNS_INT = frozenset({"GetError", "IsFramebuffer", "IsList", "IsRenderbuffer", "IsTexture"})
+_RETURNS_INT = frozenset(
+    {"GenLists", "GetError", "IsFramebuffer", "IsList", "IsRenderbuffer", "IsTexture"}
+)
 
 
 class OpenGL:
@@ -105,6 +109,15 @@ class OpenGL:
     def delete(self, kind: str, name: int) -> None:
         """Frees what `generate` made; what is gone already is left alone."""
         getattr(self, f"Delete{kind}")(1, ctypes.byref(ctypes.c_uint(name)))
+
+    def names_in_use(self, most: int = 8192) -> dict[str, int]:
+        """How many textures, ... of the current context there are with names up to `most`."""
+        kinds = ("Texture", "Framebuffer", "Renderbuffer", "List")
+        asked = {kind: getattr(self, f"Is{kind}") for kind in kinds}
+        return {
+            kind: sum(1 for name in range(1, most + 1) if is_one(name) & 255)
+            for kind, is_one in asked.items()
+        }
 
 
 def _function(

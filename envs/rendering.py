@@ -8,14 +8,11 @@ thinned robot meshes, collision shapes and sites hidden.
 from __future__ import annotations
 
 import atexit
-import importlib
-import os
 import weakref
 from collections.abc import Sequence
-from ctypes.util import find_library
+from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
-from typing import Protocol
 
 import mujoco
 import numpy as np
@@ -23,20 +20,15 @@ import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.axes import background
+from vlabench.envs.contexts import ReusedContext
 from vlabench.envs.culling import Culler, table_top
+from vlabench.envs.offscreen import GlContext, check_colors, open_gl
 from vlabench.envs.opengl import OpenGL
 from vlabench.envs.scene import CAMERAS
 from vlabench.envs.shadows import SharedShadows
-from vlabench.errors import UsageError
 
-_KNOWN_COLOR = (51, 153, 204)
-
-_BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
-
-
-class _GlContext(Protocol):
-    def make_current(self) -> None: ...
-    def free(self) -> None: ...
+_DECORATIONS = 100
+"""Room in a picture for more than geoms; MuJoCo takes long to make a picture with much of it."""
 
 
 class Renderer:
@@ -50,15 +42,16 @@ class Renderer:
     """
 
     def __init__(self, *, plain: bool = False) -> None:
-        self._gl: _GlContext | None = None
+        self._gl: GlContext | None = None
         # MuJoCo ends EGL when Python exits; a context that is still open must be freed before
         self._at_exit = partial(_close, weakref.ref(self))
-        self._size = (0, 0)
-        self._trusted, self._plain, self._only_plain = False, plain, plain
+        self._size, self._plain = (0, 0), plain
+        self._functions: OpenGL | None = None
         self._shadows: SharedShadows | None = None
+        self._exact: bool | None = None
         self._shared = False
         self._model: mujoco.MjModel | None = None
-        self._context: mujoco.MjrContext | None = None
+        self._context: ReusedContext | None = None
         self._scene: mujoco.MjvScene | None = None
         self._backdrop: frozenset[int] = frozenset()
         self._option = _what_to_show()
@@ -79,7 +72,8 @@ class Renderer:
     ) -> dict[str, npt.NDArray[np.uint8]]:
         """Role to an upright RGB frame ``(H, W, 3) uint8`` for each camera.
 
-        Kinematics must be up to date.
+        Kinematics must be up to date. Things, lights and cameras may be moved between two looks at
+        a model; shapes, materials and textures may not be changed.
 
         Raises:
             UsageError: If there is no OpenGL here; the text says what to install.
@@ -87,13 +81,13 @@ class Renderer:
         if not cameras:
             return {}
         size = (max(c.width for c in cameras), max(c.height for c in cameras))
-        self._prepare(model, data, size)
+        context = self._prepare(model, data, size)
         frames = {}
         for number, camera in enumerate(cameras):
             self._aim(model, data, camera)
             if number == 0:
                 self._shared = self._cast()
-            frames[camera.role] = self._frame(data, camera)
+            frames[camera.role] = self._frame(context, data, camera)
         return frames
 
     @property
@@ -109,38 +103,50 @@ class Renderer:
         """
         if self._gl is not None:
             self._gl.make_current()
-            self._forget()
+            self._free_context()
             self._gl.free()
             atexit.unregister(self._at_exit)
-        self._gl = self._model = self._context = self._scene = None
-        self._size, self._trusted, self._plain = (0, 0), False, self._only_plain
+        self._gl = self._functions = self._model = self._scene = None
+        self._size, self._exact = (0, 0), None
 
     def __del__(self) -> None:
         self.close()
 
-    def _prepare(self, model: mujoco.MjModel, data: mujoco.MjData, size: tuple[int, int]) -> None:
+    def _prepare(
+        self, model: mujoco.MjModel, data: mujoco.MjData, size: tuple[int, int]
+    ) -> mujoco.MjrContext:
+        """A context with `model` in it, and current."""
         if self._gl is None or size[0] > self._size[0] or size[1] > self._size[1]:
             size = (max(size[0], self._size[0]), max(size[1], self._size[1]))
             self.close()
             self._gl, self._size = open_gl(*size), size
+            self._functions = None if self._plain else _functions()
             atexit.register(self._at_exit)
         self._gl.make_current()
-        if self._model is model:
-            return
-        self._forget()
+        if self._context is not None and self._model is model:
+            return self._context.own
         model.vis.global_.offwidth, model.vis.global_.offheight = self._size
-        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
-        if self._model is None:
-            _check_colors(self._context, self._size)
-        self._scene = mujoco.MjvScene(model, maxgeom=2000)
+        if self._context is None or not self._context.fit(model):
+            self._context = self._make_context(model)
+        if self._shadows is not None:
+            self._shadows.begin(model)
+        self._scene = mujoco.MjvScene(model, maxgeom=model.ngeom + _DECORATIONS)
         self._backdrop = _backdrop(model)
         self._culler = Culler(model, data, table_top(model, "table_visual"))
         self._model = model
-        self._shadows = None if self._plain else shared_shadows(self._context, model)
+        return self._context.own
 
-    def _forget(self) -> None:
-        """Frees what belongs to the last model."""
+    def _make_context(self, model: mujoco.MjModel) -> ReusedContext:
+        self._free_context()
+        context = ReusedContext(self._functions, model, self._option.geomgroup)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, context.own)
+        if self._model is None:
+            check_colors(context.own, self._size)
+        if self._functions is not None and context.own.shadowFBO:
+            self._shadows = SharedShadows(self._functions, context.own)
+        return context
+
+    def _free_context(self) -> None:
         if self._shadows is not None:
             self._shadows.close()
         if self._context is not None:
@@ -159,20 +165,21 @@ class Renderer:
         """Draws the shadow map for all cameras of this look, if it can be shared."""
         if self._shadows is None:
             return False
-        if not self._trusted:
-            self._trusted, self._plain = True, not self._shadows.is_exact(self._scene)
-        return not self._plain and self._shadows.cast(self._scene)
+        if self._exact is None:
+            self._exact = self._shadows.is_exact(self._scene)
+        return self._exact and self._shadows.cast(self._scene)
 
-    def _frame(self, data: mujoco.MjData, camera: CameraSpec) -> npt.NDArray[np.uint8]:
+    def _frame(
+        self, context: mujoco.MjrContext, data: mujoco.MjData, camera: CameraSpec
+    ) -> npt.NDArray[np.uint8]:
         area = mujoco.MjrRect(0, 0, camera.width, camera.height)
-        if self._shared and self._shadows is not None:
-            self._culler.cull(self._scene, data, camera.width / camera.height)
-            with self._shadows.kept(self._scene):
-                mujoco.mjr_render(area, self._scene, self._context)
-        else:
-            mujoco.mjr_render(area, self._scene, self._context)
+        with ExitStack() as stack:
+            if self._shared and self._shadows is not None:
+                self._culler.cull(self._scene, data, camera.width / camera.height)
+                stack.enter_context(self._shadows.kept(self._scene))
+            mujoco.mjr_render(area, self._scene, context)
         frame = np.empty((camera.height, camera.width, 3), dtype=np.uint8)
-        mujoco.mjr_readPixels(frame, None, area, self._context)
+        mujoco.mjr_readPixels(frame, None, area, context)
         return np.ascontiguousarray(frame[::-1])
 
 
@@ -197,50 +204,12 @@ def _cast_no_shadow(scene: mujoco.MjvScene, backdrop: frozenset[int]) -> None:
         index += 1
 
 
-def shared_shadows(context: mujoco.MjrContext, model: mujoco.MjModel) -> SharedShadows | None:
-    """Our own pass for shadows; None if this OpenGL cannot do it, or there are no shadows."""
-    if not context.shadowFBO:
-        return None
+def _functions() -> OpenGL | None:
+    """OpenGL for our own passes; None if it lacks something."""
     try:
-        return SharedShadows(OpenGL(), context, model)
+        return OpenGL()
     except (AttributeError, ImportError):
         return None
-
-
-def open_gl(width: int, height: int) -> _GlContext:
-    """An off-screen OpenGL context: what MUJOCO_GL names, else EGL where it is, else OSMesa.
-
-    Raises:
-        UsageError: If none can be made; the text says what to install.
-    """
-    name = os.environ.get("MUJOCO_GL", "").lower() or ("egl" if find_library("EGL") else "osmesa")
-    if name not in _BACKENDS:
-        raise UsageError(
-            f"MUJOCO_GL is {name!r}; unset it, or set it to one of {', '.join(_BACKENDS)}."
-        )
-    try:
-        context: _GlContext = importlib.import_module(_BACKENDS[name]).GLContext(width, height)
-        context.make_current()
-    except Exception as error:
-        raise UsageError(
-            f"No OpenGL for rendering here ({name}: {error}); install a software one with "
-            "'apt-get install libegl1 libgl1-mesa-dri', or 'apt-get install libosmesa6' and set "
-            "MUJOCO_GL=osmesa; see 'vlabench doctor'."
-        ) from error
-    return context
-
-
-def _check_colors(context: mujoco.MjrContext, size: tuple[int, int]) -> None:
-    """Draws a known colour and reads it back: a broken OpenGL may draw nothing, very fast."""
-    area = mujoco.MjrRect(0, 0, *size)
-    mujoco.mjr_rectangle(area, *(part / 255 for part in _KNOWN_COLOR), 1.0)
-    frame = np.empty((size[1], size[0], 3), dtype=np.uint8)
-    mujoco.mjr_readPixels(frame, None, area, context)
-    if np.abs(frame.astype(int) - _KNOWN_COLOR).max() > 1:
-        raise UsageError(
-            f"OpenGL draws wrong colours here ({frame[0, 0].tolist()} instead of "
-            f"{list(_KNOWN_COLOR)}); try another with MUJOCO_GL, and see 'vlabench doctor'."
-        )
 
 
 def _close(reference: weakref.ref[Renderer]) -> None:

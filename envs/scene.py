@@ -48,7 +48,7 @@ that depth are at rest at once."""
 SHADOW_MAP = 1024
 MULTISAMPLES = 0
 """The render profile. Shadows say where things touch and what the light does; without them a frame
-would take a third of the time on a CPU, with four samples a pixel 1.7 times as long.
+would take half the time on a CPU, with four samples a pixel 1.7 times as long.
 ``benchmarks/render_profile.py`` measures it."""
 
 KEPT_SHAPES = 64

@@ -40,25 +40,28 @@ _Floats = npt.NDArray[np.float32]
 
 
 class SharedShadows:
-    """Draws the shadow map of one MuJoCo context.
+    """Draws the shadow map of one MuJoCo context; `begin` comes first.
 
     Args:
-        gl: Of the OpenGL context in which `context` was made, and which is current.
+        gl: Of the OpenGL context in which `context` was made, and which is current now and whenever
+            this is used.
         context: MuJoCo's.
-        model: The model whose meshes are in `context`.
     """
 
-    def __init__(self, gl: OpenGL, context: mujoco.MjrContext, model: mujoco.MjModel) -> None:
+    def __init__(self, gl: OpenGL, context: mujoco.MjrContext) -> None:
         self._gl, self._context = gl, context
         self._size = int(context.shadowSize)
-        self._stands = model.body_weldid[model.geom_bodyid] == 0
         self._still = _DepthMap(gl, self._size)
         self._nothing = _DepthMap(gl, 1)
-        self._drawn = b""
         mujoco.mjr_restoreBuffer(context)
 
+    def begin(self, model: mujoco.MjModel) -> None:
+        """Whatever is cast from now on is of this model, whose meshes are in the context."""
+        self._stands = model.body_weldid[model.geom_bodyid] == 0
+        self._drawn = b""
+
     def close(self) -> None:
-        """Frees its textures; its OpenGL context must be current."""
+        """Frees its textures."""
         self._still.close()
         self._nothing.close()
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from vlabench.contract.specs import CameraSpec
-from vlabench.envs import rendering
+from vlabench.envs import contexts, rendering
 from vlabench.envs.culling import Culler, table_top
+from vlabench.envs.opengl import OpenGL
 from vlabench.envs.rendering import Renderer
 from vlabench.envs.scene import CAMERAS, Scene, compose
 from vlabench.types import EpisodeSpec
@@ -123,6 +124,52 @@ def test_an_opengl_without_the_functions_is_left_to_mujoco(
     with Renderer() as renderer:
         assert same(renderer.render(scene.model, data, LOOK), plain.render(scene.model, data, LOOK))
         assert not renderer.shares_shadows
+
+
+# --- one context for many models ----------------------------------------------------------------
+
+
+def test_resets_leave_nothing_behind_in_opengl(draw: Draw, plain: Renderer) -> None:
+    tasks = ("lift", "store-in-drawer", "set-table")  # other meshes, textures and their types
+    scenes = [compose(draw(task, 4).factors) for task in tasks]
+    states = [posed(scene, 0.1) for scene in scenes]
+    look = (CameraSpec("exterior/0", 32, 32),)
+    alone = [plain.render(s.model, d, look) for s, d in zip(scenes, states, strict=True)]
+    with Renderer() as renderer:
+        counts = []
+        for turn in range(20):
+            for scene, data, expected in zip(scenes, states, alone, strict=True):
+                assert same(renderer.render(scene.model, data, look), expected)
+            if turn in (0, 19):
+                counts.append(OpenGL().names_in_use())
+    assert counts[0]["Texture"] > 2
+    assert counts[0]["List"] > 100
+    assert counts[0] == counts[1]
+
+
+def test_what_cannot_be_fitted_gets_a_new_context(draw: Draw, plain: Renderer) -> None:
+    scenes = [compose(draw("lift", index).factors) for index in range(3)]
+    scenes[1].model.vis.quality.shadowsize = 256
+    scenes[2].model.stat.extent = 1.2
+    with Renderer() as renderer:
+        for scene in scenes:
+            data = posed(scene, 0.0)
+            ours = renderer.render(scene.model, data, LOOK)
+            assert renderer.shares_shadows
+            assert same(ours, plain.render(scene.model, data, LOOK))
+
+
+def test_more_meshes_than_there_is_room_for_get_a_new_context(
+    draw: Draw, plain: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contexts, "SPARE_MESHES", 0)
+    few, many = (compose(draw(task, 0).factors) for task in ("lift", "set-table"))
+    assert few.model.nmesh < many.model.nmesh
+    with Renderer() as renderer:
+        for scene in (few, many, few):
+            data = posed(scene, 0.0)
+            ours = renderer.render(scene.model, data, LOOK)
+            assert same(ours, plain.render(scene.model, data, LOOK))
 
 
 # --- what is left out --------------------------------------------------------------------------
