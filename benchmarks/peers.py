@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,13 @@ IMAGE_SIZE = 256
 CAMERAS = tuple(CameraSpec(role, IMAGE_SIZE, IMAGE_SIZE) for role in ROLES)
 PHYSICS_STEPS = 25
 CHUNK = 8
-STEPS: Mapping[str, int] = {"blind": 160, "seeing": 16, "chunks": 5 * CHUNK}
+STEPS: Mapping[str, int] = {
+    "blind": 160,
+    "blind alone": 60,
+    "seeing": 16,
+    "chunks": 5 * CHUNK,
+}
+"""Control steps of a turn."""
 EPISODES = 10
 
 
@@ -166,21 +173,21 @@ def contestant(
 def serve_ours(pipe: Connection, task: str) -> None:
     """Takes turns with a task until nothing is asked for."""
     gc.disable()
-    environment = TabletopWorld().make()
-    episodes = [nominal_episode(task, index) for index in range(3)]
+    environment, first, indices = TabletopWorld().make(), nominal_episode(task, 0), count(1)
     while kind := pipe.recv():
-        if kind.endswith("resets"):
+        if kind.endswith("resets"):  # no scene comes twice
+            episodes = [nominal_episode(task, next(indices)) for _ in range(3)]
             pipe.send(our_resets(environment, episodes, () if "blind" in kind else CAMERAS))
         else:
-            pipe.send(our_steps(environment, episodes[0], kind))
+            pipe.send(our_steps(environment, first, kind))
     environment.close()
 
 
 def our_steps(environment: Simulation, episode: EpisodeSpec, kind: str) -> float:
-    """Control steps a second under random actions, the reset not counted."""
+    """Control steps a second under random actions, looks included, the reset not counted."""
     environment.start(episode)
-    cameras = () if kind == "blind" else CAMERAS
-    every = CHUNK if kind == "chunks" else 1
+    cameras = () if kind.startswith("blind") else CAMERAS
+    every = {"chunks": CHUNK, "blind alone": 10**9}.get(kind, 1)
     environment.observe(cameras)
     actions = random_actions(STEPS[kind])
     began = time.perf_counter()
@@ -251,30 +258,42 @@ def beside_raw(repeats: int) -> Sequence[Contest]:
     environment = TabletopWorld().make()
     contests = []
     for task in (*PAIRS, *HARDER):
-        turns = [raw_turn(environment, nominal_episode(task, 0)) for _ in range(repeats + 1)]
+        episode = nominal_episode(task, 0)
+        model, states = states_of(environment, episode)
+        turns = [
+            (our_steps(environment, episode, "blind alone"), raw_steps(model, states))
+            for _ in range(repeats + 1)
+        ]
         contests.append(Contest(f"{task}: control step, no cameras", "steps/s", 0.9, turns[1:]))
     environment.close()
     return show("raw mj_step", contests)
 
 
-def raw_turn(environment: Simulation, episode: EpisodeSpec) -> tuple[float, float]:
-    """Control steps a second, ours and raw.
-
-    Before every control step a copy of the state takes the same physics steps with its torques
-    left as they are: nothing but MuJoCo, on the same motion and contacts.
-    """
+def states_of(
+    environment: Simulation, episode: EpisodeSpec
+) -> tuple[mujoco.MjModel, Sequence[mujoco.MjData]]:
+    """The model of an episode, and its state before each control step under random actions."""
     environment.start(episode)
-    raw, ours, alone = mujoco.MjData(environment.model), 0.0, 0.0
-    actions = random_actions(STEPS["blind"])
-    for action in actions:
-        mujoco.mj_copyData(raw, environment.model, environment.data)
-        began = time.perf_counter()
-        mujoco.mj_step(environment.model, raw, PHYSICS_STEPS)
-        between = time.perf_counter()
+    states = []
+    for action in random_actions(STEPS["blind alone"]):
+        states.append(mujoco.MjData(environment.model))
+        mujoco.mj_copyData(states[-1], environment.model, environment.data)
         environment.advance(action)
-        ended = time.perf_counter()
-        ours, alone = ours + ended - between, alone + between - began
-    return len(actions) / ours, len(actions) / alone
+    return environment.model, states
+
+
+def raw_steps(model: mujoco.MjModel, states: Sequence[mujoco.MjData]) -> float:
+    """Control steps a second of MuJoCo alone, one from each state; copying is not counted.
+
+    The torques stay as they are: nothing but MuJoCo, on the same motion and contacts.
+    """
+    data, spent = mujoco.MjData(model), 0.0
+    for state in states:
+        mujoco.mj_copyData(data, model, state)
+        began = time.perf_counter()
+        mujoco.mj_step(model, data, PHYSICS_STEPS)
+        spent += time.perf_counter() - began
+    return len(states) / spent
 
 
 # --- the harness ------------------------------------------------------------------------------
