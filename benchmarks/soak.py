@@ -20,6 +20,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 os.environ.setdefault("MUJOCO_GL", "egl")
@@ -51,7 +52,10 @@ def main() -> int:
     notes.mkdir(parents=True)
     os.chdir(HERE)  # a policy of one's own is searched where one stands
     args = {"chunk": 16, "size": 256, "weigh": str(notes)}
-    planned = plan("looking:Looking", "full", policy_args=args, limit=options.episodes, out=out)
+    planned = plan("looking:Looking", "full", policy_args=args, out=out)
+    sizes = accumulate(len(group) for group in planned.manifest.groups())
+    limit = sum(size < options.episodes for size in sizes) + 1
+    planned = plan("looking:Looking", "full", policy_args=args, limit=limit, out=out)
     execute(planned, "ray", RunnerOptions(options.workers), Lines(print))
     weights = {path.stem: np.loadtxt(path, ndmin=1) / MIB for path in sorted(notes.glob("*.txt"))}
     for name, mebibytes in weights.items():
