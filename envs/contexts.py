@@ -88,13 +88,15 @@ class ReusedContext:
         context, before = self.own, self._model
         for texture in range(max(before.ntex, model.ntex)):
             known = texture < min(before.ntex, model.ntex)
-            if known and _is_same_texture(before, model, texture):
+            alike = known and _has_same_form(before, model, texture)
+            if alike and np.array_equal(_texels(before, texture), _texels(model, texture)):
                 continue
-            if texture < before.ntex:  # a name belongs to one type of texture for good
+            if texture < before.ntex and not alike:  # a name has one type of texture for good
                 gl.delete("Textures", int(context.texture[texture]))
-            if texture < model.ntex:
+            if texture < model.ntex and not alike:
                 context.texture[texture] = gl.generate("Textures")
                 context.textureType[texture] = model.tex_type[texture]
+            if texture < model.ntex:
                 mujoco.mjr_uploadTexture(model, context, texture)
         context.ntexture = model.ntex
 
@@ -129,12 +131,10 @@ def _unchanged(
     return frozenset(same)
 
 
-def _is_same_texture(one: mujoco.MjModel, other: mujoco.MjModel, texture: int) -> bool:
-    if any(
-        getattr(one, name)[texture] != getattr(other, name)[texture] for name in _TEXTURE_FIELDS
-    ):
-        return False
-    return np.array_equal(_texels(one, texture), _texels(other, texture))
+def _has_same_form(one: mujoco.MjModel, other: mujoco.MjModel, texture: int) -> bool:
+    return all(
+        getattr(one, name)[texture] == getattr(other, name)[texture] for name in _TEXTURE_FIELDS
+    )
 
 
 def _texels(model: mujoco.MjModel, texture: int) -> npt.NDArray[np.uint8]:

@@ -110,8 +110,11 @@ class OpenGL:
         """Frees what `generate` made; what is gone already is left alone."""
         getattr(self, f"Delete{kind}")(1, ctypes.byref(ctypes.c_uint(name)))
 
-    def names_in_use(self, most: int = 8192) -> dict[str, int]:
-        """How many textures, ... of the current context there are with names up to `most`."""
+    def names_in_use(self, most: int = 1 << 16) -> dict[str, int]:
+        """How many textures, ... of the current context there are with names up to `most`.
+
+        Some OpenGLs never give a name twice, so names grow where things come and go.
+        """
         kinds = ("Texture", "Framebuffer", "Renderbuffer", "List")
         asked = {kind: getattr(self, f"Is{kind}") for kind in kinds}
         return {
