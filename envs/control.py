@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import abc
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -272,11 +273,16 @@ def _installed(callback: Any, records: npt.NDArray[np.void]) -> Iterator[None]:
             torques.ACTIVE[0] = 0
 
 
+LAST_WARNINGS: deque[str] = deque(maxlen=8)
+"""What MuJoCo warned of last, of each kind the first time in a simulation."""
+
+
 def _unheard(warning: str) -> None:
     """Keeps MuJoCo from printing `warning` and logging it into the working directory.
 
     It is counted in ``data.warning`` all the same.
     """
+    LAST_WARNINGS.append(warning)
 
 
 def _addresses(array: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:

@@ -9,14 +9,13 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from harness_fakes import FakeEnvironment, FakePolicy, FakeWorld
+from inference_fakes import BatchedPolicy
 
-from vlabench.contract.specs import CameraSpec, PolicySpec
-from vlabench.types import ActionChunk, Observation
+from vlabench.types import Observation
 
 STEP = 2
 """The step at which things go wrong: inside an episode, and at its second question."""
@@ -45,21 +44,17 @@ class FaultyPolicy(FakePolicy):
         return super().actions(observation)
 
 
-class BatchedFaultyPolicy(FaultyPolicy):
+class BatchedFaultyPolicy(BatchedPolicy):
     """The same for several sessions at once, so that it lives in an inference actor."""
 
-    def spec(self) -> PolicySpec:
-        return PolicySpec(
-            name="batched-fake",
-            cameras=(CameraSpec("exterior/0", 4, 6),),
-            proprio=("ee_position",),
-            chunk_length=3,
-            executed=2,
-            max_batch=4,
-        )
+    def __init__(self, way: str, folder: str, times: int = 1) -> None:
+        super().__init__()
+        self.way, self.folder, self.times = way, Path(folder), times
 
-    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
-        return super().act(observations)
+    def actions(self, observation: Observation) -> np.ndarray:
+        if observation.step == STEP and due(self.folder, self.times):
+            go_wrong(self.way)
+        return super().actions(observation)
 
 
 def go_wrong(way: str) -> None:

@@ -25,6 +25,7 @@ from vlabench.contract.planner import Hierarchical, Planner, joined
 from vlabench.contract.policy import Policy
 from vlabench.contract.specs import PlannerSpec, PolicySpec
 from vlabench.errors import (
+    BrokenSceneError,
     ContractError,
     HungError,
     InfrastructureError,
@@ -137,18 +138,20 @@ class Finished:
 class LostAttempt:
     """An attempt that ended in an infrastructure error; the `attempt`-th, counted from 0.
 
-    `hung` says that whatever it ran in may still be at it, and is not to be used again.
+    `hung` says that whatever it ran in may still be at it, and is not to be used again; `hopeless`,
+    that every other attempt would end in the same way.
     """
 
     episode: EpisodeSpec
     attempt: int
     error: str
     hung: bool = False
+    hopeless: bool = False
 
     @property
     def final(self) -> bool:
         """Whether the episode will not be tried again."""
-        return self.attempt + 1 >= MAX_ATTEMPTS
+        return self.hopeless or self.attempt + 1 >= MAX_ATTEMPTS
 
 
 Event: TypeAlias = Finished | LostAttempt
@@ -201,7 +204,8 @@ class Station:
             return LostAttempt(episode, attempt, f"{type(error).__name__}: {error}", hung=True)
         except InfrastructureError as error:
             self.close()
-            return LostAttempt(episode, attempt, f"{type(error).__name__}: {error}")
+            said, hopeless = f"{type(error).__name__}: {error}", isinstance(error, BrokenSceneError)
+            return LostAttempt(episode, attempt, said, hopeless=hopeless)
 
     def close(self) -> None:
         """Frees the environment and the policy."""
