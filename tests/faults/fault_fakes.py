@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from harness_fakes import FakeEnvironment, FakePolicy, FakeWorld
+from harness_fakes import FakeEnvironment, FakePolicy, FakeWorld, SlowPolicy
 from inference_fakes import BatchedPolicy
 
 from vlabench.types import Observation
@@ -57,6 +57,14 @@ class BatchedFaultyPolicy(BatchedPolicy):
         return super().actions(observation)
 
 
+class StickyPolicy(SlowPolicy):
+    """Takes for ever to be closed."""
+
+    def close(self) -> None:
+        print("closing", flush=True)
+        time.sleep(3600)
+
+
 def go_wrong(way: str) -> None:
     """Dies, or hangs in one of the ways in which a process can."""
     if way == "killed":
@@ -67,12 +75,18 @@ def go_wrong(way: str) -> None:
         while True:
             pass
     elif way == "compiled code":
-        while True:
-            ctypes.CDLL(None).usleep(2**31)  # outside the interpreter, which it has released
+        deadlock(ctypes.CDLL(None))
     elif way == "holds the interpreter":
-        ctypes.PyDLL(None).sleep(3600)
+        deadlock(ctypes.PyDLL(None))
     else:
         raise AssertionError(way)
+
+
+def deadlock(library: ctypes.CDLL) -> None:
+    """Waits outside the interpreter for what never comes, and hears no signal."""
+    mutex = ctypes.create_string_buffer(64)  # of zeros: PTHREAD_MUTEX_INITIALIZER
+    library.pthread_mutex_lock(mutex)
+    library.pthread_mutex_lock(mutex)
 
 
 class EndlessWorld(FakeWorld):

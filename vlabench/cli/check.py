@@ -63,8 +63,9 @@ def check_command(
 
     The verdict goes to the standard output, all else to the standard error.
     """
-    from vlabench.cli.eval import parse_latency, parse_policy_args, parse_tasks, resumable
+    from vlabench.cli.eval import parse_latency, parse_policy_args, parse_tasks
     from vlabench.cli.progress import shown_progress
+    from vlabench.cli.stopping import resumable
     from vlabench.cli.verdicts import annotated, parse_forms, show
     from vlabench.comparison import exit_code
     from vlabench.gate import plan_check, rule_of, run_check

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 _UNASKED = "No observation was sent to the policy."
 """Its server may have been asked what it is, though."""
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 
 
 def eval_command(
@@ -64,6 +60,7 @@ def eval_command(
 ) -> None:
     """Evaluate a policy on a suite; the same command again resumes."""
     from vlabench.cli.progress import shown_progress
+    from vlabench.cli.stopping import resumable
     from vlabench.evaluation import execute, not_valid, plan, verify_run
     from vlabench.repetition import check_count
     from vlabench.runner.job import RunnerOptions
@@ -110,20 +107,6 @@ def eval_command(
     film_after(run, filmed, runner, spread, quiet=quiet)
     if not run.valid:
         raise InvalidRunError(not_valid(run))
-
-
-@contextmanager
-def resumable(planned: Plan) -> Iterator[None]:
-    """Ctrl-C inside ends the command with a word about how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo(
-            f"Stopped: what has finished is kept in {planned.folder}, and the same command "
-            "resumes.",
-            err=True,
-        )
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def parse_tasks(text: str | None) -> list[str] | None:

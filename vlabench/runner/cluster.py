@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -36,7 +38,7 @@ def cluster(options: RunnerOptions) -> Iterator[int]:
         return
     processors = options.workers or len(os.sched_getaffinity(0))
     own = {"num_cpus": processors, "object_store_memory": _OBJECT_STORE_BYTES}
-    with _environment(_QUIET):
+    with _environment(_QUIET), _own_sigterm():
         try:
             _knock(options.ray_address)
             ray.init(
@@ -68,6 +70,17 @@ def _fitting(workers: int | None) -> int:
     """As many workers as are wanted and as the cluster has processors for."""
     processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
     return min(workers or processors, processors)
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keeps Ray from taking SIGTERM away from whoever has a handler for it (`ray.init` does)."""
+    mine = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(mine) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, mine)
 
 
 @contextmanager

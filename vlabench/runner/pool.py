@@ -16,7 +16,7 @@ from vlabench.runner.hosts import CLOSING_SECONDS, link
 from vlabench.runner.inference import HostedPolicy, host_of
 from vlabench.runner.job import Event, Finished, Job, LostAttempt, RunnerOptions, Station
 from vlabench.runner.placement import worker_environment
-from vlabench.runner.watchdog import GRACE
+from vlabench.runner.watchdog import with_grace
 from vlabench.types import EpisodeSpec
 
 
@@ -26,7 +26,9 @@ class Worker:
     def __init__(self, job: Job, hosts: Sequence[Any], step_timeout_s: float) -> None:
         links = [link(host) for host in hosts]
         hosted = (lambda: HostedPolicy(links)) if links else None
-        longest = step_timeout_s * (1 + GRACE) if links else step_timeout_s  # a host hears first
+        longest = step_timeout_s
+        if links:  # who hosts the policy gives up first
+            longest = with_grace(with_grace(step_timeout_s))
         self._station = Station(job, hosted, longest, deadly=True)
 
     def attempt(self, episode: EpisodeSpec, attempt: int) -> Event:
