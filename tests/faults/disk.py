@@ -84,6 +84,8 @@ class Disk:
             self._sizes[path] = 0
         raw = _Torn(file, mode.replace("b", ""))
         raw.disk = self
+        if named.get("buffering", rest[0] if rest else -1) == 0:
+            return raw
         return io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
 
     def _renamed(self, path: str, *, made: bool = False) -> None:

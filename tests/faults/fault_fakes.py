@@ -58,11 +58,18 @@ class BatchedFaultyPolicy(BatchedPolicy):
 
 
 class StickyPolicy(SlowPolicy):
-    """Takes for ever to be closed."""
+    """Takes for ever to be closed once it has been asked."""
+
+    asked = False
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        self.asked = True
+        return super().actions(observation)
 
     def close(self) -> None:
-        print("closing", flush=True)
-        time.sleep(3600)
+        if self.asked:
+            print("closing", flush=True)
+            time.sleep(3600)
 
 
 def go_wrong(way: str) -> None:
