@@ -20,6 +20,8 @@ a *point*. At the point number `at` the process is killed with SIGKILL, after th
 So that every point can be tried, this is for a child made by `os.fork`: see `ending`.
 """
 
+# ruff: noqa: PTH  (pathlib is among what is watched)
+
 from __future__ import annotations
 
 import errno
@@ -187,8 +189,8 @@ def ending(work: Callable[[], object], disk: Disk) -> Ending:
             work()
             code = 0
         except UsageError as error:
-            assert "\n" not in str(error)
-            code = 3 if "Cannot write to" in str(error) else 2
+            said = str(error)
+            code = 3 if "Cannot write to" in said and "\n" not in said else 2
         finally:
             if code == 2:
                 traceback.print_exc()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -68,7 +69,8 @@ class StickyPolicy(SlowPolicy):
 
     def close(self) -> None:
         if self.asked:
-            print("closing", flush=True)
+            sys.stdout.write("closing\n")
+            sys.stdout.flush()
             time.sleep(3600)
 
 

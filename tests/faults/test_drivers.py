@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import THOROUGH, told
+from fault_runs import THOROUGH, told
 
 import vlabench
 from vlabench.errors import UsageError

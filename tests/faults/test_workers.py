@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import THOROUGH, told
+from fault_runs import THOROUGH, told
 
 import vlabench
 from vlabench.runner.cluster import cluster
