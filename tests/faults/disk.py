@@ -20,7 +20,8 @@ a *point*. At the point number `at` the process is killed with SIGKILL, after th
 So that every point can be tried, this is for a child made by `os.fork`: see `ending`.
 """
 
-# ruff: noqa: PTH  (pathlib is among what is watched)
+# pathlib is among what is watched
+# ruff: noqa: PTH100, PTH110, PTH112, PTH115, PTH120, PTH202
 
 from __future__ import annotations
 

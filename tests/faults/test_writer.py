@@ -35,7 +35,7 @@ CUTS: dict[Cut, str] = {
     "full": "the disk is full",
     "failing": "the disk becomes read-only",
 }
-MOMENTS = {"new": 100, "taken up": 40, "begun afresh": 100}
+MOMENTS = {"new": 60, "taken up": 25, "begun afresh": 60}
 QUICK = 4
 """Every how manieth point is tried, unless `THOROUGH` asks for all."""
 
