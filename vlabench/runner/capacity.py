@@ -15,8 +15,8 @@ from pathlib import Path
 MIB, GIB = 1024**2, 1024**3
 
 BLIND_WORKER_BYTES = 1000 * MIB
-"""Memory that a worker takes whose policy has no cameras: `resident_bytes` after 120 episodes of the
-suite ``ci`` under the expert were 876 MiB, after one 562."""
+"""Memory that a worker takes whose policy has no cameras: `resident_bytes` after 120 episodes of
+the suite ``ci`` under the expert were 850 MiB (893 at the most), after one 562."""
 
 LOOKING_WORKER_BYTES = 1250 * MIB
 """Memory that a worker takes which renders two cameras of 256 by 256 pixels by software: 1113 MiB

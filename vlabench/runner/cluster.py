@@ -72,14 +72,13 @@ def _knock(address: str | None) -> None:
 
 
 def _fitting(workers: int | None, each: int) -> int:
-    """As many workers as are wanted and as the cluster has processors for.
+    """As many workers as are wanted, else as the nodes have processors and memory for.
 
-    Where nobody wants a number, as many as its nodes have processors and memory for; what memory a
-    node has is what Ray's own count says.
+    What memory a node has is what Ray's own count says. A worker that no node has a processor for
+    waits for one that joins.
     """
-    processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
     if workers is not None:
-        return min(workers, processors)
+        return workers
     return max(1, sum(_room_on(node["Resources"], each) for node in ray.nodes() if node["Alive"]))
 
 

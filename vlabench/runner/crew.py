@@ -70,12 +70,10 @@ class Crew:
         self._own_cluster = options.ray_address is None
         self._most = RECYCLED_AFTER if options.recycle is None else options.recycle
         self._job = ray.put(job)
-        self._make = ray.remote(Worker).options(
-            num_cpus=1,
-            max_restarts=0,
-            scheduling_strategy="SPREAD",
-            runtime_env={"env_vars": worker_environment(options)},
-        )
+        self._how = {
+            "max_restarts": 0,
+            "runtime_env": {"env_vars": worker_environment(options)},
+        }
         self._coming: dict[Any, Member] = {}
         self._preparing: dict[Any, Member] = {}
         self._idle: list[Member] = []
@@ -160,11 +158,12 @@ class Crew:
             ray.wait(closing, num_returns=len(closing), timeout=CLOSING_SECONDS)
 
     def _ask_for_one(self, beside: Member | None = None) -> None:
-        make = self._make
+        place: dict[str, Any] = {"num_cpus": 1, "scheduling_strategy": "SPREAD"}
         if beside is not None and self._own_cluster:
             # a cluster of our own has a processor for each that works, and for no other
             here = NodeAffinitySchedulingStrategy(beside.node, soft=False)
-            make = make.options(num_cpus=0, scheduling_strategy=here)
+            place = {"num_cpus": 0, "scheduling_strategy": here}
+        make = ray.remote(Worker).options(**self._how, **place)
         member = Member(make.remote(self._job, self._hosts.actors))
         self._coming[member.actor.where.remote()] = member
 
@@ -203,10 +202,12 @@ class Crew:
         member.first_bytes = member.first_bytes or answer.resident_bytes
         grown = answer.resident_bytes - member.first_bytes > GROWN_BYTES
         member.due = member.due or grown or 0 < self._most <= member.episodes
-        if not member.due or not waiting or self.starts:
+        if not member.due or not waiting:
             return False
         if self.living >= self.size:
             return True  # the fresh one is there
+        if self.living + len(self.starts) >= self.size:
+            return False  # it is on its way
         if self._has_room_beside(answer):
             self._ask_for_one(beside=member)
             return False
