@@ -91,10 +91,10 @@ class Waiting(FakePolicy):
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
-        self.me = f"{ray.get_runtime_context().get_node_id()}-{os.getpid()}"
 
     def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
-        (self.folder / self.me).touch()
+        node = ray.get_runtime_context().get_node_id()
+        (self.folder / f"{node}-{os.getpid()}").touch()
         while not (self.folder / "go").exists():
             time.sleep(0.01)
         return super().act(observations)

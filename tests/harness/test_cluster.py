@@ -72,9 +72,8 @@ def results(run: Run) -> dict[str, dict[str, Any]]:
     return {record.episode_id: record.stable() for record in run.records}
 
 
-def serial(policy: str, suite_file: Path, folder: Path) -> dict[str, dict[str, Any]]:
-    run = vlabench.evaluate(policy, str(suite_file), world=WORLD, out=folder, runner="serial")
-    return results(run)
+def serial(policy: str, suite_file: Path, folder: Path) -> Run:
+    return vlabench.evaluate(policy, str(suite_file), world=WORLD, out=folder, runner="serial")
 
 
 def outcomes(run: Run) -> dict[str, str]:
@@ -192,7 +191,9 @@ def test_a_run_goes_on_with_the_workers_that_live(
 ) -> None:
     """Three are wanted, one node has a processor, and no other ever joins."""
     run = evaluate("harness_fakes:FakePolicy", workers=3)
-    assert results(run) == serial("harness_fakes:FakePolicy", suite_file, tmp_path / "serial")
+    assert results(run) == results(
+        serial("harness_fakes:FakePolicy", suite_file, tmp_path / "serial")
+    )
 
 
 def test_a_cluster_without_a_free_processor_is_not_waited_for_forever(
@@ -232,4 +233,4 @@ def test_inference_actors_are_spread_and_change_nothing(
                 assert place.node == second.node_id
                 assert on_a_card.cards_on(second.node_id) == {0}
         run = evaluate(policy, inference_actors=2, gpus=0)
-    assert results(run) == serial(policy, suite_file, tmp_path / "serial")
+    assert results(run) == results(serial(policy, suite_file, tmp_path / "serial"))
