@@ -117,6 +117,7 @@ def evaluate(
     gpus: float | None = None,
     batch_wait_ms: float = BATCH_WAIT_MS,
     render_device: str | None = None,
+    recycle: int | None = None,
     latency: float | Literal["measured"] | None = None,
     allow_mismatch: bool = False,
     out: Path | str | None = None,
@@ -136,7 +137,7 @@ def evaluate(
         tasks: Only these tasks of the suite.
         seed: Other draws than the suite's own; the run is then marked as partial.
         limit: Only the first so many pairs of the manifest.
-        workers: Processes; as many as there are processors by default.
+        workers: Processes; as many as there are processors and memory for by default.
         runner: ``"ray"`` or ``"serial"``.
         ray_address: A running Ray cluster.
         inference_actors: Processes that the policy lives in, apart from the workers, which they
@@ -144,7 +145,9 @@ def evaluate(
             looks and answers several sessions at once, or that needs packages of its own.
         gpus: Graphics cards for each of them, a fraction too; by default they share what there is.
         batch_wait_ms: Milliseconds that a question waits in them for others, at most.
-        render_device: Where workers render: ``"cpu"``, or the number of an EGL device.
+        render_device: Where workers render: ``"cpu"``, the number of an EGL device, or
+            ``"spread"`` (the default) for one graphics card of their node after another.
+        recycle: After how many episodes a worker is replaced by a fresh one; 0 for never.
         latency: Milliseconds of simulated time that every answer takes, or ``"measured"`` for
             those that it took; the environment runs on meanwhile. None for none.
         allow_mismatch: Go on where policy and environment do not agree; every record says so.
@@ -182,7 +185,7 @@ def evaluate(
         world=world,
     )
     options = RunnerOptions(
-        workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device
+        workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device, recycle=recycle
     )
     run = execute(planned, runner, options, progress or Silent(), fresh=fresh)
     if verify is not None and run.valid:

@@ -15,8 +15,7 @@ import vlabench
 from vlabench.errors import InfrastructureError, UsageError
 from vlabench.evaluation import execute, plan
 from vlabench.runner import crew
-from vlabench.runner.cluster import cluster
-from vlabench.runner.crew import cause_of
+from vlabench.runner.cluster import cluster, no_vlabench
 from vlabench.runner.job import MAX_ATTEMPTS, MAX_PREEMPTIONS, LostAttempt, RunnerOptions
 from vlabench.runner.progress import Silent, describe_loss
 from vlabench.store import Run
@@ -136,13 +135,13 @@ def test_a_policy_that_kills_its_process_at_once_ends_the_run(
 
 
 def test_a_node_without_vlabench_is_named() -> None:
-    broken = ray.exceptions.RayTaskError(
-        "where", "a traceback", RuntimeError("No module named 'vlabench.runner'")
+    broken = ray.exceptions.ActorDiedError.from_task_error(
+        ray.exceptions.RayTaskError("Worker", "No module named 'vlabench'", ImportError())
     )
-    assert isinstance(cause_of(broken), UsageError)
-    assert "install the same version on every node" in str(cause_of(broken))
-    other = ray.exceptions.RayTaskError("where", "a traceback", ZeroDivisionError())
-    assert isinstance(cause_of(other), ZeroDivisionError)
+    told = no_vlabench(broken)
+    assert isinstance(told, UsageError)
+    assert "install the same version on every node" in str(told)
+    assert no_vlabench(ray.exceptions.ActorDiedError()) is None
 
 
 def test_losses_with_the_node_count_apart() -> None:

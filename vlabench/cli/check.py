@@ -51,6 +51,7 @@ def check_command(
     gpus: options.Gpus = None,
     batch_wait_ms: options.BatchWaitMs = 5.0,
     render_device: options.RenderDevice = None,
+    recycle: options.Recycle = None,
     latency: options.Latency = None,
     allow_mismatch: options.AllowMismatch = False,
     out: options.Out = None,
@@ -72,7 +73,7 @@ def check_command(
 
     forms = parse_forms(form or [])
     spread = RunnerOptions(
-        workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device
+        workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device, recycle=recycle
     )
     with annotated(forms):
         check = plan_check(

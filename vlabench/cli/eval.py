@@ -41,6 +41,7 @@ def eval_command(
     gpus: options.Gpus = None,
     batch_wait_ms: options.BatchWaitMs = 5.0,
     render_device: options.RenderDevice = None,
+    recycle: options.Recycle = None,
     latency: options.Latency = None,
     allow_mismatch: options.AllowMismatch = False,
     out: options.Out = None,
@@ -66,7 +67,12 @@ def eval_command(
     from vlabench.evaluation import execute, not_valid, plan, verify_run
     from vlabench.repetition import check_count
     from vlabench.runner.job import RunnerOptions
-    from vlabench.runner.placement import check_options, describe_place
+    from vlabench.runner.placement import (
+        bound_by_memory,
+        check_options,
+        describe_place,
+        describe_workers,
+    )
 
     if verify is not None:
         check_count(verify)
@@ -86,10 +92,13 @@ def eval_command(
         world=world,
     )
     spread = RunnerOptions(
-        workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device
+        workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device, recycle=recycle
     )
     check_options(planned.job, runner, spread)
     _describe(planned)
+    told = describe_workers if dry_run else bound_by_memory
+    for line in told(planned.job, runner, spread):
+        typer.echo(line)
     if dry_run:
         for line in describe_place(planned.job, runner, spread):
             typer.echo(line)

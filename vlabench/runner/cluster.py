@@ -113,3 +113,13 @@ def last_words(text: str) -> str:
     lines = [" ".join(line.split()) for line in plain.splitlines() if line.strip()]
     complaints = [line for line in lines if line.startswith("ERROR:")]
     return " ".join(complaints[-3:] or lines[-2:]).rstrip(".")[-600:]
+
+
+def no_vlabench(error: BaseException | None) -> UsageError | None:
+    """One sentence, if `error` is that of a node which lacks this package."""
+    if "No module named 'vlabench" not in str(error):
+        return None
+    return UsageError(
+        "A node of the cluster has no vlabench (or another one) in the Python that Ray runs there; "
+        "install the same version on every node."
+    )

@@ -17,11 +17,11 @@ import ray.exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from vlabench.errors import InfrastructureError
-from vlabench.runner.cluster import last_words
+from vlabench.runner.cluster import last_words, no_vlabench
 from vlabench.runner.hosts import CLOSING_SECONDS, Hosts
 from vlabench.runner.job import Job, RunnerOptions
 from vlabench.runner.placement import worker_environment
-from vlabench.runner.worker import Answer, Worker, no_vlabench
+from vlabench.runner.worker import Answer, Worker
 
 RECYCLED_AFTER = 1000
 """Episodes after which a worker is replaced by a fresh one, unless told otherwise."""
@@ -184,6 +184,9 @@ class Crew:
         except ray.exceptions.RayTaskError as error:
             raise cause_of(error) from error
         except ray.exceptions.RayError as error:
+            lacking = no_vlabench(error)
+            if lacking is not None:
+                raise lacking from error
             self._failed_starts += 1
             if self._failed_starts < FAILED_STARTS:
                 return None
@@ -221,6 +224,6 @@ class Crew:
 
 
 def cause_of(error: Any) -> Exception:
-    """What a worker raised, or one sentence if it has no vlabench."""
+    """What a worker raised."""
     cause: Exception = error.cause or error
-    return no_vlabench(cause) or cause
+    return cause

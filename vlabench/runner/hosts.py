@@ -22,7 +22,7 @@ import ray.exceptions
 from vlabench.contract.wire import encode
 from vlabench.errors import InfrastructureError, UsageError
 from vlabench.hashing import canonical_json
-from vlabench.runner.cluster import last_words
+from vlabench.runner.cluster import last_words, no_vlabench
 from vlabench.runner.host import PolicyHost
 from vlabench.runner.inference import Ask, HostedPolicy, host_of
 from vlabench.runner.job import Job, RunnerOptions
@@ -159,6 +159,9 @@ def _wait_for(actor: Any, job: Job) -> None:
     try:
         HostedPolicy([link(actor)]).spec()
     except InfrastructureError as error:
+        lacking = no_vlabench(error.__cause__)
+        if lacking is not None:
+            raise lacking from error
         if not isinstance(error.__cause__, ray.exceptions.RuntimeEnvSetupError):
             return  # so every episode will say
         raise UsageError(

@@ -9,7 +9,6 @@ from typing import Any
 
 import ray
 
-from vlabench.errors import UsageError
 from vlabench.runner.capacity import available_bytes, resident_bytes
 from vlabench.runner.egl import choose_device, draw_on
 from vlabench.runner.hosts import link
@@ -78,13 +77,3 @@ class Worker:
     def close(self) -> None:
         """Frees the environment and the policy."""
         self._station.close()
-
-
-def no_vlabench(error: Exception) -> UsageError | None:
-    """One sentence, if `error` is that of a node which lacks this package."""
-    if "No module named 'vlabench" not in str(error):
-        return None
-    return UsageError(
-        "A node of the cluster has no vlabench (or another one) in the Python that Ray runs there; "
-        "install the same version on every node."
-    )
