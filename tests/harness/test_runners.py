@@ -169,7 +169,7 @@ def test_an_error_that_came_without_its_cause_is_shown(
 
     monkeypatch.setattr(runner.ray, "get", get)
     with pytest.raises(runner.ray.exceptions.RayTaskError) as caught:
-        runner.Pool._receive(None, None, 0)
+        runner.received(None)
     assert caught.value is bare
 
 

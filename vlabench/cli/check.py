@@ -51,6 +51,7 @@ def check_command(
     gpus: options.Gpus = None,
     batch_wait_ms: options.BatchWaitMs = 5.0,
     render_device: options.RenderDevice = None,
+    recycle: options.Recycle = None,
     step_timeout: options.StepTimeout = 1800.0,
     latency: options.Latency = None,
     allow_mismatch: options.AllowMismatch = False,
@@ -76,6 +77,7 @@ def check_command(
     spread = RunnerOptions(
         *(workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device),
         step_timeout_s=step_timeout,
+        recycle=recycle,
     )
     with annotated(forms):
         check = plan_check(

@@ -37,6 +37,7 @@ def eval_command(
     gpus: options.Gpus = None,
     batch_wait_ms: options.BatchWaitMs = 5.0,
     render_device: options.RenderDevice = None,
+    recycle: options.Recycle = None,
     step_timeout: options.StepTimeout = 1800.0,
     latency: options.Latency = None,
     allow_mismatch: options.AllowMismatch = False,
@@ -64,7 +65,12 @@ def eval_command(
     from vlabench.evaluation import execute, not_valid, plan, verify_run
     from vlabench.repetition import check_count
     from vlabench.runner.job import RunnerOptions
-    from vlabench.runner.placement import check_options, describe_place
+    from vlabench.runner.placement import (
+        bound_by_memory,
+        check_options,
+        describe_place,
+        describe_workers,
+    )
 
     if verify is not None:
         check_count(verify)
@@ -86,9 +92,13 @@ def eval_command(
     spread = RunnerOptions(
         *(workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device),
         step_timeout_s=step_timeout,
+        recycle=recycle,
     )
     check_options(planned.job, runner, spread)
     _describe(planned)
+    told = describe_workers if dry_run else bound_by_memory
+    for line in told(planned.job, runner, spread):
+        typer.echo(line)
     if dry_run:
         for line in describe_place(planned.job, runner, spread):
             typer.echo(line)
