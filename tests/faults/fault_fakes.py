@@ -22,11 +22,13 @@ STEP = 2
 """The step at which things go wrong: inside an episode, and at its second question."""
 
 
-def due(folder: Path, times: int) -> bool:
-    """Whether it is to happen once more."""
-    for number in range(times):
+def due(folder: Path, times: int, each: int, episode: str) -> bool:
+    """Whether it is to happen once more, at most `each` times in one episode."""
+    if len(list(folder.iterdir())) >= times:
+        return False
+    for number in range(each):
         try:
-            (folder / f"fault-{number}").touch(exist_ok=False)
+            (folder / f"{episode}-{number}").touch(exist_ok=False)
         except FileExistsError:
             continue
         return True
@@ -36,11 +38,12 @@ def due(folder: Path, times: int) -> bool:
 class FaultyPolicy(FakePolicy):
     """Goes wrong in one `way`, `times` times."""
 
-    def __init__(self, way: str, folder: str, times: int = 1) -> None:
-        self.way, self.folder, self.times = way, Path(folder), times
+    def __init__(self, way: str, folder: str, times: int = 1, each: int = 3) -> None:
+        self.way, self.folder, self.times, self.each = way, Path(folder), times, each
 
     def actions(self, observation: Observation) -> np.ndarray:
-        if observation.step == STEP and due(self.folder, self.times):
+        counts = self.times, self.each, observation.episode_id
+        if observation.step == STEP and due(self.folder, *counts):
             go_wrong(self.way)
         return super().actions(observation)
 
@@ -48,12 +51,13 @@ class FaultyPolicy(FakePolicy):
 class BatchedFaultyPolicy(BatchedPolicy):
     """The same for several sessions at once, so that it lives in an inference actor."""
 
-    def __init__(self, way: str, folder: str, times: int = 1) -> None:
+    def __init__(self, way: str, folder: str, times: int = 1, each: int = 3) -> None:
         super().__init__()
-        self.way, self.folder, self.times = way, Path(folder), times
+        self.way, self.folder, self.times, self.each = way, Path(folder), times, each
 
     def actions(self, observation: Observation) -> np.ndarray:
-        if observation.step == STEP and due(self.folder, self.times):
+        counts = self.times, self.each, observation.episode_id
+        if observation.step == STEP and due(self.folder, *counts):
             go_wrong(self.way)
         return super().actions(observation)
 
