@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test families lint format check suites certify drift audit expert bench gates replays pictures
+.PHONY: demo test families lint format check suites certify drift audit expert bench gates faults replays pictures
 .PHONY: report-picture card clean
 
 demo: $(READY)
@@ -95,6 +95,10 @@ bench: $(READY)
 # A minute: false alarms and power of the comparison and of the sequential gate.
 gates: $(READY)
 	$(BIN)/python benchmarks/gates.py
+
+# Ten minutes: kills, power cuts, full disks and hung processes, and the table of what they cost.
+faults: $(READY)
+	$(BIN)/python benchmarks/faults.py
 
 # Half an hour on 2 cores: 200 episodes over all tasks and axes come out the same again.
 replays: $(READY)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import abc
 import math
 import threading
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -278,11 +279,16 @@ def _kind(name: str) -> type[Controller]:
     return CONTROLLERS[name]
 
 
+LAST_WARNINGS: deque[str] = deque(maxlen=8)
+"""What MuJoCo warned of last, of each kind the first time in a simulation."""
+
+
 def _unheard(warning: str) -> None:
     """Keeps MuJoCo from printing `warning` and logging it into the working directory.
 
     It is counted in ``data.warning`` all the same.
     """
+    LAST_WARNINGS.append(warning)
 
 
 def _addresses(array: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from vlabench.contract.specs import CameraSpec, EnvSpec
 from vlabench.contract.watching import Timeline as Told
+from vlabench.envs import divergence
 from vlabench.envs.arm import ArmModel
 from vlabench.envs.attribution import Trail, mode_of
 from vlabench.envs.axes import from_stage, sensor_noise
@@ -27,7 +28,7 @@ from vlabench.envs.scene import Scene, compose
 from vlabench.envs.tasks.base import Task, task
 from vlabench.envs.view import Viewpoint
 from vlabench.envs.window import viewer
-from vlabench.errors import InfrastructureError, PolicyError, UsageError
+from vlabench.errors import BrokenSceneError, UsageError
 from vlabench.hashing import bytes_hash
 from vlabench.types import EpisodeSpec, Json, Observation, Outcome, PrivilegedState
 
@@ -72,7 +73,7 @@ class Simulation:
         Raises:
             UsageError: If the episode was drawn by another version of the world, or its factors
                 are wrong.
-            InfrastructureError: If the physics breaks down before anybody has acted.
+            BrokenSceneError: If the physics breaks down before anybody has acted.
         """
         self._build(episode)
         self._settle()
@@ -133,11 +134,12 @@ class Simulation:
             PolicyError: If the actions have driven the physics into NaN, beyond all bounds, or to
                 where MuJoCo gives up: it is deterministic, so another attempt would end in the
                 same way.
+            BrokenSceneError: If it came to that without them; see `vlabench.envs.divergence`.
         """
         self.steps += 1
         reason = self._step(action)
         if reason:
-            raise PolicyError(f"The actions broke the physics at step {self.steps}: {reason}.")
+            raise divergence.broken(self.scene, self._safety.touched, reason, self.steps)
         hand, opening = self._view.grip(self.data)
         before, self._hand = self._hand, self._view.from_base(self.data, hand)
         self._path += math.dist(self._hand, before)
@@ -256,7 +258,7 @@ class Simulation:
                 break
             reason = self._step(hold)
         if reason:
-            raise InfrastructureError(
+            raise BrokenSceneError(
                 f"The scene of episode {self.episode_id} does not settle: {reason}."
             )
         self._controller.reset(self.data)
@@ -275,8 +277,10 @@ class Simulation:
         try:
             self._controller.step(self.data, action)
         except mujoco.FatalError as error:
-            return f"MuJoCo gives up ({error})"
-        return "it is unstable" if self._is_unstable() else ""
+            return f"MuJoCo gives up ({error}), {divergence.culprit(self.scene, self.data)} first"
+        if self._is_unstable():
+            return f"it is unstable, {divergence.culprit(self.scene, self.data)} first"
+        return ""
 
     def _is_at_rest(self) -> bool:
         firsts = (int(self.model.body_dofadr[o.body]) for o in self.scene.objects.values())
@@ -290,7 +294,7 @@ class Simulation:
         return from_stage.FACTOR in self.episode.factors
 
     def _is_unstable(self) -> bool:
-        return any(self._warnings.tolist())
+        return any(self._warnings.tolist()) or divergence.is_absurd(self.data)
 
     def _state_hash(self) -> str:
         return bytes_hash(self.data.qpos.tobytes() + self.data.qvel.tobytes())

@@ -138,7 +138,7 @@ class Connection:
 
     def _opened(self) -> ClientConnection:
         reason, number = "", 0
-        for number in tries(self.url, self._attempts, self._away_s):
+        for number in tries(self.url, self._attempts, self._away_s):  # noqa: B007  (told below)
             try:
                 return self._open()
             except InvalidStatus as error:

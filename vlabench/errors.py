@@ -78,6 +78,10 @@ class InfrastructureError(VlabenchError):
     """A lost worker or a dead server: the episode is tried again, and is never a failure."""
 
 
+class BrokenSceneError(InfrastructureError):
+    """The scene itself came apart: a defect of the benchmark, which every attempt would meet."""
+
+
 class HungError(InfrastructureError):
     """No step was made for too long; the process that hung is not to be used again."""
 

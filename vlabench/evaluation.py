@@ -120,6 +120,7 @@ def evaluate(
     gpus: float | None = None,
     batch_wait_ms: float = BATCH_WAIT_MS,
     render_device: str | None = None,
+    recycle: int | None = None,
     step_timeout_s: float = STEP_TIMEOUT_S,
     latency: float | Literal["measured"] | None = None,
     allow_mismatch: bool = False,
@@ -140,7 +141,7 @@ def evaluate(
         tasks: Only these tasks of the suite.
         seed: Other draws than the suite's own; the run is then marked as partial.
         limit: Only the first so many pairs of the manifest.
-        workers: Processes; as many as there are processors by default.
+        workers: Processes; as many as there are processors and memory for by default.
         runner: ``"ray"`` or ``"serial"``.
         ray_address: A running Ray cluster.
         inference_actors: Processes that the policy lives in, apart from the workers, which they
@@ -148,7 +149,9 @@ def evaluate(
             looks and answers several sessions at once, or that needs packages of its own.
         gpus: Graphics cards for each of them, a fraction too; by default they share what there is.
         batch_wait_ms: Milliseconds that a question waits in them for others, at most.
-        render_device: Where workers render: ``"cpu"``, or the number of an EGL device.
+        render_device: Where workers render: ``"cpu"``, the number of an EGL device, or
+            ``"spread"`` (the default) for one graphics card of their node after another.
+        recycle: After how many episodes a worker is replaced by a fresh one; 0 for never.
         step_timeout_s: Seconds without a control step after which an attempt is given up, because
             the policy or the simulation hangs.
         latency: Milliseconds of simulated time that every answer takes, or ``"measured"`` for
@@ -190,6 +193,7 @@ def evaluate(
     options = RunnerOptions(
         *(workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device),
         step_timeout_s=step_timeout_s,
+        recycle=recycle,
     )
     run = execute(planned, runner, options, progress or Silent(), fresh=fresh)
     if verify is not None and run.valid:

@@ -114,11 +114,12 @@ def append_line(path: Path, row: Mapping[str, Json]) -> None:
     Raises:
         OSError: If the disk is full or the file cannot be written; earlier lines are untouched.
     """
-    with path.open("ab") as file:
+    left = memoryview(f"{canonical_json(row)}\n".encode())
+    with path.open("ab", buffering=0) as file:  # a buffer would write its rest when it is closed
         before = file.tell()
         try:
-            file.write(f"{canonical_json(row)}\n".encode())
-            file.flush()
+            while left:
+                left = left[file.write(left) :]
             os.fsync(file.fileno())
         except OSError:
             with contextlib.suppress(OSError):

@@ -6,6 +6,7 @@ the first checksum that differs says at which control step.
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -50,8 +51,10 @@ def save_trace(path: Path, trace: Trace) -> None:
     Raises:
         OSError: If the disk is full or the folder cannot be written.
     """
+    memory = io.BytesIO()  # an archive on a full disk would go on trying
+    np.savez_compressed(memory, actions=trace.actions, checksums=trace.checksums)
     with whole_file(path) as file:
-        np.savez_compressed(file, actions=trace.actions, checksums=trace.checksums)
+        file.write(memory.getbuffer())
 
 
 def load_trace(path: Path) -> Trace:

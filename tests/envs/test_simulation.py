@@ -11,7 +11,7 @@ import pytest
 from vlabench.contract.specs import CameraSpec
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.world import TabletopWorld
-from vlabench.errors import InfrastructureError, PolicyError, UsageError
+from vlabench.errors import BrokenSceneError, InfrastructureError, UsageError
 from vlabench.policies.expert import Expert
 from vlabench.types import EpisodeSpec, EpisodeStart, Outcome
 
@@ -123,7 +123,7 @@ def test_what_is_observed_is_not_the_simulators_own_memory(
 
 
 @pytest.mark.parametrize("array", ["qvel", "qpos"])
-def test_instability_is_the_policys_error(
+def test_instability_that_nobody_brought_about_is_a_broken_scene(
     simulation: Simulation,
     draw: Draw,
     tmp_path: Path,
@@ -137,7 +137,7 @@ def test_instability_is_the_policys_error(
     simulation.advance(HOLD)
     before = simulation.data.time
     getattr(simulation.data, array)[10] = np.nan
-    with pytest.raises(PolicyError, match=r"broke the physics at step .*: it is unstable"):
+    with pytest.raises(BrokenSceneError, match=r"broke the physics at step .*: it is unstable"):
         simulation.advance(HOLD)
     assert simulation.data.time > before, "MuJoCo has started over"
     assert np.isnan(getattr(simulation.data, array)).any()
@@ -149,7 +149,7 @@ def test_the_next_episode_after_an_instability_is_sound(simulation: Simulation, 
     sound = play(Simulation(), draw("place-on"))
     simulation.start(draw("place-on", 1))
     simulation.data.qvel[:] = np.nan
-    with pytest.raises(PolicyError):
+    with pytest.raises(BrokenSceneError):
         simulation.advance(HOLD)
     assert play(simulation, draw("place-on")) == sound
 
@@ -160,7 +160,7 @@ def test_a_foreign_handler_of_warnings_is_put_back(simulation: Simulation, draw:
     try:
         simulation.start(draw("place-on"))
         simulation.data.qvel[0] = np.nan
-        with pytest.raises(PolicyError):
+        with pytest.raises(BrokenSceneError):
             simulation.advance(HOLD)
         assert heard == []
         model = mujoco.MjModel.from_xml_string(
@@ -260,7 +260,7 @@ def test_where_mujoco_gives_up_at_the_start_nobody_is_blamed(draw: Draw) -> None
     assert "MuJoCo gives up" in outcome.events[0].what
 
 
-def test_where_mujoco_gives_up_later_the_actions_did_it(
+def test_where_mujoco_gives_up_later_and_nothing_was_touched_nobody_did_it(
     simulation: Simulation, draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     simulation.start(draw("place-on"))
@@ -269,7 +269,7 @@ def test_where_mujoco_gives_up_later_the_actions_did_it(
         raise mujoco.FatalError("no room")
 
     monkeypatch.setattr(simulation._controller, "step", give_up)
-    with pytest.raises(PolicyError, match=r"at step 1: MuJoCo gives up \(no room"):
+    with pytest.raises(BrokenSceneError, match=r"at step 1: MuJoCo gives up \(no room"):
         simulation.advance(HOLD)
 
 

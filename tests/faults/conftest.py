@@ -8,28 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
-
-from vlabench.store import Run
 
 HERE = Path(__file__).parent
 FOLDERS = [str(HERE), str(HERE.parent / "harness")]
 sys.path[:0] = FOLDERS
-
-THOROUGH = "VLABENCH_FAULTS" in os.environ
-"""Whether ``make faults`` asks: every fault more often."""
-
-
-def told(run: Run) -> dict[str, tuple[dict[str, Any], str, list[int]]]:
-    """What a run must come to again, episode for episode."""
-    found = {}
-    for record in run.records:
-        trace = run.trace(record.episode_id)
-        stable = record.stable()
-        found[record.episode_id] = (stable, trace.actions_hash, trace.checksums.tolist())
-    return found
 
 
 @pytest.fixture
@@ -52,7 +36,7 @@ def _workers_find_the_fakes() -> Iterator[None]:
 @pytest.fixture
 def quick_folder(tmp_path: Path) -> Iterator[Path]:
     """A folder in memory, where there is one: there a file is synced at once."""
-    memory = Path("/dev/shm")
+    memory = Path("/dev/shm")  # noqa: S108  (a folder of its own is made there)
     with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as name:
         yield Path(name)
 

@@ -8,25 +8,27 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from harness_fakes import FakeEnvironment, FakePolicy, FakeWorld
+from harness_fakes import FakeEnvironment, FakePolicy, FakeWorld, SlowPolicy
+from inference_fakes import BatchedPolicy
 
-from vlabench.contract.specs import CameraSpec, PolicySpec
-from vlabench.types import ActionChunk, Observation
+from vlabench.types import Observation
 
 STEP = 2
 """The step at which things go wrong: inside an episode, and at its second question."""
 
 
-def due(folder: Path, times: int) -> bool:
-    """Whether it is to happen once more."""
-    for number in range(times):
+def due(folder: Path, times: int, each: int, episode: str) -> bool:
+    """Whether it is to happen once more, at most `each` times in one episode."""
+    if len(list(folder.iterdir())) >= times:
+        return False
+    for number in range(each):
         try:
-            (folder / f"fault-{number}").touch(exist_ok=False)
+            (folder / f"{episode}-{number}").touch(exist_ok=False)
         except FileExistsError:
             continue
         return True
@@ -36,30 +38,44 @@ def due(folder: Path, times: int) -> bool:
 class FaultyPolicy(FakePolicy):
     """Goes wrong in one `way`, `times` times."""
 
-    def __init__(self, way: str, folder: str, times: int = 1) -> None:
-        self.way, self.folder, self.times = way, Path(folder), times
+    def __init__(self, way: str, folder: str, times: int = 1, each: int = 3) -> None:
+        self.way, self.folder, self.times, self.each = way, Path(folder), times, each
 
     def actions(self, observation: Observation) -> np.ndarray:
-        if observation.step == STEP and due(self.folder, self.times):
+        counts = self.times, self.each, observation.episode_id
+        if observation.step == STEP and due(self.folder, *counts):
             go_wrong(self.way)
         return super().actions(observation)
 
 
-class BatchedFaultyPolicy(FaultyPolicy):
+class BatchedFaultyPolicy(BatchedPolicy):
     """The same for several sessions at once, so that it lives in an inference actor."""
 
-    def spec(self) -> PolicySpec:
-        return PolicySpec(
-            name="batched-fake",
-            cameras=(CameraSpec("exterior/0", 4, 6),),
-            proprio=("ee_position",),
-            chunk_length=3,
-            executed=2,
-            max_batch=4,
-        )
+    def __init__(self, way: str, folder: str, times: int = 1, each: int = 3) -> None:
+        super().__init__()
+        self.way, self.folder, self.times, self.each = way, Path(folder), times, each
 
-    def act(self, observations: Sequence[Observation]) -> Sequence[ActionChunk]:
-        return super().act(observations)
+    def actions(self, observation: Observation) -> np.ndarray:
+        counts = self.times, self.each, observation.episode_id
+        if observation.step == STEP and due(self.folder, *counts):
+            go_wrong(self.way)
+        return super().actions(observation)
+
+
+class StickyPolicy(SlowPolicy):
+    """Takes for ever to be closed once it has been asked."""
+
+    asked = False
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        self.asked = True
+        return super().actions(observation)
+
+    def close(self) -> None:
+        if self.asked:
+            sys.stdout.write("closing\n")
+            sys.stdout.flush()
+            time.sleep(3600)
 
 
 def go_wrong(way: str) -> None:
@@ -72,12 +88,18 @@ def go_wrong(way: str) -> None:
         while True:
             pass
     elif way == "compiled code":
-        while True:
-            ctypes.CDLL(None).usleep(2**31)  # outside the interpreter, which it has released
+        deadlock(ctypes.CDLL(None))
     elif way == "holds the interpreter":
-        ctypes.PyDLL(None).sleep(3600)
+        deadlock(ctypes.PyDLL(None))
     else:
         raise AssertionError(way)
+
+
+def deadlock(library: ctypes.CDLL) -> None:
+    """Waits outside the interpreter for what never comes, and hears no signal."""
+    mutex = ctypes.create_string_buffer(64)  # of zeros: PTHREAD_MUTEX_INITIALIZER
+    library.pthread_mutex_lock(mutex)
+    library.pthread_mutex_lock(mutex)
 
 
 class EndlessWorld(FakeWorld):

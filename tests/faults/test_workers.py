@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import THOROUGH, told
+from fault_runs import THOROUGH, told
 
 import vlabench
 from vlabench.runner.cluster import cluster
@@ -18,7 +18,6 @@ from vlabench.store import Run
 
 WORLD = "harness_fakes:FakeWorld"
 TIMEOUT_S = 1.0
-TIMES = 8 if THOROUGH else 2
 
 Evaluate = Callable[..., Run]
 
@@ -32,13 +31,15 @@ def _one_ray() -> Iterator[None]:
 
 @pytest.fixture
 def evaluate(suite_file: Path, tmp_path: Path) -> Evaluate:
-    def do(folder: str, policy: str, way: str = "", times: int = 0, **options: Any) -> Run:
+    def do(
+        folder: str, policy: str, way: str = "", times: int = 0, each: int = 3, **options: Any
+    ) -> Run:
         marks = tmp_path / f"{folder}-marks"
         marks.mkdir()
         return vlabench.evaluate(
             f"fault_fakes:{policy}",
             str(suite_file),
-            policy_args={"way": way, "folder": str(marks), "times": times},
+            policy_args={"way": way, "folder": str(marks), "times": times, "each": each},
             world=WORLD,
             limit=8,
             out=tmp_path / folder,
@@ -50,8 +51,8 @@ def evaluate(suite_file: Path, tmp_path: Path) -> Evaluate:
 
 
 DEATHS = {
-    "FaultyPolicy": "kill -9 of a worker in the middle of an episode",
-    "BatchedFaultyPolicy": "kill -9 of the inference actor in the middle of a batch",
+    "FaultyPolicy": ("kill -9 of a worker in the middle of an episode", 8 if THOROUGH else 2, 1),
+    "BatchedFaultyPolicy": ("kill -9 of the inference actor in the middle of a batch", 2, 3),
 }
 
 
@@ -61,11 +62,12 @@ def test_a_killed_process_costs_attempts_and_no_records(
     policy: str, evaluate: Evaluate, tell: Callable[..., None]
 ) -> None:
     expected = told(evaluate("whole", policy, runner="serial"))
-    run = evaluate("run", policy, "killed", TIMES, workers=2)
+    what, times, each = DEATHS[policy]
+    run = evaluate("run", policy, "killed", times, each, workers=2)
     assert told(run) == expected
     assert run.valid
-    assert len(run.attempts) >= TIMES
-    tell(DEATHS[policy], TIMES, len(run.missing))
+    assert len(run.attempts) >= times
+    tell(what, times, len(run.missing))
 
 
 @pytest.mark.usefixtures("_one_ray")

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import THOROUGH, told
 from disk import Cut, Disk, ending
+from fault_runs import THOROUGH, told
 from harness_fakes import FakePolicy
 
 from vlabench import store
-from vlabench.evaluation import Plan, execute, plan
 from vlabench.errors import UsageError
+from vlabench.evaluation import Plan, execute, plan
 from vlabench.runner.job import RunnerOptions
 from vlabench.runner.progress import Silent
 from vlabench.store import Run
@@ -35,7 +35,7 @@ CUTS: dict[Cut, str] = {
     "full": "the disk is full",
     "failing": "the disk becomes read-only",
 }
-MOMENTS = {"new": 100, "taken up": 40, "begun afresh": 100}
+MOMENTS = {"new": 60, "taken up": 25, "begun afresh": 60}
 QUICK = 4
 """Every how manieth point is tried, unless `THOROUGH` asks for all."""
 

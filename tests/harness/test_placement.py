@@ -77,7 +77,7 @@ def test_a_device_is_set_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("device", ["", "gpu", "-1", "1.5", "CPU", "²"])
 def test_no_other_device_is_known(device: str) -> None:
-    with pytest.raises(UsageError, match="give 'cpu', or the number of an EGL device"):
+    with pytest.raises(UsageError, match="give 'cpu', 'spread', or the number"):
         render_environment(device)
 
 

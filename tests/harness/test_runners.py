@@ -102,7 +102,8 @@ def test_ctrl_c_keeps_what_is_done(suite_file: Path, tmp_path: Path) -> None:
         _, errors = driver.communicate(timeout=60)
     assert driver.returncode == 130
     assert errors.splitlines() == [
-        f"Stopped: what has finished is kept in {folder}, and the same command resumes."
+        f"Stopped: {Run.open(folder).info.completed} of {EPISODES} episodes are kept in {folder}, "
+        "and the same command resumes."
     ]
     run = Run.open(folder)
     assert 4 <= run.info.completed == len(run.records) < EPISODES
@@ -168,7 +169,7 @@ def test_an_error_that_came_without_its_cause_is_shown(
 
     monkeypatch.setattr(runner.ray, "get", get)
     with pytest.raises(runner.ray.exceptions.RayTaskError) as caught:
-        runner.Pool._receive(None, None, 0)
+        runner.received(None)
     assert caught.value is bare
 
 

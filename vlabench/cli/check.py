@@ -51,6 +51,7 @@ def check_command(
     gpus: options.Gpus = None,
     batch_wait_ms: options.BatchWaitMs = 5.0,
     render_device: options.RenderDevice = None,
+    recycle: options.Recycle = None,
     step_timeout: options.StepTimeout = 1800.0,
     latency: options.Latency = None,
     allow_mismatch: options.AllowMismatch = False,
@@ -63,8 +64,9 @@ def check_command(
 
     The verdict goes to the standard output, all else to the standard error.
     """
-    from vlabench.cli.eval import parse_latency, parse_policy_args, parse_tasks, resumable
+    from vlabench.cli.eval import parse_latency, parse_policy_args, parse_tasks
     from vlabench.cli.progress import shown_progress
+    from vlabench.cli.stopping import resumable
     from vlabench.cli.verdicts import annotated, parse_forms, show
     from vlabench.comparison import exit_code
     from vlabench.gate import plan_check, rule_of, run_check
@@ -75,6 +77,7 @@ def check_command(
     spread = RunnerOptions(
         *(workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device),
         step_timeout_s=step_timeout,
+        recycle=recycle,
     )
     with annotated(forms):
         check = plan_check(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 _UNASKED = "No observation was sent to the policy."
 """Its server may have been asked what it is, though."""
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
 
 def eval_command(
     policy: options.Policy,
@@ -41,6 +37,7 @@ def eval_command(
     gpus: options.Gpus = None,
     batch_wait_ms: options.BatchWaitMs = 5.0,
     render_device: options.RenderDevice = None,
+    recycle: options.Recycle = None,
     step_timeout: options.StepTimeout = 1800.0,
     latency: options.Latency = None,
     allow_mismatch: options.AllowMismatch = False,
@@ -64,10 +61,16 @@ def eval_command(
 ) -> None:
     """Evaluate a policy on a suite; the same command again resumes."""
     from vlabench.cli.progress import shown_progress
+    from vlabench.cli.stopping import resumable
     from vlabench.evaluation import execute, not_valid, plan, verify_run
     from vlabench.repetition import check_count
     from vlabench.runner.job import RunnerOptions
-    from vlabench.runner.placement import check_options, describe_place
+    from vlabench.runner.placement import (
+        bound_by_memory,
+        check_options,
+        describe_place,
+        describe_workers,
+    )
 
     if verify is not None:
         check_count(verify)
@@ -89,9 +92,13 @@ def eval_command(
     spread = RunnerOptions(
         *(workers, ray_address, inference_actors, gpus, batch_wait_ms, render_device),
         step_timeout_s=step_timeout,
+        recycle=recycle,
     )
     check_options(planned.job, runner, spread)
     _describe(planned)
+    told = describe_workers if dry_run else bound_by_memory
+    for line in told(planned.job, runner, spread):
+        typer.echo(line)
     if dry_run:
         for line in describe_place(planned.job, runner, spread):
             typer.echo(one_line(line))
@@ -110,20 +117,6 @@ def eval_command(
     film_after(run, filmed, runner, spread, quiet=quiet)
     if not run.valid:
         raise InvalidRunError(not_valid(run))
-
-
-@contextmanager
-def resumable(planned: Plan) -> Iterator[None]:
-    """Ctrl-C inside ends the command with a word about how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo(
-            f"Stopped: what has finished is kept in {planned.folder}, and the same command "
-            "resumes.",
-            err=True,
-        )
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def parse_tasks(text: str | None) -> list[str] | None:

@@ -19,7 +19,18 @@ Episodes: TypeAlias = Annotated[int | None, typer.Option(help="Pairs for each ta
 Tasks: TypeAlias = Annotated[str | None, typer.Option(metavar="A,B", help="Only these tasks.")]
 Seed: TypeAlias = Annotated[int | None, typer.Option(help="Other draws; marks the run.")]
 Limit: TypeAlias = Annotated[int | None, typer.Option(help="Only the first so many pairs.")]
-Workers: TypeAlias = Annotated[int | None, typer.Option(help="Processes; all by default.")]
+Workers: TypeAlias = Annotated[
+    int | None,
+    typer.Option(help="Processes; by default as many as there are cores and memory for."),
+]
+Recycle: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Replace a worker by a fresh one after so many episodes; 0: never. By default 1000, "
+        "or when it has grown by 1 GiB.",
+    ),
+]
 Runner: TypeAlias = Annotated[str, typer.Option(help="ray or serial.")]
 RayAddress: TypeAlias = Annotated[str | None, typer.Option(help="A running Ray cluster.")]
 InferenceActors: TypeAlias = Annotated[
@@ -43,9 +54,9 @@ BatchWaitMs: TypeAlias = Annotated[
 RenderDevice: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        metavar="cpu|N",
-        help="Where workers render: on the CPU, or on this EGL device, apart from the GPU "
-        "that the policy computes on.",
+        metavar="cpu|N|spread",
+        help="Where workers render: on the CPU, or all on this EGL device. By default each takes "
+        "the next of the graphics cards of its node, those first that no policy computes on.",
     ),
 ]
 StepTimeout: TypeAlias = Annotated[

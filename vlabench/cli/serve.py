@@ -48,7 +48,8 @@ def serve_command(
 
     What is under way when it stops is answered; a second Ctrl-C stops at once.
     """
-    from vlabench.cli.eval import INTERRUPTED, parse_policy_args
+    from vlabench.cli.eval import parse_policy_args
+    from vlabench.cli.stopping import INTERRUPTED
     from vlabench.runner.job import BATCH_WAIT_MS, make_policy, requirements_of
     from vlabench.serving.packages import check_packages
     from vlabench.serving.server import Server

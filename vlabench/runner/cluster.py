@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
+import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -13,6 +16,7 @@ import ray
 from ray._private import ray_constants
 
 from vlabench.errors import UsageError
+from vlabench.runner.capacity import LOOKING_WORKER_BYTES, capacity
 from vlabench.runner.job import RunnerOptions
 
 _QUIET = {
@@ -36,15 +40,21 @@ machine's own address in its place (``get_node_ip_address`` of ray/_private/serv
 
 
 @contextmanager
-def cluster(options: RunnerOptions) -> Iterator[int]:
-    """A running Ray, one of its own unless there is one; yields the number of workers."""
+def cluster(options: RunnerOptions, each: int = LOOKING_WORKER_BYTES) -> Iterator[int]:
+    """A running Ray, one of its own unless there is one; yields the number of workers.
+
+    Args:
+        options: How many there should be, and where.
+        each: Bytes that a worker takes.
+    """
     if ray.is_initialized():
-        yield _fitting(options.workers)
+        yield _fitting(options.workers, each)
         return
-    processors = options.workers or len(os.sched_getaffinity(0))
+    processors = options.workers or capacity().workers(each)
     own = {"num_cpus": processors, "object_store_memory": _OBJECT_STORE_BYTES}
     local = options.ray_address is None
-    with _environment(_QUIET | _ON_LOOPBACK if local else _QUIET), _reachable(by_others=not local):
+    quiet = _QUIET | _ON_LOOPBACK if local else _QUIET
+    with _environment(quiet), _reachable(by_others=not local), _own_sigterm():
         try:
             _knock(options.ray_address)
             ray.init(
@@ -60,7 +70,7 @@ def cluster(options: RunnerOptions) -> Iterator[int]:
                 f"({' '.join(str(error).split())}); check --ray-address, or use --runner serial."
             ) from error
     try:
-        yield processors if options.ray_address is None else _fitting(options.workers)
+        yield processors if options.ray_address is None else _fitting(options.workers, each)
     finally:
         ray.shutdown()
 
@@ -86,10 +96,36 @@ def _knock(address: str | None) -> None:
         socket.create_connection((host, int(port)), timeout=_KNOCKING_SECONDS).close()
 
 
-def _fitting(workers: int | None) -> int:
-    """As many workers as are wanted and as the cluster has processors for."""
-    processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
-    return min(workers or processors, processors)
+def _fitting(workers: int | None, each: int) -> int:
+    """As many workers as are wanted, else as the nodes have processors and memory for.
+
+    What memory a node has is what Ray's own count says. A worker that no node has a processor for
+    waits for one that joins.
+    """
+    if workers is not None:
+        return workers
+    return max(1, sum(_room_on(node["Resources"], each) for node in ray.nodes() if node["Alive"]))
+
+
+def _room_on(resources: Mapping[str, float], each: int) -> int:
+    processors = int(resources.get("CPU", 0))
+    return min(processors, int(resources.get("memory", math.inf) // each)) if processors else 0
+
+
+def node_lives(node: str) -> bool:
+    """Whether the cluster still has `node`."""
+    return any(there["NodeID"] == node and there["Alive"] for there in ray.nodes())
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keeps Ray from taking SIGTERM away from whoever has a handler for it (`ray.init` does)."""
+    mine = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(mine) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, mine)
 
 
 @contextmanager
@@ -113,3 +149,13 @@ def last_words(text: str) -> str:
     lines = [" ".join(line.split()) for line in plain.splitlines() if line.strip()]
     complaints = [line for line in lines if line.startswith("ERROR:")]
     return " ".join(complaints[-3:] or lines[-2:]).rstrip(".")[-600:]
+
+
+def no_vlabench(error: BaseException | None) -> UsageError | None:
+    """One sentence, if `error` is that of a node which lacks this package."""
+    if "No module named 'vlabench" not in str(error):
+        return None
+    return UsageError(
+        "A node of the cluster has no vlabench (or another one) in the Python that Ray runs there; "
+        "install the same version on every node."
+    )

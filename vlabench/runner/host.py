@@ -44,7 +44,7 @@ from vlabench.errors import (
 from vlabench.registry import search_in
 from vlabench.runner.batches import Answer, Batches, most_together
 from vlabench.runner.job import make_policy
-from vlabench.runner.watchdog import GRACE, ended_after
+from vlabench.runner.watchdog import ended_after, with_grace
 from vlabench.types import ActionChunk, Compute, EpisodeStart, Observation
 
 KINDS: dict[str, type[Exception]] = {
@@ -149,7 +149,7 @@ class PolicyHost:
         done = loop.run_in_executor(self._thread, task)
         if not math.isfinite(longest):
             return await done
-        with ended_after(longest * (1 + GRACE)):
+        with ended_after(with_grace(longest)):
             found, _ = await asyncio.wait({done}, timeout=longest)
         if not found:
             loop.call_later(_LAST_WORDS_S, os._exit, 1)

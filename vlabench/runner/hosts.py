@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from typing import Any
 
 import ray
@@ -20,11 +22,12 @@ import ray.exceptions
 from vlabench.contract.wire import encode
 from vlabench.errors import InfrastructureError, UsageError
 from vlabench.hashing import canonical_json
-from vlabench.runner.cluster import last_words
+from vlabench.runner.cluster import last_words, no_vlabench
 from vlabench.runner.host import PolicyHost
-from vlabench.runner.inference import Ask, HostedPolicy
+from vlabench.runner.inference import Ask, HostedPolicy, host_of
 from vlabench.runner.job import Job, RunnerOptions
 from vlabench.runner.placement import WORKER_ENVIRONMENT
+from vlabench.types import EpisodeSpec
 
 RESTARTS = 5
 """How often an inference actor that died is started again."""
@@ -36,15 +39,64 @@ _INSTALLING_SECONDS = 3600
 _RESTARTING_SECONDS = 600
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an inference actor came up.
+
+    Attributes:
+        node: Its node; empty if nobody knows.
+        cards: The graphics cards that it was given, by CUDA's numbers.
+    """
+
+    node: str = ""
+    cards: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The inference actors of a run, and where each came up; none where there are none."""
+
+    actors: Sequence[Any] = ()
+    places: Sequence[Place] = ()
+
+    def cards_on(self, node: str) -> frozenset[int]:
+        """The graphics cards of `node` that policies compute on."""
+        here = [place.cards for place in self.places if place.node == node]
+        return frozenset(chain.from_iterable(here))
+
+    def nearness(self, node: str) -> Callable[[EpisodeSpec], bool] | None:
+        """Whether an episode is served on `node`; None where that tells nothing apart."""
+        if len({place.node for place in self.places}) < 2:
+            return None
+        return lambda episode: self._place(episode).node == node
+
+    def _place(self, episode: EpisodeSpec) -> Place:
+        return self.places[host_of(episode.episode_id, len(self.places))]
+
+
+class PlacedHost(PolicyHost):
+    """A `PolicyHost` that says where it is."""
+
+    def where(self) -> tuple[str, tuple[str, ...]]:
+        """Its node, and the graphics cards that it was given."""
+        context = ray.get_runtime_context()
+        cards = context.get_accelerator_ids().get("GPU", [])
+        return context.get_node_id(), tuple(cards)
+
+
 @contextmanager
-def hosts(job: Job, options: RunnerOptions, count: int) -> Iterator[Sequence[Any]]:
-    """So many inference actors, each with the policy of `job` in it."""
+def hosts(job: Job, options: RunnerOptions, count: int) -> Iterator[Hosts]:
+    """So many inference actors, each with the policy of `job` in it, spread over the nodes.
+
+    Where they have graphics cards, those are the nodes that have some.
+    """
     if not count:
-        yield []
+        yield Hosts()
         return
-    make = ray.remote(PolicyHost).options(
+    make = ray.remote(PlacedHost).options(
         num_cpus=0,
         num_gpus=_gpus_each(options.gpus, count),
+        scheduling_strategy="SPREAD",
         max_restarts=RESTARTS,
         max_task_retries=0,
         runtime_env=environment_of(job),
@@ -57,12 +109,20 @@ def hosts(job: Job, options: RunnerOptions, count: int) -> Iterator[Sequence[Any
     try:
         for actor in actors:
             _wait_for(actor, job)
-        yield actors
+        yield Hosts(actors, [_place_of(actor) for actor in actors])
     finally:
         closing = [actor.ask.remote("close", encode(None)) for actor in actors]
         ray.wait(closing, num_returns=count, timeout=CLOSING_SECONDS)
         for actor in actors:
             ray.kill(actor)
+
+
+def _place_of(actor: Any) -> Place:
+    try:
+        node, cards = ray.get(actor.where.remote())
+    except ray.exceptions.RayError:
+        return Place()
+    return Place(node, tuple(int(card) for card in cards if card.isdecimal()))
 
 
 def environment_of(job: Job) -> dict[str, Any]:
@@ -102,6 +162,9 @@ def _wait_for(actor: Any, job: Job) -> None:
     try:
         HostedPolicy([link(actor)]).spec()
     except InfrastructureError as error:
+        lacking = no_vlabench(error.__cause__)
+        if lacking is not None:
+            raise lacking from error
         if not isinstance(error.__cause__, ray.exceptions.RuntimeEnvSetupError):
             return  # so every episode will say
         raise UsageError(

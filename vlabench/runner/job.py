@@ -10,6 +10,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,7 @@ from vlabench.contract.planner import Hierarchical, Planner, joined
 from vlabench.contract.policy import Policy
 from vlabench.contract.specs import PlannerSpec, PolicySpec
 from vlabench.errors import (
+    BrokenSceneError,
     ContractError,
     HungError,
     InfrastructureError,
@@ -49,6 +51,10 @@ from vlabench.types import (
 
 MAX_ATTEMPTS = 3
 """An episode that was lost this often to the infrastructure is missing."""
+
+MAX_PREEMPTIONS = 20
+"""So is one that was lost this often with its node. These losses count apart: a node that is taken
+away says nothing about the episode."""
 
 BATCH_WAIT_MS = 5.0
 """Milliseconds that a question waits for others in an inference actor, unless told otherwise."""
@@ -100,15 +106,18 @@ class RunnerOptions:
     """How a runner spreads the work.
 
     Attributes:
-        workers: Processes; None for as many as there are processors.
+        workers: Processes; None for as many as there are processors and memory for, see
+            `vlabench.runner.capacity`.
         ray_address: A running Ray cluster; None for one of its own on this machine.
         inference_actors: Processes that the policy lives in, apart from the workers; 0 for a
             policy in every worker; None to let the policy decide, see `vlabench.runner.placement`.
         gpus: Graphics cards that each of them is given, a fraction too; None to share out what
             there is.
         batch_wait_ms: Milliseconds that a question waits in them for others, at most.
-        render_device: Where workers render: ``"cpu"``, or the number of an EGL device; None to
-            leave it to the machine.
+        render_device: Where workers render: ``"cpu"``, the number of an EGL device, or
+            ``"spread"`` (as None) for one card after another, see `vlabench.runner.egl`.
+        recycle: After how many episodes a worker is replaced by a fresh one; 0 for never; None for
+            `vlabench.runner.pool.RECYCLED_AFTER`.
         step_timeout_s: Seconds without a control step after which an attempt is given up; see
             `vlabench.runner.watchdog`.
         ahead: How many episodes, for each worker, may be begun beyond the first that is not over,
@@ -122,6 +131,7 @@ class RunnerOptions:
     batch_wait_ms: float = BATCH_WAIT_MS
     render_device: str | None = None
     ahead: int | None = None
+    recycle: int | None = None
     step_timeout_s: float = STEP_TIMEOUT_S
 
 
@@ -137,18 +147,33 @@ class Finished:
 class LostAttempt:
     """An attempt that ended in an infrastructure error; the `attempt`-th, counted from 0.
 
-    `hung` says that whatever it ran in may still be at it, and is not to be used again.
+    Attributes:
+        episode: What was to run.
+        attempt: How often it had been tried before.
+        error: Why it was lost.
+        forgiven: How many of its attempts, this one included, were lost with their node.
+        with_its_node: Whether this one was.
+        hung: Whether what it ran in may still be at it, and is not to be used again.
+        hopeless: Whether every other attempt would end in the same way.
     """
 
     episode: EpisodeSpec
     attempt: int
     error: str
+    forgiven: int = 0
+    with_its_node: bool = False
     hung: bool = False
+    hopeless: bool = False
 
     @property
     def final(self) -> bool:
         """Whether the episode will not be tried again."""
-        return self.attempt + 1 >= MAX_ATTEMPTS
+        return self.hopeless or self.counted >= MAX_ATTEMPTS or self.forgiven >= MAX_PREEMPTIONS
+
+    @property
+    def counted(self) -> int:
+        """How many of its attempts count against the episode."""
+        return self.attempt + 1 - self.forgiven
 
 
 Event: TypeAlias = Finished | LostAttempt
@@ -182,6 +207,14 @@ class Station:
     deadly: bool = False
     _parts: tuple[Environment, Policy, Pipeline] | None = field(default=None, init=False)
 
+    def prepare(self) -> None:
+        """Builds both, so that the first episode begins at once.
+
+        Where a server is gone nothing is built; the episode will say so.
+        """
+        with suppress(InfrastructureError):
+            self._parts = self._parts or self._build()
+
     def attempt(self, episode: EpisodeSpec, attempt: int) -> Event:
         """Runs `episode` once."""
         try:
@@ -201,7 +234,8 @@ class Station:
             return LostAttempt(episode, attempt, f"{type(error).__name__}: {error}", hung=True)
         except InfrastructureError as error:
             self.close()
-            return LostAttempt(episode, attempt, f"{type(error).__name__}: {error}")
+            said, hopeless = f"{type(error).__name__}: {error}", isinstance(error, BrokenSceneError)
+            return LostAttempt(episode, attempt, said, hopeless=hopeless)
 
     def close(self) -> None:
         """Frees the environment and the policy."""

@@ -16,6 +16,14 @@ from ctypes.util import find_library
 from vlabench.contract.specs import PolicySpec
 from vlabench.errors import UsageError
 from vlabench.runner.batches import most_together
+from vlabench.runner.capacity import (
+    BLIND_WORKER_BYTES,
+    BYTES_OF_A_PARAMETER,
+    GIB,
+    LOOKING_WORKER_BYTES,
+    Capacity,
+    capacity,
+)
 from vlabench.runner.job import Job, RunnerOptions
 
 WORKER_ENVIRONMENT = {"LP_NUM_THREADS": "0", "OMP_NUM_THREADS": "1"}
@@ -31,13 +39,52 @@ def actors_of(job: Job, options: RunnerOptions) -> int:
     if options.inference_actors is not None:
         return options.inference_actors
     spec = job.declared
-    batched = spec is not None and (spec.fixed_batch or (spec.max_batch > 1 and _looks(spec)))
+    batched = spec is not None and (spec.fixed_batch or (spec.max_batch > 1 and looks(spec)))
     return int(bool(job.requires or job.shared or batched))
 
 
-def _looks(spec: PolicySpec) -> bool:
+def looks(spec: PolicySpec) -> bool:
     """Whether it looks through a camera, or its planner does."""
     return bool(spec.cameras or (spec.planner is not None and spec.planner.cameras))
+
+
+def bytes_of_worker(job: Job, options: RunnerOptions) -> int:
+    """Memory that one worker of `job` takes, with the parameters of a policy that lives in it."""
+    spec = job.declared
+    each = LOOKING_WORKER_BYTES if spec is None or looks(spec) else BLIND_WORKER_BYTES
+    if spec is None or spec.params is None or actors_of(job, options):
+        return each
+    return each + BYTES_OF_A_PARAMETER * spec.params
+
+
+def describe_workers(job: Job, runner: str, options: RunnerOptions) -> list[str]:
+    """Lines that say how many workers there would be, and why not more; for ``--dry-run``."""
+    if runner == "serial":
+        return []
+    if options.workers is not None:
+        return [f"{options.workers} workers, as --workers says"]
+    if options.ray_address is not None:
+        return ["as many workers as the cluster has processors and memory for"]
+    return [_room(capacity(), bytes_of_worker(job, options))]
+
+
+def bound_by_memory(job: Job, runner: str, options: RunnerOptions) -> list[str]:
+    """The same where memory leaves processors idle; else nothing."""
+    told = runner == "serial" or options.workers is not None or options.ray_address is not None
+    if told or not capacity().bound_by_memory(bytes_of_worker(job, options)):
+        return []
+    return describe_workers(job, runner, options)
+
+
+def _room(there: Capacity, each: int) -> str:
+    workers, cores = there.workers(each), there.processors
+    text = f"{workers} worker{'s' * (workers > 1)} on {cores} core{'s' * (cores > 1)}"
+    if not there.bound_by_memory(each):
+        return text
+    return (
+        f"{text}: memory bounds them, {there.memory / GIB:.1f} GiB at {each / GIB:.2f} GiB each "
+        "(--workers N takes more)"
+    )
 
 
 def check_options(job: Job, runner: str, options: RunnerOptions) -> None:
@@ -48,6 +95,8 @@ def check_options(job: Job, runner: str, options: RunnerOptions) -> None:
     """
     if options.workers is not None and options.workers < 1:
         raise UsageError(f"The number of workers is {options.workers}; give 1 or more.")
+    if options.recycle is not None and options.recycle < 0:
+        raise UsageError(f"--recycle is {options.recycle}; give 0 (never) or more.")
     if options.inference_actors is not None and options.inference_actors < 0:
         raise UsageError(
             f"The number of inference actors is {options.inference_actors}; give 0 or more."
@@ -102,12 +151,15 @@ def worker_environment(options: RunnerOptions) -> dict[str, str]:
 def render_environment(device: str) -> Mapping[str, str]:
     """The environment variables with which a process renders on `device`.
 
-    On ``"cpu"`` it renders by OSMesa if that is installed, else by Mesa's EGL, which sees no
+    For ``"spread"`` there are none: each worker chooses its card (`vlabench.runner.egl`). On
+    ``"cpu"`` it renders by OSMesa if that is installed, else by Mesa's EGL, which sees no
     graphics card then. A number is that of MuJoCo's EGL device.
 
     Raises:
-        UsageError: If it is neither.
+        UsageError: If it is none of these.
     """
+    if device == "spread":
+        return {}
     if device == "cpu":
         if find_library("OSMesa"):
             return {"MUJOCO_GL": "osmesa"}
@@ -115,7 +167,7 @@ def render_environment(device: str) -> Mapping[str, str]:
         return {"MUJOCO_GL": "egl", **software}
     if not (device.isascii() and device.isdecimal()):
         raise UsageError(
-            f"--render-device is {device!r}; give 'cpu', or the number of an EGL device."
+            f"--render-device is {device!r}; give 'cpu', 'spread', or the number of an EGL device."
         )
     return {"MUJOCO_GL": "egl", "MUJOCO_EGL_DEVICE_ID": str(int(device))}
 

@@ -1,126 +1,160 @@
-"""Workers, each with an environment and perhaps a policy in it, and who of them is at what."""
+"""Who of the workers is at what, and what comes of it.
+
+Between the start and the end of an episode nothing passes between a worker whose policy lives in it
+and anybody else: one call takes an `EpisodeSpec` there, and its answer brings back the record and
+the trace.
+"""
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ray
 import ray.exceptions
 
 from vlabench.contract.wire import encode
-from vlabench.runner.cluster import last_words
-from vlabench.runner.hosts import CLOSING_SECONDS, link
-from vlabench.runner.inference import HostedPolicy, host_of
-from vlabench.runner.job import Event, Finished, Job, LostAttempt, RunnerOptions, Station
-from vlabench.runner.placement import worker_environment
-from vlabench.runner.watchdog import GRACE
+from vlabench.errors import InfrastructureError
+from vlabench.runner.cluster import last_words, node_lives
+from vlabench.runner.crew import Crew, Member, cause_of
+from vlabench.runner.hosts import CLOSING_SECONDS, Hosts
+from vlabench.runner.inference import host_of
+from vlabench.runner.job import Event, Job, LostAttempt, RunnerOptions
+from vlabench.runner.order import Line, Turn
+from vlabench.runner.worker import Answer
 from vlabench.types import EpisodeSpec
 
-
-class Worker:
-    """Lives in its own process."""
-
-    def __init__(self, job: Job, hosts: Sequence[Any], step_timeout_s: float) -> None:
-        links = [link(host) for host in hosts]
-        hosted = (lambda: HostedPolicy(links)) if links else None
-        longest = step_timeout_s * (1 + GRACE) if links else step_timeout_s  # a host hears first
-        self._station = Station(job, hosted, longest, deadly=True)
-
-    def attempt(self, episode: EpisodeSpec, attempt: int) -> Event:
-        """Runs `episode` once, from its start to its end."""
-        return self._station.attempt(episode, attempt)
-
-    def close(self) -> None:
-        """Frees the environment and the policy."""
-        self._station.close()
+STARVED_SECONDS = 600
+"""A run ends if for so long no worker lives and none comes up."""
 
 
 class Pool:
-    """Workers, and which episode each of them is at."""
+    """Hands episodes out to a crew.
 
-    def __init__(self, job: Job, size: int, hosts: Sequence[Any], options: RunnerOptions) -> None:
-        self._job = ray.put(job)
-        self._size = size
+    Args:
+        job: What to run.
+        size: How many workers there should be.
+        hosts: The inference actors that they ask.
+        options: How the work is spread.
+    """
+
+    def __init__(self, job: Job, size: int, hosts: Hosts, options: RunnerOptions) -> None:
+        self._crew = Crew(job, size, hosts, options)
         self._hosts = hosts
-        self._step_timeout_s = options.step_timeout_s
-        self._make = ray.remote(Worker).options(
-            num_cpus=1,
-            max_restarts=0,
-            runtime_env={"env_vars": worker_environment(options)},
-        )
-        self._idle: list[Any] = []
-        self._busy: dict[Any, tuple[Any, EpisodeSpec, int]] = {}
-        self._ahead = math.inf if options.ahead is None else options.ahead * size
-        self._begun: set[int] = set()
+        self._size = size
+        self._ahead = None if options.ahead is None else options.ahead * size
+        self._busy: dict[Any, tuple[Member, Turn]] = {}
 
     def run(self, episodes: Sequence[EpisodeSpec]) -> Iterator[Event]:
-        """Runs `episodes`, and those again that were lost."""
-        waiting = deque((episode, 0) for episode in episodes)
-        places = {episode.episode_id: place for place, episode in enumerate(episodes)}
-        while waiting or self._busy:
-            while waiting and len(self._busy) < self._size and self._may(places, waiting[0][0]):
-                self._send(*waiting.popleft())
-            ready, _ = ray.wait(list(self._busy), num_returns=1)
-            worker, episode, attempt = self._busy.pop(ready[0])
-            event, lives = self._receive(ready[0], episode, attempt)
-            if lives:
-                self._idle.append(worker)
-            else:
-                ray.kill(worker)
-            if not isinstance(event, Finished):
-                self._forget(episode)
-                if not event.final:
-                    waiting.appendleft((episode, attempt + 1))
-            if isinstance(event, Finished) or event.final:
-                self._begun.remove(places[episode.episode_id])
-            yield event
+        """Runs `episodes`, and those again that were lost.
+
+        Raises:
+            InfrastructureError: If no worker comes up, or they die before they are ready.
+        """
+        line = Line(episodes, self._size, self._ahead)
+        while line or self._busy:
+            self._crew.ask_for(len(self._busy) + len(line))
+            self._hand_out(line)
+            for future in self._ready():
+                event = self._happened(future, line)
+                self._hand_out(line)  # before anybody writes down what happened
+                if event is not None:
+                    yield event
 
     def close(self) -> None:
-        """Lets idle workers free what they hold, and ends the others."""
-        for worker, _, _ in self._busy.values():
-            ray.kill(worker)
-        if self._idle:
-            closing = [worker.close.remote() for worker in self._idle]
-            ray.wait(closing, num_returns=len(closing), timeout=CLOSING_SECONDS)
+        """Ends all workers."""
+        self._crew.close()
 
-    def _may(self, places: Mapping[str, int], episode: EpisodeSpec) -> bool:
-        """Whether `episode` is near enough to the first that is not over; it has begun then."""
-        place = places[episode.episode_id]
-        if place > min(self._begun, default=place) + self._ahead:
-            return False
-        self._begun.add(place)
-        return True
+    def _hand_out(self, line: Line) -> None:
+        while (member := self._crew.free()) is not None:
+            turn = line.next(self._hosts.nearness(member.node))
+            if turn is None:
+                return
+            self._crew.sent(member)
+            future = member.actor.attempt.remote(turn.episode, turn.attempt)
+            self._busy[future] = (member, turn)
 
-    def _send(self, episode: EpisodeSpec, attempt: int) -> None:
-        worker = self._idle.pop() if self._idle else self._new()
-        self._busy[worker.attempt.remote(episode, attempt)] = (worker, episode, attempt)
+    def _ready(self) -> Sequence[Any]:
+        """What has been answered; waits until something has.
 
-    def _new(self) -> Any:
-        return self._make.remote(self._job, self._hosts, self._step_timeout_s)
+        Raises:
+            InfrastructureError: If nobody lives, and nobody comes up.
+        """
+        futures = [*self._busy, *self._crew.starts]
+        timeout = STARVED_SECONDS if self._crew.waits_for_a_place else None
+        ready: Sequence[Any]
+        ready, _ = ray.wait(futures, num_returns=1, timeout=timeout)
+        if not ready:
+            raise InfrastructureError(
+                f"No worker lives, and for {STARVED_SECONDS} s the cluster has had no processor "
+                "for one; give it nodes, and run the same command again."
+            )
+        ready, _ = ray.wait(futures, num_returns=len(futures), timeout=0)
+        return ready
+
+    def _happened(self, future: Any, line: Line) -> Event | None:
+        """Takes one answer; what it tells, if it is the end of an attempt."""
+        if self._crew.has_started(future):
+            return None
+        member, turn = self._busy.pop(future)
+        answer = received(future)
+        if isinstance(answer, str):
+            return self._lost(member, turn, answer, line)
+        event = answer.event
+        if isinstance(event, LostAttempt) and event.hung:
+            self._crew.lost(member)
+        else:
+            self._crew.back(member, answer, len(line))
+        if isinstance(event, LostAttempt):
+            return self._again(turn, event.error, line, hopeless=event.hopeless)
+        line.over(turn)
+        return event
+
+    def _lost(self, member: Member, turn: Turn, reason: str, line: Line) -> LostAttempt:
+        """Turns the loss of a worker into that of its attempt; here and nowhere else."""
+        self._crew.lost(member)
+        return self._again(turn, reason, line, with_its_node=not node_lives(member.node))
+
+    def _again(
+        self,
+        turn: Turn,
+        reason: str,
+        line: Line,
+        *,
+        with_its_node: bool = False,
+        hopeless: bool = False,
+    ) -> LostAttempt:
+        """Puts the attempt that was lost at the head of the line, unless it was the last."""
+        forgiven = turn.forgiven + with_its_node
+        lost = LostAttempt(
+            turn.episode, turn.attempt, reason, forgiven, with_its_node, hopeless=hopeless
+        )
+        self._forget(turn.episode)
+        if lost.final:
+            line.over(turn)
+        else:
+            line.again(replace(turn, attempt=turn.attempt + 1, forgiven=forgiven))
+        return lost
 
     def _forget(self, episode: EpisodeSpec) -> None:
         """Ends the session that a lost worker left behind, before another begins it anew."""
-        if self._hosts:
-            host = self._hosts[host_of(episode.episode_id, len(self._hosts))]
+        if self._hosts.actors:
+            host = self._hosts.actors[host_of(episode.episode_id, len(self._hosts.actors))]
             ending = host.ask.remote("end", encode(episode.episode_id))
             ray.wait([ending], timeout=CLOSING_SECONDS)
 
-    @staticmethod
-    def _receive(future: Any, episode: EpisodeSpec, attempt: int) -> tuple[Event, bool]:
-        """What came of an attempt, and whether the worker is still there to make another.
 
-        Here and nowhere else a worker's loss becomes a `LostAttempt`.
-        """
-        try:
-            event: Event = ray.get(future)
-        except ray.exceptions.RayTaskError as error:
-            if error.cause is None:
-                raise
-            raise error.cause from error
-        except ray.exceptions.RayError as error:
-            reason = last_words(str(error))
-            return LostAttempt(episode, attempt, f"{type(error).__name__}: {reason}"), False
-        return event, not (isinstance(event, LostAttempt) and event.hung)
+def received(future: Any) -> Answer | str:
+    """What came of an attempt; why the worker was lost, if it was.
+
+    Raises:
+        Exception: A defect, or what makes the run impossible, as the worker raised it.
+    """
+    try:
+        answer: Answer = ray.get(future)
+    except ray.exceptions.RayTaskError as error:
+        raise cause_of(error) from error
+    except ray.exceptions.RayError as error:
+        return f"{type(error).__name__}: {last_words(str(error))}"
+    return answer

@@ -176,7 +176,9 @@ def describe_loss(attempt: LostAttempt) -> str:
     episode = attempt.episode
     changes = "".join(f" {change}" for change in episode.changes)
     fate = "missing" if attempt.final else "again"
+    which = f"attempt {attempt.counted} of {MAX_ATTEMPTS}"
+    if attempt.with_its_node:
+        which = "with its node, which does not count"
     return one_line(
-        f"Lost {episode.task} {episode.index}{changes} "
-        f"(attempt {attempt.attempt + 1} of {MAX_ATTEMPTS}, {fate}): {attempt.error}"
+        f"Lost {episode.task} {episode.index}{changes} ({which}, {fate}): {attempt.error}"
     )

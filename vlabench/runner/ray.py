@@ -22,11 +22,12 @@ import ray
 import ray.exceptions
 
 from vlabench.contract.specs import PolicySpec
+from vlabench.runner.capacity import BLIND_WORKER_BYTES, LOOKING_WORKER_BYTES
 from vlabench.runner.cluster import cluster, last_words
 from vlabench.runner.hosts import hosts, link
 from vlabench.runner.inference import HostedPolicy
 from vlabench.runner.job import Events, Job, RunnerOptions
-from vlabench.runner.placement import actors_of, worker_environment
+from vlabench.runner.placement import actors_of, bytes_of_worker, worker_environment
 from vlabench.runner.pool import Pool
 from vlabench.types import EpisodeSpec
 
@@ -43,8 +44,9 @@ def run(job: Job, episodes: Sequence[EpisodeSpec], options: RunnerOptions) -> Ev
     """
     if not episodes:
         return
-    with cluster(options) as workers, hosts(job, options, actors_of(job, options)) as actors:
-        pool = Pool(job, min(workers, len(episodes)), actors, options)
+    each_bytes, actors = bytes_of_worker(job, options), actors_of(job, options)
+    with cluster(options, each_bytes) as workers, hosts(job, options, actors) as found:
+        pool = Pool(job, min(workers, len(episodes)), found, options)
         try:
             yield from pool.run(episodes)
         finally:
@@ -58,8 +60,8 @@ def declaration(job: Job, options: RunnerOptions) -> PolicySpec:
         UsageError: If its environment cannot be built, or the policy cannot be made in it.
         InfrastructureError: If a server that it needs is not there.
     """
-    with cluster(options), hosts(job, options, 1) as actors:
-        return HostedPolicy([link(actors[0])]).spec()
+    with cluster(options, BLIND_WORKER_BYTES), hosts(job, options, 1) as found:
+        return HostedPolicy([link(found.actors[0])]).spec()
 
 
 @contextmanager
@@ -69,8 +71,8 @@ def hosted(job: Job, options: RunnerOptions) -> Iterator[HostedPolicy]:
     Raises:
         UsageError: If its environment cannot be built, or the policy cannot be made in it.
     """
-    with cluster(options), hosts(job, options, 1) as actors:
-        policy = HostedPolicy([link(actors[0])])
+    with cluster(options, BLIND_WORKER_BYTES), hosts(job, options, 1) as found:
+        policy = HostedPolicy([link(found.actors[0])])
         try:
             yield policy
         finally:
@@ -93,7 +95,7 @@ def each(
     Raises:
         UsageError: If the cluster cannot be reached.
     """
-    with cluster(options) as workers:
+    with cluster(options, LOOKING_WORKER_BYTES) as workers:
         environment = {"env_vars": worker_environment(options)}
         make = ray.remote(work).options(num_cpus=1, max_retries=1, runtime_env=environment)
         waiting, busy = deque(enumerate(items)), dict[Any, int]()

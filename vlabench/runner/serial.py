@@ -24,7 +24,7 @@ def run(job: Job, episodes: Sequence[EpisodeSpec], options: RunnerOptions) -> Ev
             for attempt in range(MAX_ATTEMPTS):
                 event = station.attempt(episode, attempt)
                 yield event
-                if isinstance(event, Finished):
+                if isinstance(event, Finished) or event.final:
                     break
     finally:
         station.close()

@@ -33,8 +33,9 @@ first answer of a policy that compiles its model may take many minutes."""
 SLACK = 0.05
 """The share of the time after which the clock is set anew; so much later it may run out."""
 
-GRACE = 0.2
-"""The share of the time that who hangs is given to hear of it, before the process is ended."""
+GRACE, SHORTEST_GRACE_S = 0.2, 5.0
+"""The share of the time that who hangs is given to hear of it before the process is ended, and the
+fewest seconds."""
 
 
 class _Interrupt(BaseException):
@@ -80,7 +81,7 @@ class Watchdog:
         if self._audible:
             signal.setitimer(signal.ITIMER_REAL, self._timeout_s)
         if self._deadly:
-            end_in(self._timeout_s * (1 + GRACE))
+            end_in(with_grace(self._timeout_s))
 
 
 @contextmanager
@@ -108,6 +109,11 @@ def watching(timeout_s: float, *, deadly: bool) -> Iterator[Watchdog]:
         ) from interrupt
     finally:
         dog.stop()
+
+
+def with_grace(timeout_s: float) -> float:
+    """When the patience of `timeout_s` seconds is over for good."""
+    return timeout_s + max(GRACE * timeout_s, SHORTEST_GRACE_S)
 
 
 def end_in(seconds: float) -> None:

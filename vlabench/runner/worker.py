@@ -1,0 +1,87 @@
+"""What runs in the process of a worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from vlabench.runner.capacity import available_bytes, resident_bytes
+from vlabench.runner.egl import choose_device, draw_on
+from vlabench.runner.hosts import link
+from vlabench.runner.inference import HostedPolicy
+from vlabench.runner.job import Event, Finished, Job, Station
+from vlabench.runner.placement import looks
+from vlabench.runner.watchdog import STEP_TIMEOUT_S, with_grace
+from vlabench.types import EpisodeSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a worker brings back from an attempt.
+
+    Attributes:
+        event: What came of it.
+        resident_bytes: The worker's memory after it.
+        available_bytes: What can still be had on its node.
+        on_a_card: Whether its policy computes on a graphics card.
+    """
+
+    event: Event
+    resident_bytes: int
+    available_bytes: int
+    on_a_card: bool
+
+
+class Worker:
+    """Lives in its own process, with an environment and, unless it has hosts, the policy.
+
+    Args:
+        job: What to run.
+        hosts: The inference actors that the policy lives in.
+        step_timeout_s: Seconds without a control step after which an attempt is given up.
+    """
+
+    def __init__(
+        self, job: Job, hosts: Sequence[Any], step_timeout_s: float = STEP_TIMEOUT_S
+    ) -> None:
+        links = [link(host) for host in hosts]
+        self._job = job
+        hosted = (lambda: HostedPolicy(links)) if links else None
+        longest = step_timeout_s
+        if links:  # who hosts the policy gives up first
+            longest = with_grace(with_grace(step_timeout_s))
+        self._station = Station(job, hosted, longest, deadly=True)
+
+    def where(self) -> str:
+        """The node that it has come up on."""
+        node: str = ray.get_runtime_context().get_node_id()
+        return node
+
+    def prepare(self, turn: int, taken: Collection[int]) -> str:
+        """Builds what an episode needs, so that the first begins at once.
+
+        Args:
+            turn: Its number among the workers of its node.
+            taken: The graphics cards that inference actors of its node have been given.
+
+        Raises:
+            UsageError: If something cannot be made.
+        """
+        if self._job.declared is None or looks(self._job.declared):
+            draw_on(choose_device(turn, taken, os.environ))
+        self._station.prepare()
+        return self.where()
+
+    def attempt(self, episode: EpisodeSpec, attempt: int) -> Answer:
+        """Runs `episode` once, from its start to its end."""
+        event = self._station.attempt(episode, attempt)
+        on_a_card = isinstance(event, Finished) and bool(event.record.gpu_memory_bytes)
+        return Answer(event, resident_bytes(), available_bytes(), on_a_card)
+
+    def close(self) -> None:
+        """Frees the environment and the policy."""
+        self._station.close()
