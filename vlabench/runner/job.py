@@ -117,7 +117,7 @@ class RunnerOptions:
         render_device: Where workers render: ``"cpu"``, the number of an EGL device, or
             ``"spread"`` (as None) for one card after another, see `vlabench.runner.egl`.
         recycle: After how many episodes a worker is replaced by a fresh one; 0 for never; None for
-            `vlabench.runner.pool.RECYCLED_AFTER`.
+            `vlabench.runner.crew.RECYCLED_AFTER`.
         step_timeout_s: Seconds without a control step after which an attempt is given up; see
             `vlabench.runner.watchdog`.
         ahead: How many episodes, for each worker, may be begun beyond the first that is not over,
