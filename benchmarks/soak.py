@@ -56,7 +56,7 @@ def main() -> int:
     sizes = accumulate(len(group) for group in planned.manifest.groups())
     limit = sum(size < options.episodes for size in sizes) + 1
     planned = plan("looking:Looking", "full", policy_args=args, limit=limit, out=out)
-    execute(planned, "ray", RunnerOptions(options.workers), Lines(print))
+    execute(planned, "ray", RunnerOptions(options.workers, recycle=0), Lines(print))
     weights = {path.stem: np.loadtxt(path, ndmin=1) / MIB for path in sorted(notes.glob("*.txt"))}
     for name, mebibytes in weights.items():
         print(f"worker {name}: {describe(mebibytes)}")

@@ -26,9 +26,15 @@ from vlabench.runner.capacity import (
 )
 from vlabench.runner.job import Job, RunnerOptions
 
-WORKER_ENVIRONMENT = {"LP_NUM_THREADS": "0", "OMP_NUM_THREADS": "1"}
+WORKER_ENVIRONMENT = {
+    "LP_NUM_THREADS": "0",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": "200000",
+}
 """One thread each for the software renderer and for linear algebra: workers share the machine,
-and results must not depend on how many threads there were."""
+and results must not depend on how many threads there were. The last is glibc's: what is larger, as
+every scene's model is, goes back to the system when it is freed. Otherwise glibc raises its
+threshold to 32 MB, and what is left between long-lived things adds up: ``benchmarks/soak.py``."""
 
 MESA = "/usr/share/glvnd/egl_vendor.d/50_mesa.json"
 """Where the software renderer's EGL says that it is there."""
