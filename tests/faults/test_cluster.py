@@ -150,6 +150,7 @@ def test_a_node_that_is_lost_costs_no_episode_and_another_takes_its_place(
     evaluate: Evaluate,
     suite_file: Path,
     tmp_path: Path,
+    tell: Callable[..., None],
 ) -> None:
     """One node goes while a policy waits there; a third joins, and the run waits for its worker."""
     seen = tmp_path / "seen"
@@ -184,6 +185,8 @@ def test_a_node_that_is_lost_costs_no_episode_and_another_takes_its_place(
         runner="serial",
     )
     assert outcomes(run) == outcomes(plain)
+    how = "kill -9 of the raylet of a second node" if lose is killed else "a node is taken away"
+    tell(f"{how}, in the middle of an episode", 1, 0)
 
 
 def test_a_run_goes_on_with_the_workers_that_live(
