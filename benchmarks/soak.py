@@ -3,14 +3,14 @@
     .venv/bin/python benchmarks/soak.py [--episodes 2000] [--workers 2] [--out results/runs/soak]
                                         [--picture docs/soak.png]
 
-Each worker runs its episodes of six tasks of the suite `full`, on all axes and with all robots, one
-after another, every one in another scene, and looks through two 256-pixel cameras at every sixteenth step; nobody replaces it. The policy,
-which lives in the worker, notes its resident memory at the end of each episode. Printed are the
-slope of a straight line through each worker's notes after the first hundred, in MiB for a thousand
-episodes, with its 95 % interval (ordinary least squares, of means over 25 episodes, so that
-neighbours do not count as independent), and what the memory was at the start and at the end. The
-same command goes on where it stopped, with new workers; the picture shows those of the last
-start.
+Each worker runs its episodes of six tasks of the suite `full`, on all axes and with all robots,
+one after another, every one in another scene, and looks through two 256-pixel cameras at every
+sixteenth step; nobody replaces it. The policy, which lives in the worker, notes its resident memory
+at the end of each episode. Printed are the slope of a straight line through each worker's notes
+after the first hundred, in MiB for a thousand episodes, with its 95 % interval (ordinary least
+squares, of means over 25 episodes, so that neighbours do not count as independent), and what the
+memory was at the start and at the end. The same command goes on where it stopped, with new
+workers; the picture shows those of the last start.
 """
 
 from __future__ import annotations
