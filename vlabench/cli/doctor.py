@@ -9,7 +9,8 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from ctypes.util import find_library
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
