@@ -19,8 +19,15 @@ _GL_LIBRARIES = {
     "osmesa": ("OSMesa", "libosmesa6"),
 }
 
-# where MUJOCO_GL names a library that is not there, MuJoCo itself cannot be imported
+_SWITCHES = {"enable", "enabled", "on", "true", "1", "disable", "disabled", "off", "false", "0"}
+_TAKEN = {"", "glfw", "glx", *_SWITCHES, *_GL_LIBRARIES}
+
+# where MUJOCO_GL names a library that is not there, or nothing, MuJoCo itself cannot be imported
 _chosen = os.environ.get("MUJOCO_GL", "").lower()
+if _chosen not in _TAKEN:
+    raise UsageError(
+        f"MUJOCO_GL is {_chosen!r}; unset it, or set it to one of {', '.join(_GL_LIBRARIES)}, glfw."
+    )
 if _chosen in _GL_LIBRARIES and find_library(_GL_LIBRARIES[_chosen][0]) is None:
     raise UsageError(
         f"MUJOCO_GL is {_chosen!r}, which is not installed; unset it, or install it with "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import mujoco
+import numpy as np
+import numpy.typing as npt
 
 from vlabench.envs import torques
 from vlabench.envs.embodiments import Embodiment
@@ -105,3 +107,26 @@ def _site(model: mujoco.MjModel, name: str) -> int:
             f"The model has no site {name!r}; compose the robot with robosuite and give its prefix."
         )
     return int(index)
+
+
+def addresses(array: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """The address of each row of `array`."""
+    first: int = array.ctypes.data
+    rows: npt.NDArray[np.intp] = first + array.strides[0] * np.arange(len(array), dtype=np.intp)
+    return rows
+
+
+def mass_indices(model: mujoco.MjModel, dofs: npt.NDArray[np.int32]) -> npt.NDArray[np.intp]:
+    """Where the sparse inertia matrix `qM` keeps each element of the dense one, ``(n, n)``.
+
+    A row of it holds a degree of freedom with itself, with its parent, and so on to the root; those
+    of an arm are a chain.
+    """
+    place = {int(dof): number for number, dof in enumerate(dofs)}
+    indices = np.zeros((len(dofs), len(dofs)), dtype=np.intp)
+    for dof, row in place.items():
+        address, ancestor = int(model.dof_Madr[dof]), dof
+        while ancestor in place:
+            indices[row, place[ancestor]] = indices[place[ancestor], row] = address
+            address, ancestor = address + 1, int(model.dof_parentid[ancestor])
+    return indices

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.envs import torques
-from vlabench.envs.arm import ArmModel
+from vlabench.envs.arm import ArmModel, addresses, mass_indices
 from vlabench.envs.embodiments import Embodiment
 from vlabench.errors import UnknownNameError, UsageError
 from vlabench.types import Floats
@@ -187,16 +187,16 @@ class Controller(abc.ABC):
         dofs = model.jnt_dofadr[list(arm.joints)]
         root = model.body_rootid[model.site_bodyid[arm.grip_site]]
         record = self._records[0]
-        record["qpos"][:n] = _addresses(data.qpos)[self._qpos]
-        record["qvel"][:n] = _addresses(data.qvel)[dofs]
-        record["bias_at"][:n] = _addresses(data.qfrc_bias)[dofs]
-        record["ctrl"][:n] = _addresses(data.ctrl)[list(arm.actuators)]
-        record["cdof"][:n] = _addresses(data.cdof)[dofs]
-        record["mass_at"][:n, :n] = _addresses(data.qM)[_mass_indices(model, dofs)]
-        record["grip_position"] = _addresses(data.site_xpos)[arm.grip_site]
-        record["grip_rotation"] = _addresses(data.site_xmat)[arm.grip_site]
-        record["base_rotation"] = _addresses(data.site_xmat)[arm.base_site]
-        record["centre"] = _addresses(data.subtree_com)[root]
+        record["qpos"][:n] = addresses(data.qpos)[self._qpos]
+        record["qvel"][:n] = addresses(data.qvel)[dofs]
+        record["bias_at"][:n] = addresses(data.qfrc_bias)[dofs]
+        record["ctrl"][:n] = addresses(data.ctrl)[list(arm.actuators)]
+        record["cdof"][:n] = addresses(data.cdof)[dofs]
+        record["mass_at"][:n, :n] = addresses(data.qM)[mass_indices(model, dofs)]
+        record["grip_position"] = addresses(data.site_xpos)[arm.grip_site]
+        record["grip_rotation"] = addresses(data.site_xmat)[arm.grip_site]
+        record["base_rotation"] = addresses(data.site_xmat)[arm.base_site]
+        record["centre"] = addresses(data.subtree_com)[root]
         record["data"] = data._address
         self._data = data
 
@@ -289,26 +289,3 @@ def _unheard(warning: str) -> None:
     It is counted in ``data.warning`` all the same.
     """
     LAST_WARNINGS.append(warning)
-
-
-def _addresses(array: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    """The address of each row of `array`."""
-    first: int = array.ctypes.data
-    rows: npt.NDArray[np.intp] = first + array.strides[0] * np.arange(len(array), dtype=np.intp)
-    return rows
-
-
-def _mass_indices(model: mujoco.MjModel, dofs: npt.NDArray[np.int32]) -> npt.NDArray[np.intp]:
-    """Where the sparse inertia matrix `qM` keeps each element of the dense one, ``(n, n)``.
-
-    A row of it holds a degree of freedom with itself, with its parent, and so on to the root; those
-    of an arm are a chain.
-    """
-    place = {int(dof): number for number, dof in enumerate(dofs)}
-    indices = np.zeros((len(dofs), len(dofs)), dtype=np.intp)
-    for dof, row in place.items():
-        address, ancestor = int(model.dof_Madr[dof]), dof
-        while ancestor in place:
-            indices[row, place[ancestor]] = indices[place[ancestor], row] = address
-            address, ancestor = address + 1, int(model.dof_parentid[ancestor])
-    return indices

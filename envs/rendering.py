@@ -8,6 +8,7 @@ thinned robot meshes, collision shapes and sites hidden.
 from __future__ import annotations
 
 import atexit
+import threading
 import weakref
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from vlabench.envs.offscreen import GlContext, check_colors, open_gl
 from vlabench.envs.opengl import OpenGL
 from vlabench.envs.scene import CAMERAS
 from vlabench.envs.shadows import SharedShadows
+from vlabench.errors import UsageError
 
 _DECORATIONS = 100
 """Room in a picture for more than geoms; MuJoCo takes long to make a picture with much of it."""
@@ -45,6 +47,7 @@ class Renderer:
         self._gl: GlContext | None = None
         # MuJoCo ends EGL when Python exits; a context that is still open must be freed before
         self._at_exit = partial(_close, weakref.ref(self))
+        self._thread = threading.current_thread()
         self._size, self._plain = (0, 0), plain
         self._functions: OpenGL | None = None
         self._shadows: SharedShadows | None = None
@@ -53,6 +56,7 @@ class Renderer:
         self._model: mujoco.MjModel | None = None
         self._context: ReusedContext | None = None
         self._scene: mujoco.MjvScene | None = None
+        self._culler: Culler | None = None
         self._backdrop: frozenset[int] = frozenset()
         self._option = _what_to_show()
 
@@ -76,7 +80,8 @@ class Renderer:
         a model; shapes, materials and textures may not be changed.
 
         Raises:
-            UsageError: If there is no OpenGL here; the text says what to install.
+            UsageError: If there is no OpenGL here (the text says what to install), or another
+                thread made the context.
         """
         if not cameras:
             return {}
@@ -100,13 +105,16 @@ class Renderer:
 
         OpenGL frees names in whatever context is current, so ours is made current first: another
         renderer of this process would lose its own otherwise.
+
+        Raises:
+            UsageError: If another thread made the context.
         """
         if self._gl is not None:
-            self._gl.make_current()
+            self._make_current(self._gl)
             self._free_context()
             self._gl.free()
             atexit.unregister(self._at_exit)
-        self._gl = self._functions = self._model = self._scene = None
+        self._gl = self._functions = self._model = self._scene = self._culler = None
         self._size, self._exact = (0, 0), None
 
     def __del__(self) -> None:
@@ -119,10 +127,10 @@ class Renderer:
         if self._gl is None or size[0] > self._size[0] or size[1] > self._size[1]:
             size = (max(size[0], self._size[0]), max(size[1], self._size[1]))
             self.close()
-            self._gl, self._size = open_gl(*size), size
+            self._gl, self._size, self._thread = open_gl(*size), size, threading.current_thread()
             self._functions = None if self._plain else _functions()
             atexit.register(self._at_exit)
-        self._gl.make_current()
+        self._make_current(self._gl)
         if self._context is not None and self._model is model:
             return self._context.own
         model.vis.global_.offwidth, model.vis.global_.offheight = self._size
@@ -136,12 +144,23 @@ class Renderer:
         self._model = model
         return self._context.own
 
+    def _make_current(self, gl: GlContext) -> None:
+        thread = threading.current_thread()
+        if thread is not self._thread:
+            raise UsageError(
+                f"This renderer belongs to the thread {self._thread.name!r}, not to "
+                f"{thread.name!r}; use it where its first frame was drawn, or make one for each "
+                "thread."
+            )
+        gl.make_current()
+
     def _make_context(self, model: mujoco.MjModel) -> ReusedContext:
         self._free_context()
         context = ReusedContext(self._functions, model, self._option.geomgroup)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, context.own)
         if self._model is None:
             check_colors(context.own, self._size)
+        self._exact = None
         if self._functions is not None and context.own.shadowFBO:
             self._shadows = SharedShadows(self._functions, context.own)
         return context
@@ -167,14 +186,14 @@ class Renderer:
             return False
         if self._exact is None:
             self._exact = self._shadows.is_exact(self._scene)
-        return self._exact and self._shadows.cast(self._scene)
+        return self._exact is True and self._shadows.cast(self._scene)
 
     def _frame(
         self, context: mujoco.MjrContext, data: mujoco.MjData, camera: CameraSpec
     ) -> npt.NDArray[np.uint8]:
         area = mujoco.MjrRect(0, 0, camera.width, camera.height)
         with ExitStack() as stack:
-            if self._shared and self._shadows is not None:
+            if self._shared and self._shadows is not None and self._culler is not None:
                 self._culler.cull(self._scene, data, camera.width / camera.height)
                 stack.enter_context(self._shadows.kept(self._scene))
             mujoco.mjr_render(area, self._scene, context)

@@ -7,10 +7,9 @@ the table are metres in x and y, turns are radians about z.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 import mujoco
 import numpy as np
@@ -21,7 +20,6 @@ from vlabench.envs.axes import (
     background,
     from_stage,
     lighting,
-    object_appearance,
     physics,
     table_texture,
 )
@@ -29,7 +27,8 @@ from vlabench.envs.embodiments import TABLE_HEIGHT, Embodiment, embodiment
 from vlabench.envs.fixtures.base import Part, fixture
 from vlabench.envs.materials import FINISHES, add_material
 from vlabench.envs.objects.catalog import Category, category
-from vlabench.envs.objects.geometry import Piece, Shape, about_y, about_z, multiply, steady
+from vlabench.envs.objects.geometry import Shape
+from vlabench.envs.placing import add_object, shape_of
 from vlabench.envs.robots import Base, base_spec
 from vlabench.types import Json
 
@@ -41,26 +40,11 @@ CAMERAS: Mapping[str, str] = {
 }
 """Role of a camera to its name in the model."""
 
-REST_DEPTH = 1e-4
-"""How deep MuJoCo's contacts let a flat underside sink, whatever it weighs: objects that start at
-that depth are at rest at once."""
-
 SHADOW_MAP = 1024
 MULTISAMPLES = 0
 """The render profile. Shadows say where things touch and what the light does; without them a frame
 would take half the time on a CPU, with four samples a pixel 1.7 times as long.
 ``benchmarks/render_profile.py`` measures it."""
-
-KEPT_SHAPES = 64
-"""Shapes that a process remembers: a twin has those of its pair. Each takes some 50 KB."""
-
-_KINDS = {
-    "box": mujoco.mjtGeom.mjGEOM_BOX,
-    "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER,
-    "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE,
-    "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
-    "ellipsoid": mujoco.mjtGeom.mjGEOM_ELLIPSOID,
-}
 
 
 @dataclass(frozen=True)
@@ -138,9 +122,9 @@ def compose(factors: Mapping[str, Json]) -> Scene:
     lighting.apply(spec, factors[lighting.FACTOR])
     views.apply(spec, factors[views.FACTOR])
     roles = roles_in(factors)
-    shapes = {role: _shape(role, factors) for role in roles}
+    shapes = {role: shape_of(role, factors) for role in roles}
     for role in roles:
-        _add_object(spec, role, shapes, factors)
+        add_object(spec, role, shapes, factors)
     for name in fixtures_in(factors):
         shape, color, pose = (factors[f"{name}.{key}"] for key in ("shape", "color", "pose"))
         fixture(name).add(spec, shape, color, pose, TABLE_HEIGHT)
@@ -246,85 +230,7 @@ def _add_cameras(spec: mujoco.MjSpec, kind: Embodiment) -> None:
     )
 
 
-# --- objects ----------------------------------------------------------------------------------
-
-
-def _shape(role: str, factors: Mapping[str, Json]) -> Shape:
-    coordinates = tuple(factors[f"{role}.shape"])
-    return _instance(factors[f"{role}.category"], coordinates, factors.get(f"{role}.scale", 1.0))
-
-
-@lru_cache(maxsize=KEPT_SHAPES)
-def _instance(name: str, coordinates: tuple[float, ...], scale: float) -> Shape:
-    return category(name).shape(coordinates, scale)
-
-
-def _add_object(
-    spec: mujoco.MjSpec, role: str, shapes: Mapping[str, Shape], factors: Mapping[str, Json]
-) -> None:
-    kind, shape = category(factors[f"{role}.category"]), shapes[role]
-    body = spec.worldbody.add_body(name=role, **_resting(role, shapes, factors))
-    body.add_freejoint(name=f"{role} joint")
-    materials: dict[str, str] = {}
-    for index, visual in enumerate(shape.visuals):
-        if visual.slot not in materials:
-            material = f"{role} {visual.slot}"
-            if visual.slot == "main":
-                object_appearance.add_material(spec, material, role, factors)
-            else:
-                add_material(spec, material, kind.trim[visual.slot], FINISHES[kind.material])
-            materials[visual.slot] = material
-        name = f"{role} mesh {index}"
-        mesh = spec.add_mesh(
-            name=name,
-            uservert=visual.mesh.vertices.ravel().tolist(),  # taken faster than an array
-            userface=visual.mesh.faces.ravel().tolist(),
-            inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
-        )
-        body.add_geom(
-            type=mujoco.mjtGeom.mjGEOM_MESH,
-            meshname=mesh.name,
-            material=materials[visual.slot],
-            contype=0,
-            conaffinity=0,
-            group=1,
-        )
-    volume = sum(piece.volume for piece in shape.pieces)
-    for piece in shape.pieces:
-        _add_piece(body, piece, shape, round(shape.mass * piece.volume / volume, 9))
-
-
-def _resting(
-    role: str, shapes: Mapping[str, Shape], factors: Mapping[str, Json]
-) -> dict[str, list[float]]:
-    """Position and quaternion of a thing at its start: upright on what carries it, or lying."""
-    shape = shapes[role]
-    x, y, yaw = factors[f"{role}.pose"]
-    level = TABLE_HEIGHT - REST_DEPTH
-    if f"{role}.on" in factors:
-        level += shapes[factors[f"{role}.on"]].surface_height - REST_DEPTH
-    if not factors.get(f"{role}.lying", False):
-        return {"pos": [x, y, level], "quat": steady(about_z(yaw))}
-    # its axis lies along the yaw, and its middle stays where it would stand
-    half = shape.height / 2
-    lying = [x - half * math.cos(yaw), y - half * math.sin(yaw), level + shape.lying]
-    return {
-        "pos": steady(lying),
-        "quat": steady(multiply(about_z(yaw), about_y(math.pi / 2))),
-    }
-
-
-def _add_piece(body: mujoco.MjsBody, piece: Piece, shape: Shape, mass: float) -> None:
-    body.add_geom(
-        type=_KINDS[piece.kind],
-        size=steady(piece.size),
-        pos=steady(piece.position),
-        quat=steady(piece.quaternion),
-        mass=mass,
-        group=0,
-        condim=6 if shape.rolling else 4,
-        friction=[1.0, 0.01, 0.003 if shape.rolling else 0.0001],
-    )
+# --- what is in the model ---------------------------------------------------------------------
 
 
 def _find_object(

@@ -53,6 +53,7 @@ class SharedShadows:
         self._size = int(context.shadowSize)
         self._still = _DepthMap(gl, self._size)
         self._nothing = _DepthMap(gl, 1)
+        self._stands, self._drawn = np.zeros(0, dtype=bool), b""
         mujoco.mjr_restoreBuffer(context)
 
     def begin(self, model: mujoco.MjModel) -> None:
@@ -67,9 +68,8 @@ class SharedShadows:
 
     def cast(self, scene: mujoco.MjvScene) -> bool:
         """Draws the map for what is in `scene`; False if that takes MuJoCo's own pass."""
-        light = _only_directional(scene)
-        casters = [g for g in scene.geoms[: scene.ngeom] if g.category != _DECOR]
-        if light is None or not all(_is_solid(g) for g in casters):
+        light, casters = _only_directional(scene), _casters(scene)
+        if light is None or casters is None:
             return False
         view = mujoco.mjv_averageCamera(*scene.camera)
         standing = [g for g in casters if self._stands[g.objid]]
@@ -90,7 +90,10 @@ class SharedShadows:
 
     @contextmanager
     def kept(self, scene: mujoco.MjvScene) -> Iterator[None]:
-        """While this lasts, MuJoCo draws `scene` with the map that is there."""
+        """While this lasts, MuJoCo draws `scene` with the map that is there.
+
+        Everything becomes decoration, which throws no shadow; mirrors reflect it all the same.
+        """
         own = self._context.shadowFBO
         for geom in scene.geoms[: scene.ngeom]:
             geom.category = _DECOR
@@ -100,14 +103,16 @@ class SharedShadows:
         finally:
             self._context.shadowFBO = own
 
-    def is_exact(self, scene: mujoco.MjvScene) -> bool:
+    def is_exact(self, scene: mujoco.MjvScene) -> bool | None:
         """Whether our map of `scene` is MuJoCo's to the bit; draws over the picture.
 
-        True as well where `cast` leaves the map to MuJoCo.
+        None where `cast` leaves the map to MuJoCo, so that there is nothing to compare.
         """
+        if _only_directional(scene) is None or not _casters(scene):
+            return None
         mujoco.mjr_render(mujoco.MjrRect(0, 0, 1, 1), scene, self._context)
         theirs = self._depths()
-        same = not self.cast(scene) or np.array_equal(self._depths(), theirs)
+        same = self.cast(scene) and np.array_equal(self._depths(), theirs)
         return same and not self._gl.GetError()
 
     def _depths(self) -> npt.NDArray[np.uint32]:
@@ -224,6 +229,12 @@ def _only_directional(scene: mujoco.MjvScene) -> mujoco.MjvLight | None:
     if len(casting) != 1 or casting[0].type != mujoco.mjtLightType.mjLIGHT_DIRECTIONAL:
         return None
     return casting[0]
+
+
+def _casters(scene: mujoco.MjvScene) -> list[mujoco.MjvGeom] | None:
+    """The geoms that throw a shadow, if `SharedShadows` can draw all of them."""
+    casters = [g for g in scene.geoms[: scene.ngeom] if g.category != _DECOR]
+    return casters if all(_is_solid(g) for g in casters) else None
 
 
 def _is_solid(geom: mujoco.MjvGeom) -> bool:

@@ -106,7 +106,7 @@ class Viewpoint:
             "ee_position": self.hand_position(data),
             "ee_quaternion": np.array(xyzw),
             "gripper_opening": np.array([self._opening(data) / self._scene.embodiment.max_opening]),
-            "joint_positions": data.qpos[self._joints],  # copies: they are picked by a list
+            "joint_positions": data.qpos[self._joints],  # copies: picked by an array
             "joint_velocities": data.qvel[self._speeds],
         }
 

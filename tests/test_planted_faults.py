@@ -24,7 +24,7 @@ import pytest
 
 from vlabench.certification import Labour, certify, check
 from vlabench.contract.environment import FAULT, DrawnEpisode, draw_episode
-from vlabench.envs import axes, scene, simulation
+from vlabench.envs import axes, placing, simulation
 from vlabench.envs.audit import audit
 from vlabench.envs.axes import lighting
 from vlabench.envs.axes.base import Axis, Ring
@@ -212,7 +212,7 @@ def test_7_an_unsettled_start(monkeypatch: pytest.MonkeyPatch, steps: int, sente
     """Things hung in the air, or were still falling, when the policy was first asked."""
     over, outcome = begun(drawn("lift"))
     assert (over, faults_of(outcome)) == (False, [])
-    monkeypatch.setattr(scene, "REST_DEPTH", -0.05)
+    monkeypatch.setattr(placing, "REST_DEPTH", -0.05)
     monkeypatch.setattr(simulation, "SETTLE_STEPS", steps)
     monkeypatch.setattr(simulation, "LONGEST_SETTLE", steps)
     over, outcome = begun(drawn("lift"))

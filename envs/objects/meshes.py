@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.envs.objects.faces import ball_faces, hoop_faces, tube_faces
 from vlabench.envs.objects.geometry import Mesh, Vector
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
@@ -40,12 +41,12 @@ def revolve(profile: Sequence[tuple[float, float]], segments: int = SEGMENTS) ->
     around = _around(rings, segments)
     ends = np.array([[0.0, 0.0, profile[0][1]], [0.0, 0.0, profile[-1][1]]])
     vertices = np.concatenate([ends[:1], around, ends[1:]])
-    return mesh(vertices, _rings_to_faces(len(rings), segments))
+    return mesh(vertices, ball_faces(len(rings), segments))
 
 
 def hoop(loop: Sequence[tuple[float, float]], segments: int = SEGMENTS) -> Mesh:
     """Turns a closed loop of (radius, z), counter-clockwise, about the z axis: rings and rolls."""
-    return mesh(_around(np.array(loop), segments), _hoop_faces(len(loop), segments))
+    return mesh(_around(np.array(loop), segments), hoop_faces(len(loop), segments))
 
 
 def torus(
@@ -71,7 +72,7 @@ def swollen(place: Swelling, rows: int = 20, columns: int = 32) -> Mesh:
     """The same, with all directions moved at once."""
     x, y, z = _directions(rows, columns)
     vertices = np.stack([np.asarray(part) for part in place(x, y, z)], axis=1)
-    return mesh(vertices, _rings_to_faces(rows - 1, columns))
+    return mesh(vertices, ball_faces(rows - 1, columns))
 
 
 def for_each(function: Callable[[float], float], values: Numbers) -> Numbers:
@@ -154,7 +155,7 @@ def tube(path: Sequence[Vector], radius: float | Sequence[float], segments: int 
         for point, r, (side, up) in zip(points, radii, _frames(points), strict=True)
     ]
     vertices = np.concatenate([*rings, points[:1], points[-1:]])
-    return mesh(vertices, _tube_faces(len(points), segments))
+    return mesh(vertices, tube_faces(len(points), segments))
 
 
 def arc(radius: float, start: float, end: float, z: float, *, count: int = 13) -> list[Vector]:
@@ -246,52 +247,6 @@ def _directions(rows: int, columns: int) -> tuple[Numbers, Numbers, Numbers]:
     circle = np.tile(_circle(columns), (rows - 1, 1))
     x, y = (np.concatenate([[0.0], wide * part, [0.0]]) for part in circle.T)
     return x, y, np.concatenate([[-1.0], high, [1.0]])
-
-
-@cache
-def _hoop_faces(count: int, segments: int) -> npt.NDArray[np.int32]:
-    """Faces between `count` rings of `segments` vertices each, the last joined to the first."""
-    faces = []
-    for j in range(count):
-        for k in range(segments):
-            following = (k + 1) % segments
-            a, b = j * segments + k, j * segments + following
-            c = (j + 1) % count * segments
-            faces += [(a, b, c + following), (a, c + following, c + k)]
-    return np.array(faces, dtype=np.int32)
-
-
-@cache
-def _tube_faces(count: int, segments: int) -> npt.NDArray[np.int32]:
-    """Faces of `count` rings of `segments` vertices each, then the two ends."""
-    first, last = count * segments, count * segments + 1
-    faces: list[tuple[int, int, int]] = []
-    for k in range(segments):
-        following = (k + 1) % segments
-        faces.append((first, following, k))
-        for ring in range(count - 1):
-            a, b = ring * segments + k, ring * segments + following
-            faces += [(a, b, b + segments), (a, b + segments, a + segments)]
-        top = (count - 1) * segments
-        faces.append((last, top + k, top + following))
-    return np.array(faces, dtype=np.int32)
-
-
-@cache
-def _rings_to_faces(rings: int, segments: int) -> npt.NDArray[np.int32]:
-    """Faces of a point, then `rings` of `segments` vertices each, then a point."""
-    k = np.arange(segments)
-    following = (k + 1) % segments
-    last = 1 + rings * segments
-    faces = [np.stack([np.zeros_like(k), 1 + following, 1 + k], axis=1)]
-    for ring in range(rings - 1):
-        low, high = 1 + ring * segments, 1 + (ring + 1) * segments
-        a, b, c, d = low + k, low + following, high + k, high + following
-        faces += [np.stack([a, b, d], axis=1), np.stack([a, d, c], axis=1)]
-    top = last - segments
-    faces.append(np.stack([np.full_like(k, last), top + k, top + following], axis=1))
-    together: npt.NDArray[np.int32] = np.concatenate(faces).astype(np.int32)
-    return together
 
 
 def _frames(

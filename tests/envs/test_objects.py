@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlabench.envs import scene
+from vlabench.envs import placing
 from vlabench.envs.embodiments import TABLE_HEIGHT
 from vlabench.envs.language.grammar import Referent
 from vlabench.envs.materials import FINISHES, PALETTE
@@ -336,9 +336,9 @@ def bench(
             f"{role}.shape": list(coordinates),
             f"{role}.pose": [0.0, 0.0, 0.7],
         }
-    made = {role: scene._shape(role, factors) for role in things}
+    made = {role: placing.shape_of(role, factors) for role in things}
     for role in things:
-        scene._add_object(spec, role, made, factors)
+        placing.add_object(spec, role, made, factors)
     if above:
         spec.body("above").pos = [0.015, 0.0, TABLE_HEIGHT + made["thing"].height + 0.03]
     if finger:

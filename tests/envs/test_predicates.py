@@ -19,12 +19,13 @@ import pytest
 
 from vlabench.envs.embodiments import TABLE_HEIGHT
 from vlabench.envs.objects.catalog import category
+from vlabench.envs.placing import REST_DEPTH
 from vlabench.envs.predicates import PREDICATES, holds
 from vlabench.envs.predicates.geometry import touching
 from vlabench.envs.predicates.moved import AWAY, BESIDE, LIFTED, STANDING
 from vlabench.envs.predicates.parts import CLOSED, OPEN
 from vlabench.envs.predicates.placed import HEIGHT_TOLERANCE
-from vlabench.envs.scene import REST_DEPTH, Scene
+from vlabench.envs.scene import Scene
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.tasks.base import SIDES, Goal
 from vlabench.envs.tasks.base import task as task_called

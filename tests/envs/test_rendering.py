@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import mujoco
 import numpy as np
@@ -14,6 +15,7 @@ from vlabench.envs.culling import Culler, table_top
 from vlabench.envs.opengl import OpenGL
 from vlabench.envs.rendering import Renderer
 from vlabench.envs.scene import CAMERAS, Scene, compose
+from vlabench.errors import UsageError
 from vlabench.types import EpisodeSpec
 
 Draw = Callable[..., EpisodeSpec]
@@ -100,16 +102,72 @@ def test_lights_that_cannot_share_a_map_are_left_to_mujoco(
     assert same(ours, plain.render(model, data, LOOK))
 
 
+@pytest.mark.parametrize("first", ["directional", "spot"])
 def test_a_pass_that_is_not_exact_is_not_used(
-    draw: Draw, plain: Renderer, monkeypatch: pytest.MonkeyPatch
+    draw: Draw, plain: Renderer, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
     scene = compose(draw("lift", 0).factors)
-    data = posed(scene, 0.0)
+    data, light = posed(scene, 0.0), scene.model.light("key").id
+    own = int(scene.model.light_type[light])
     monkeypatch.setattr("vlabench.envs.shadows._OFFSET", (-1.5, -40000.0))
     with Renderer() as renderer:
+        if first == "spot":  # nothing can be compared in it, which proves nothing of the next
+            scene.model.light_type[light] = mujoco.mjtLightType.mjLIGHT_SPOT
+            renderer.render(scene.model, data, LOOK)
+            scene.model.light_type[light] = own
         ours = renderer.render(scene.model, data, LOOK)
         assert not renderer.shares_shadows
     assert same(ours, plain.render(scene.model, data, LOOK))
+
+
+def test_a_pass_is_compared_where_the_first_scene_could_not_be_shared(draw: Draw) -> None:
+    scene = compose(draw("lift", 0).factors)
+    data, cast = posed(scene, 0.0), scene.model.light_castshadow
+    own = cast.copy()
+    with Renderer() as renderer:
+        cast[:] = False
+        renderer.render(scene.model, data, LOOK)
+        assert not renderer.shares_shadows
+        cast[:] = own
+        renderer.render(scene.model, data, LOOK)
+        assert renderer.shares_shadows
+
+
+def test_every_context_is_compared_anew(
+    draw: Draw, plain: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (compose(draw("lift", index).factors) for index in range(2))
+    other.model.vis.quality.shadowsize = 256
+    with Renderer() as renderer:
+        renderer.render(one.model, posed(one, 0.0), LOOK)
+        assert renderer.shares_shadows
+        monkeypatch.setattr("vlabench.envs.shadows._OFFSET", (-1.5, -40000.0))
+        data = posed(other, 0.0)
+        ours = renderer.render(other.model, data, LOOK)
+        assert not renderer.shares_shadows
+    assert same(ours, plain.render(other.model, data, LOOK))
+
+
+def test_mirrors_reflect_what_throws_no_shadow(draw: Draw, fast: Renderer, plain: Renderer) -> None:
+    scene = compose(draw("place-on", 0).factors)
+    model, data = scene.model, posed(scene, 0.2)
+    dull = plain.render(model, data, LOOK)
+    model.mat_reflectance[model.geom("table_visual").matid] = 0.7
+    ours = fast.render(model, data, LOOK)
+    assert fast.shares_shadows
+    assert not same(ours, dull)
+    assert same(ours, plain.render(model, data, LOOK))
+
+
+def test_another_thread_is_told_whose_the_renderer_is(draw: Draw) -> None:
+    scene = compose(draw("lift", 0).factors)
+    data, look = posed(scene, 0.0), (CameraSpec("exterior/0", 32, 32),)
+    with Renderer() as renderer, ThreadPoolExecutor(1, "other") as pool:
+        before = renderer.render(scene.model, data, look)
+        for ask in (lambda: renderer.render(scene.model, data, look), renderer.close):
+            with pytest.raises(UsageError, match=r"belongs to the thread 'Main.*, not to 'other"):
+                pool.submit(ask).result()
+        assert same(renderer.render(scene.model, data, look), before)
 
 
 def test_an_opengl_without_the_functions_is_left_to_mujoco(

@@ -13,7 +13,8 @@ import pytest
 from vlabench.envs.draw import JOINT_NOISE
 from vlabench.envs.embodiments import TABLE_HEIGHT, embodiment
 from vlabench.envs.factors import check_factors
-from vlabench.envs.scene import CAMERAS, REST_DEPTH, Scene, compose, roles_in
+from vlabench.envs.placing import REST_DEPTH
+from vlabench.envs.scene import CAMERAS, Scene, compose, roles_in
 from vlabench.envs.simulation import Simulation
 from vlabench.envs.tasks.base import task as task_called
 from vlabench.errors import UsageError

@@ -9,8 +9,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from vlabench.cli import doctor
-from vlabench.cli.doctor import GIB, Finding, Probe
+from vlabench.cli import doctor, graphics
+from vlabench.cli.doctor import GIB
+from vlabench.cli.findings import Finding
+from vlabench.cli.graphics import Probe
 
 BOTH = {"egl": Probe(True, "llvmpipe"), "osmesa": Probe(True, "softpipe")}
 BROKEN = Probe(False, "ImportError: no library")
@@ -81,18 +83,43 @@ def test_a_copy_that_is_not_installed_fails() -> None:
 
 
 def test_rendering_prefers_egl() -> None:
-    assert doctor.check_rendering(BOTH.__getitem__) == Finding("ok", "renders by EGL on llvmpipe")
+    found = graphics.check_rendering(BOTH.__getitem__, "", True)
+    assert found == Finding("ok", "renders by EGL on llvmpipe")
 
 
 def test_rendering_falls_back_and_says_how_to_mend() -> None:
-    found = doctor.check_rendering((BOTH | {"egl": BROKEN}).__getitem__)
+    found = graphics.check_rendering((BOTH | {"egl": BROKEN}).__getitem__, "", False)
     assert found.state == "warn"
     assert "OSMESA on softpipe" in found.what
     assert found.mend == "apt-get install libegl1 libgl1-mesa-dri"
 
 
+def test_an_egl_that_a_run_would_use_and_that_is_broken_fails() -> None:
+    found = graphics.check_rendering((BOTH | {"egl": BROKEN}).__getitem__, "", True)
+    assert found.state == "fail"
+    assert "ImportError: no library" in found.what
+    assert found.mend.startswith("export MUJOCO_GL=osmesa, or apt-get install libegl1")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "broken", "state", "text"),
+    [
+        ("osmesa", "egl", "ok", "renders by OSMESA, as MUJOCO_GL says, on softpipe"),
+        ("osmesa", "osmesa", "fail", "unset MUJOCO_GL, or apt-get install libosmesa6"),
+        ("glfw", "glfw", "fail", "unset MUJOCO_GL"),
+        ("bogus", "", "fail", "unset MUJOCO_GL, or set it to one of egl, osmesa, glfw"),
+    ],
+)
+def test_what_mujoco_gl_names_is_all_that_counts(
+    chosen: str, broken: str, state: str, text: str
+) -> None:
+    found = graphics.check_rendering((BOTH | {broken: BROKEN}).__getitem__, chosen, True)
+    assert found.state == state
+    assert (found.mend or found.what) == text
+
+
 def test_no_rendering_fails_with_both_mends() -> None:
-    found = doctor.check_rendering(lambda backend: BROKEN)
+    found = graphics.check_rendering(lambda backend: BROKEN, "", True)
     assert found.state == "fail"
     assert "ImportError: no library" in found.what
     assert "libegl1" in found.mend
@@ -100,7 +127,7 @@ def test_no_rendering_fails_with_both_mends() -> None:
 
 
 def test_a_probe_that_cannot_work_says_why() -> None:
-    found = doctor.probe("no-such-backend")
+    found = graphics.probe("no-such-backend")
     assert not found.works
     assert "no-such-backend" in found.text
 

@@ -8,20 +8,21 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from ctypes.util import find_library
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from vlabench import diskcache
 from vlabench.cli import options
+from vlabench.cli.findings import Finding
+from vlabench.cli.graphics import check_rendering, probe
 from vlabench.errors import UsageError
 from vlabench.naming import one_line
 
@@ -29,15 +30,6 @@ GIB = 1024**3
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (no file is made there: Ray keeps its objects in it)
 FAILED = 2
 """Exit code where something that is needed is missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found: whether it will do, what it is, and the command that mends it."""
-
-    state: Literal["ok", "warn", "fail"]
-    what: str
-    mend: str = ""
 
 
 def doctor_command(
@@ -113,7 +105,8 @@ def findings() -> Iterator[Finding]:
     yield check_writing(Path("results"))
     yield check_cache(diskcache.folder(), diskcache.size(), diskcache.works())
     yield from check_dependencies(_requirements(), _installed)
-    yield check_rendering(probe)
+    chosen = os.environ.get("MUJOCO_GL", "").lower()
+    yield check_rendering(probe, chosen, find_library("EGL") is not None)
 
 
 # --- the machine --------------------------------------------------------------------------------
@@ -265,84 +258,3 @@ def _installed(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-# --- rendering ----------------------------------------------------------------------------------
-
-BACKENDS: Mapping[str, str] = {
-    "egl": "apt-get install libegl1 libgl1-mesa-dri",
-    "osmesa": "apt-get install libosmesa6",
-}
-"""MuJoCo's ways to render without a screen, the better one first, and what each needs on Debian."""
-
-PROBE = """
-import mujoco
-model = mujoco.MjModel.from_xml_string('''
-<mujoco>
-  <visual><headlight ambient="1 1 1" diffuse="0 0 0" specular="0 0 0"/></visual>
-  <worldbody>
-    <camera name="above" pos="0 0 1"/>
-    <geom type="plane" size="9 9 1" rgba="0.2 0.6 0.4 1"/>
-  </worldbody>
-</mujoco>''')
-data = mujoco.MjData(model)
-mujoco.mj_forward(model, data)
-with mujoco.Renderer(model, 32, 32) as renderer:
-    renderer.update_scene(data, "above")
-    pixel = renderer.render()[16, 16]
-    from OpenGL import GL
-    name = GL.glGetString(GL.GL_RENDERER).decode()
-assert abs(pixel.astype(int) - (51, 153, 102)).max() <= 3, f"a wrong colour came back: {pixel}"
-print(name)
-"""
-"""Renders a green plane and prints the renderer's name; fails if another colour comes back."""
-
-PROBE_LIMIT_S = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Whether a backend rendered; `text` is the renderer's name, or the last line of the error."""
-
-    works: bool
-    text: str
-
-
-def check_rendering(probe: Callable[[str], Probe]) -> Finding:
-    """The first backend that renders; a policy that does not look can do without."""
-    mends: list[str] = []
-    reasons: list[str] = []
-    for backend, mend in BACKENDS.items():
-        result = probe(backend)
-        if result.works and not reasons:
-            return Finding("ok", f"renders by {backend.upper()} on {result.text}")
-        if result.works:
-            what = f"renders by {backend.upper()} on {result.text}; {'; '.join(reasons)}"
-            return Finding("warn", what, mends[0])
-        mends.append(mend)
-        reasons.append(f"{backend.upper()} does not work ({result.text})")
-    return Finding("fail", f"cannot render: {'; '.join(reasons)}", ", or ".join(mends))
-
-
-def probe(backend: str) -> Probe:
-    """Renders a scene of one known colour in a process of its own.
-
-    A broken driver can kill the process that loads it, and a backend cannot be changed later.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            done = subprocess.run(
-                (sys.executable, "-c", PROBE),
-                env={**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend},
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                timeout=PROBE_LIMIT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Probe(False, f"no answer within {PROBE_LIMIT_S} s")
-    if done.returncode == 0:
-        return Probe(True, done.stdout.strip())
-    lines = done.stderr.strip().splitlines()
-    return Probe(False, lines[-1] if lines else f"the process ended with {done.returncode}")
