@@ -25,6 +25,7 @@ from vlabench.errors import ContractError, InfrastructureError
 from vlabench.policies import groot_wire, vla_eval_frames
 from vlabench.policies.http import JsonServer
 from vlabench.policies.json_numpy import decode_array, unwrapped
+from vlabench.policies.remote import Remote as RemotePolicy
 
 MEBI = 2**20
 
@@ -273,9 +274,7 @@ def test_a_scalar_is_one_plain_value(dtype: str, data: object) -> None:
     assert refused("openpi", frame, 4 * MEBI)
 
 
-@pytest.mark.parametrize(
-    "value", [np.float32(0.5), np.int64(3), np.bool_(True), np.str_("lift"), np.bytes_(b"lift")]
-)
+@pytest.mark.parametrize("value", [np.float32(0.5), np.int64(3), np.bool_(True)])
 def test_an_honest_scalar_is_read(value: np.generic) -> None:
     found = openpi_codec.unpack(openpi_codec.pack({"gain": value}))["gain"]
     assert (type(found), found) == (type(value), value)
@@ -299,14 +298,14 @@ def test_a_server_declares_no_novel(field: str) -> None:
         FakeRemote(TOO_LONG[field]) as server,
         pytest.raises(ContractError, match=re.escape(f"PolicySpec.{field} has ")) as caught,
     ):
-        Remote(server.url)
+        RemotePolicy(server.url)
     assert len(str(caught.value)) < 300
 
 
 def test_a_server_that_comes_back_declares_no_novel() -> None:
     with FakeRemote() as server:
-        policy = Remote(server.url)
+        policy = RemotePolicy(server.url)
         server.spec = TOO_LONG["revision"]
         policy.close()
-        with pytest.raises(InfrastructureError, match="PolicySpec.revision has "):
+        with pytest.raises(InfrastructureError, match=r"PolicySpec\.revision has "):
             policy.reset([])
