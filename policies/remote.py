@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vlabench.contract.declared import NAMES, disagreements
+from vlabench.contract.lengths import check_lengths
 from vlabench.contract.protocol import (
     KNOWS,
     Act,
@@ -155,11 +156,21 @@ class Remote:
         self._lose()
 
     def _greeted(self) -> PolicySpec:
-        """What the server says when the connection is new."""
+        """What the server says when the connection is new.
+
+        Raises:
+            ContractError: If it says too much.
+            InfrastructureError: If there is no server, or it says something else.
+        """
         self._connection.connect()
         hello = self._received()
         if not isinstance(hello, Hello):
             raise self._wrong(hello)
+        try:
+            check_lengths(hello.policy, f"The server of policy {_NAME!r} at {self._connection.url}")
+        except ContractError:
+            self.close()
+            raise
         return hello.policy
 
     def _check_card(self, name: str) -> None:
@@ -199,8 +210,12 @@ class Remote:
     def _connect_again(self) -> None:
         if self._connection.connected:
             return
+        try:
+            now = self._greeted()
+        except ContractError as error:  # it was another one when the run was planned
+            raise InfrastructureError(str(error)) from error
         different = disagreements(
-            self._spec, self._greeted(), ("what it said before", "what it says now"), ignored=()
+            self._spec, now, ("what it said before", "what it says now"), ignored=()
         )
         if different:
             raise InfrastructureError(

@@ -28,6 +28,9 @@ NUMBERS_AND_TEXT = "biufSU"
 LARGEST_MEMBER = 256 * 2**20
 """Bytes of one array of a ``.npz`` file, unless told otherwise."""
 
+_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How ``numpy.savez`` and ``numpy.savez_compressed`` pack an array."""
+
 _NPY: Any = npy_format  # its functions have no types
 _LONGEST_AXIS = 2**31
 _MOST_AXES = 32
@@ -79,7 +82,10 @@ def read_npy(data: bytes, kinds: str = NUMBERS_AND_TEXT) -> Array:
     readers = {(1, 0): _NPY.read_array_header_1_0, (2, 0): _NPY.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"a .npy file of version {version} is not read")
-    shape, fortran, dtype = readers[version](file)
+    try:
+        shape, fortran, dtype = readers[version](file)
+    except Exception as error:  # it is parsed as Python: tokenize.TokenError, MemoryError, ...
+        raise ValueError(f"its header is none of a .npy file ({type(error).__name__})") from error
     found = array_of(data[file.tell() :], dtype.str, shape, kinds)
     return found.reshape(shape[::-1]).T if fortran else found
 
@@ -105,6 +111,8 @@ def read_npz(
         with zipfile.ZipFile(path) as archive:
             for name in names:
                 member = archive.getinfo(f"{name}.npy")
+                if member.compress_type not in _COMPRESSION:
+                    raise ValueError(f"{name!r} is packed in a way that NumPy does not write")
                 if member.file_size > limit:
                     raise ValueError(f"{name!r} would be {member.file_size} bytes, over {limit}")
                 with archive.open(member) as file:

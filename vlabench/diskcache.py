@@ -4,7 +4,8 @@ It is ``vlabench`` in the user's cache folder (``$XDG_CACHE_HOME``, else ``~/.ca
 Base Directory Specification), or what ``VLABENCH_CACHE_DIR`` names; set to nothing, that variable
 switches the cache off. A key says everything that an entry depends on, so no entry is ever wrong,
 only unused. Whatever goes wrong with the folder (it is full, read-only, another user's) costs time
-and nothing else: `read` finds nothing, and `write` writes nothing.
+and nothing else: `read` finds nothing, and `write` writes nothing. Neither trusts a folder or a
+file in which anybody but this user, or root, could have written.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ import hashlib
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 VARIABLE = "VLABENCH_CACHE_DIR"
+
+_FORGOTTEN_SECONDS = 3600
+"""No writer takes so long: what is older was left by one that was killed."""
 
 _SUM_BYTES = hashlib.sha256().digest_size
 
@@ -25,7 +30,10 @@ def folder() -> Path | None:
     """Where entries are kept; None where there is no such place, or it is switched off."""
     chosen = os.environ.get(VARIABLE)
     if chosen is not None:
-        return Path(chosen).absolute() if chosen else None
+        try:
+            return Path(chosen).expanduser().absolute() if chosen else None
+        except RuntimeError:  # "~somebody", who is not here
+            return None
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not base.is_absolute():  # the specification says to ignore a relative one
         try:
@@ -41,8 +49,9 @@ def read(key: str) -> bytes | None:
     if place is None:
         return None
     try:
-        with (place / key).open("rb") as file:
-            if not _is_ours(os.fstat(file.fileno())) or not _is_ours(place.stat()):
+        with open(place / key, "rb", opener=_without_waiting) as file:
+            found = os.fstat(file.fileno())
+            if not (_is_ours(place.stat()) and _is_ours(found) and stat.S_ISREG(found.st_mode)):
                 return None
             checksum, data = file.read(_SUM_BYTES), file.read()
     except OSError:
@@ -51,7 +60,7 @@ def read(key: str) -> bytes | None:
 
 
 def write(key: str, data: bytes) -> None:
-    """Keeps `data` under `key`: all of it, or nothing if that is not possible.
+    """Keeps `data` under `key`: all of it, or nothing if that is not possible or `read` refuses it.
 
     Several processes may write the same key at once; each renames a file of its own.
     """
@@ -61,6 +70,9 @@ def write(key: str, data: bytes) -> None:
     scratch = None
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_ours(place.stat()):
+            return
+        _sweep(place)
         with tempfile.NamedTemporaryFile(dir=place, suffix=".tmp", delete=False) as file:
             scratch = Path(file.name)
             file.write(hashlib.sha256(data).digest())
@@ -89,6 +101,19 @@ def works() -> bool:
         with contextlib.suppress(OSError):
             (place / key).unlink()
     return found
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a pipe that nobody writes to at once, so that it can be looked at and refused."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _sweep(place: Path) -> None:
+    """Deletes what writers that were killed have left behind."""
+    for path in place.glob("*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime > _FORGOTTEN_SECONDS:
+                path.unlink()
 
 
 def _is_ours(found: os.stat_result) -> bool:

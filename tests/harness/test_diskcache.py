@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,45 @@ def test_what_others_may_write_is_not_trusted(place: Path, name: str) -> None:
     diskcache.write("a", b"data")
     (place / name).chmod(0o777)
     assert diskcache.read("a") is None
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o777, 0o1777])
+def test_nothing_is_written_where_nothing_would_be_read(place: Path, mode: int) -> None:
+    diskcache.write("a", b"data")
+    place.chmod(mode)
+    diskcache.write("b", b"data")
+    assert [path.name for path in place.iterdir()] == ["a"]
+    assert not diskcache.works()
+
+
+def test_a_pipe_in_the_place_of_an_entry_stops_nobody(place: Path) -> None:
+    diskcache.write("a", b"data")
+    (place / "a").unlink()
+    os.mkfifo(place / "a", 0o600)
+    reader = elsewhere("from vlabench import diskcache; assert diskcache.read('a') is None")
+    try:
+        assert reader.wait(60) == 0
+    finally:
+        reader.kill()
+    diskcache.write("a", b"again")
+    assert diskcache.read("a") == b"again"
+
+
+def test_what_a_killed_writer_left_is_deleted_later(place: Path) -> None:
+    diskcache.write("a", b"data")
+    for name, age in (("old.tmp", 4000), ("new.tmp", 60), ("old", 4000)):
+        (place / name).write_bytes(b"half")
+        os.utime(place / name, (time.time() - age,) * 2)
+    diskcache.write("b", b"data")
+    assert sorted(path.name for path in place.iterdir()) == ["a", "b", "new.tmp", "old"]
+
+
+def test_a_folder_may_be_named_by_its_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(diskcache.VARIABLE, "~/kept")
+    assert diskcache.folder() == tmp_path / "kept"
+    monkeypatch.setenv(diskcache.VARIABLE, "~nobody-has-this-name/kept")
+    assert diskcache.folder() is None
 
 
 def test_a_folder_that_cannot_be_made_costs_nothing(

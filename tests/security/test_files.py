@@ -20,7 +20,7 @@ from vlabench.errors import UsageError
 from vlabench.leaderboard import read_leaderboard
 from vlabench.store import Run
 from vlabench.suite import load_suite
-from vlabench.trace import Trace, load_trace, save_trace
+from vlabench.trace import Trace, is_whole, load_trace, save_trace
 from vlabench.yamlio import LARGEST, load_yaml
 
 PLANNED = episodes(["stack"], [("lighting", "L1")], 3)
@@ -185,6 +185,39 @@ def test_a_flipped_bit_is_one_sentence(tmp_path: Path) -> None:
             assert "is no trace" in str(error)  # noqa: PT017  (whatever else it raises is a fault)
         else:
             assert np.array_equal(found.actions, actions)
+
+
+def zipped(path: Path, actions: bytes, compression: int = zipfile.ZIP_STORED) -> None:
+    checksums = io.BytesIO()
+    np.save(checksums, np.zeros(1, np.uint32))
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("actions.npy", actions)
+        archive.writestr("checksums.npy", checksums.getvalue())
+
+
+@pytest.mark.parametrize(
+    "text", [b"(" * 100, b"{'descr': '<f4', 'shape': (1, 7)", b"(" * 9_000, b"\xff", b"1 +", b""]
+)
+def test_a_header_that_cannot_be_parsed_is_one_sentence(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "trace.npz"
+    zipped(path, b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+    with pytest.raises(UsageError, match="is no trace"):
+        load_trace(path)
+    assert not is_whole(path, "")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_other_ways_of_packing_are_not_unpacked(compression: int, tmp_path: Path) -> None:
+    """Each has errors of its own, and whoever damages a file chooses one."""
+    path, actions = tmp_path / "trace.npz", io.BytesIO()
+    np.save(actions, np.random.default_rng(0).random((50, 7), np.float32))
+    zipped(path, actions.getvalue(), compression)
+    whole = path.read_bytes()
+    for damaged in (whole, whole[:60] + bytes(value ^ 0xFF for value in whole[60:90]) + whole[90:]):
+        path.write_bytes(damaged)
+        with pytest.raises(UsageError, match="packed in a way that NumPy does not write"):
+            load_trace(path)
+        assert not is_whole(path, "")
 
 
 def test_json_stays_what_it_is(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from inspect import signature
@@ -75,6 +76,33 @@ def test_ray_listens_on_this_machine_alone() -> None:
     assert all(own(where) for addresses in seen[0].values() for where in addresses), seen
     assert before == ray_constants.ENABLE_RAY_CLUSTER
     assert "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in os.environ
+
+
+def test_a_ray_that_has_moved_its_constant_still_starts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The variable alone must do then, and whoever runs it is warned."""
+    cluster = pytest.importorskip("vlabench.runner.cluster")
+    constants = pytest.importorskip("ray._private.ray_constants")
+
+    def start(address: str, **_: object) -> None:
+        seen.append((address, os.environ.get("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER")))
+
+    seen: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(cluster.ray, "init", start)
+    monkeypatch.setattr(cluster.ray, "shutdown", lambda: None)
+    for missing in ("the constant", "the module"):
+        with monkeypatch.context() as moved:
+            if missing == "the constant":
+                moved.delattr(constants, "ENABLE_RAY_CLUSTER")
+            else:
+                moved.setitem(sys.modules, "ray._private.ray_constants", None)
+            with cluster.cluster(RunnerOptions(workers=1)) as workers:
+                assert workers == 1
+    assert seen == [("local", "0")] * 2
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+    assert "run code as you" in caplog.text
 
 
 def test_a_server_listens_on_this_machine_alone() -> None:

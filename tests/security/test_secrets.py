@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,23 @@ def test_a_command_without_secrets_is_written_as_it_is(suite_file: Path) -> None
         "anything=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
         "endpoint=https://ann:abc@example.org/act",
         "endpoint=https://example.org/act?version=2&token=abc",
+        "endpoint=http://ann:x/abc@example.org/act",
+        "endpoint=http://ann:x@abc@example.org/act",
+        "api_key_1=abc",
+        "token2=abc",
+        "tokens=abc",
+        "HFToken=abc",
+        "hftoken=abc",
+        "oauth2_token=abc",
+        "replicate_token=abc",
+        "mistral_key=abc",
+        "jwt=abc",
+        "db_pass=abc",
+        "dbpassword=abc",
+        "passcode=123456",
+        "pin=123456",
+        "anything=prefix-eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+        'anything={"hf_abcdefghijklmnopqrst": 1}',
     ],
 )
 def test_what_is_hidden(pair: str) -> None:
@@ -99,6 +117,16 @@ def test_what_is_hidden(pair: str) -> None:
         "bos_token=<s>",
         "max_tokens=256",
         "token=5",
+        "image_key_1=observation.images.top",
+        "stop_tokens=</s>",
+        "eosToken=</s>",
+        "pad_token_2=<pad>",
+        "key_1_name=a",
+        "monkey=chimp",
+        "forward_pass=2",
+        "pin_memory=yes",
+        "url=http://[::1]:8000/act/model@main",
+        "url=http://127.0.0.1:8000/act/model@main",
         "token_env=MY_KEY",
         "keyframes=all",
         "tokenizer=google/paligemma",
@@ -119,6 +147,38 @@ def test_a_cut_text_has_no_beginning_of_a_secret() -> None:
     assert secrets.hide("Authorization: Bearer abcdef0123456789") == (
         f"Authorization: Bearer {HIDDEN}"
     )
+
+
+def test_keys_of_maps_are_hidden_too() -> None:
+    secrets = Secrets.of({"api_key": KEY, "token": f"{KEY}-2"})
+    said = {f"asked with {KEY}": 1, f"asked with {KEY}-2": [{KEY: "x"}], "fine": 2}
+    told = secrets.hide_in(said)
+    assert KEY not in str(told)
+    assert list(told.values()) == [1, [{HIDDEN: "x"}], 2]
+
+
+LONG = {
+    "headers": "bearer=",
+    "beginnings of web tokens": "eyJaaaaaaaaa-",
+    "parts of web tokens": "eyJaaaaaaaaa-eyJaaaaaaaaa.",
+    "passwords": "://a:b/",
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_text_is_searched_in_proportion_to_its_length(name: str) -> None:
+    text = LONG[name] * 40_000
+    began = time.process_time()
+    Secrets().hide(text)
+    assert time.process_time() - began < 15  # it is under one second; squared, minutes
+
+
+def test_many_keys_in_a_text_cost_little() -> None:
+    """The slow fingerprint, 50 ms each, is for what was given in the command."""
+    keys = " ".join(f"hf_abcdefghijklmnop{number:06}" for number in range(2000))
+    began = time.process_time()
+    assert "hf_" not in Secrets().hide(keys)
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize("url", ["ws://ann:abc@host:1", "ws://host:1?token=abc", "ws://host:1#abc"])

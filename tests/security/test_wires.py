@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 import tracemalloc
 import zlib
@@ -12,16 +13,19 @@ from collections.abc import Callable
 import msgpack
 import numpy as np
 import pytest
+from fake_remote import FakeRemote
 from fake_rest import serving
 from PIL import Image
 
 from vlabench.arrays import read_npy
 from vlabench.contract import openpi_codec, wire
+from vlabench.contract.specs import CameraSpec, PolicySpec, PromptSpec
 from vlabench.contract.unpacking import MOST_VALUES, TooMuchError, read_json
-from vlabench.errors import InfrastructureError
+from vlabench.errors import ContractError, InfrastructureError
 from vlabench.policies import groot_wire, vla_eval_frames
 from vlabench.policies.http import JsonServer
 from vlabench.policies.json_numpy import decode_array, unwrapped
+from vlabench.policies.remote import Remote as RemotePolicy
 
 MEBI = 2**20
 
@@ -228,3 +232,80 @@ def test_json_has_limits() -> None:
     assert unwrapped(json.loads(deep)) == "[" * 500 + "]" * 500
     with pytest.raises(TooMuchError):
         read_json("[" * 500 + "]" * 500)
+
+
+@pytest.mark.parametrize("small", ["{},", "[],", "0,", '{"a":0},'])
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_values_of_json_are_counted_before_there_are_any(small: str, as_bytes: bool) -> None:
+    """9 MB of empty maps would be 200 MB in memory."""
+    text = f"[{small * 1_500_000}0]"
+    data = text.encode() if as_bytes else text
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooMuchError, match="more than 1048576 values"):
+            read_json(data)
+        assert tracemalloc.get_traced_memory()[1] < MEBI
+    finally:
+        tracemalloc.stop()
+    assert len(read_json(f"[{'0,' * 1_000_000}0]")) == 1_000_001
+
+
+SCALARS: list[tuple[str, object]] = [
+    ("<f8", [1.0, 2.0]),
+    ("<f8", "1.5"),
+    ("<f8", None),
+    ("<f8", {"a": 1}),
+    ("<i8", 1.5),
+    ("<i8", "7" * 4000),
+    ("<i8", True),
+    ("|b1", 1),
+    ("<U5", {"a": 1}),
+    ("<U5", [1]),
+    ("|S5", 10**9),
+    ("|S5", "text"),
+    ("<f4", {b"__ndarray__": True, b"dtype": "<f4", b"shape": [2], b"data": b"12345678"}),
+]
+
+
+@pytest.mark.parametrize(("dtype", "data"), SCALARS, ids=str)
+def test_a_scalar_is_one_plain_value(dtype: str, data: object) -> None:
+    """``numpy.bytes_(1000000000)`` would be a gigabyte, and ``numpy.str_`` takes anything."""
+    frame = msgpack.packb({"gain": {b"__npgeneric__": True, b"data": data, b"dtype": dtype}})
+    assert refused("openpi", frame, 4 * MEBI)
+
+
+@pytest.mark.parametrize("value", [np.float32(0.5), np.int64(3), np.bool_(True)])
+def test_an_honest_scalar_is_read(value: np.generic) -> None:
+    found = openpi_codec.unpack(openpi_codec.pack({"gain": value}))["gain"]
+    assert (type(found), found) == (type(value), value)
+
+
+# --- declarations -----------------------------------------------------------------------------
+
+TOO_LONG = {
+    "name": PolicySpec("x" * 1001),
+    "revision": PolicySpec("x", revision="bearer=" * 8000),
+    "prompt.template": PolicySpec("x", prompt=PromptSpec("{instruction}" + " " * 1000)),
+    "skills[1]": PolicySpec("x", skills=("grasp", "x" * 2000)),
+    "cameras[0].role": PolicySpec("x", cameras=(CameraSpec("x" * 1001, 8, 8),)),
+    "proprio": PolicySpec("x", proprio=("ee_position",) * 1001),
+}
+
+
+@pytest.mark.parametrize("field", TOO_LONG)
+def test_a_server_declares_no_novel(field: str) -> None:
+    with (
+        FakeRemote(TOO_LONG[field]) as server,
+        pytest.raises(ContractError, match=re.escape(f"PolicySpec.{field} has ")) as caught,
+    ):
+        RemotePolicy(server.url)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_server_that_comes_back_declares_no_novel() -> None:
+    with FakeRemote() as server:
+        policy = RemotePolicy(server.url)
+        server.spec = TOO_LONG["revision"]
+        policy.close()
+        with pytest.raises(InfrastructureError, match=r"PolicySpec\.revision has "):
+            policy.reset([])

@@ -4,7 +4,8 @@ The same bytes as ``packages/openpi-client/src/openpi_client/msgpack_numpy.py`` 
 github.com/Physical-Intelligence/openpi: an array is the map ``{b"__ndarray__": True, b"data",
 b"dtype", b"shape"}`` and a scalar of numpy ``{b"__npgeneric__": True, b"data", b"dtype"}``, whose
 keys are bytes. That file refuses the kinds V, O and c; so does this one, and it also refuses an
-array whose bytes are not as many as its shape says.
+array whose bytes are not as many as its shape says, and a scalar whose data are not the one plain
+value of its type.
 """
 
 from __future__ import annotations
@@ -18,6 +19,16 @@ import numpy as np
 from vlabench.arrays import NUMBERS_AND_TEXT, array_of
 from vlabench.contract.unpacking import check_depth, unpack_msgpack
 from vlabench.contract.wire import MAX_BYTES, Plain, WireError
+
+_PLAIN: Mapping[str, tuple[type, ...]] = {
+    "b": (bool,),
+    "i": (int,),
+    "u": (int,),
+    "f": (float, int),
+    "S": (bytes,),
+    "U": (str,),
+}
+"""What ``numpy.generic.item()`` gives of each kind of type, which is what a server writes."""
 
 
 def pack(value: Plain) -> bytes:
@@ -79,7 +90,12 @@ def _scalar(found: Mapping[Any, Plain]) -> Plain:
     dtype = np.dtype(_text(found))
     if dtype.kind not in NUMBERS_AND_TEXT:
         raise WireError(f"A number has the type {found[b'dtype']!r}; send numbers.")
-    return dtype.type(found[b"data"])
+    data, due = found[b"data"], _PLAIN[dtype.kind]
+    if type(data) not in due:
+        raise WireError(
+            f"A number of type {dtype} is a {type(data).__name__}, not {due[0].__name__}."
+        )
+    return dtype.type(data)
 
 
 def _text(found: Mapping[Any, Plain]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import math
 import os
@@ -11,13 +12,15 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import ray
-from ray._private import ray_constants
 
 from vlabench.errors import UsageError
 from vlabench.runner.capacity import LOOKING_WORKER_BYTES, capacity
 from vlabench.runner.job import RunnerOptions
+
+logger = logging.getLogger(__name__)
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -79,14 +82,34 @@ def cluster(options: RunnerOptions, each: int = LOOKING_WORKER_BYTES) -> Iterato
 def _reachable(by_others: bool) -> Iterator[None]:
     """What `_ON_LOOPBACK` says, for this process too: Ray reads the variable when it is imported.
 
-    Ray asks again for the constant while it starts, and not later.
+    Ray asks again for the constant while it starts, and not later. It is one of Ray's own, which
+    another version may not have: the variable alone must do then, and who runs Ray is warned.
     """
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = by_others
+    constants = _ray_constants()
+    if constants is None:
+        if not by_others:
+            logger.warning(
+                "Ray %s has no constant that keeps it on 127.0.0.1: others may reach its ports and "
+                "run code as you; close them, or use --runner serial",
+                ray.__version__,
+            )
+        yield
+        return
+    before = constants.ENABLE_RAY_CLUSTER
+    constants.ENABLE_RAY_CLUSTER = by_others
     try:
         yield
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
+        constants.ENABLE_RAY_CLUSTER = before
+
+
+def _ray_constants() -> Any:
+    """Ray's module with the constant of `_reachable`; None where this version has it elsewhere."""
+    try:
+        found = importlib.import_module("ray._private.ray_constants")
+    except ImportError:
+        return None
+    return found if hasattr(found, "ENABLE_RAY_CLUSTER") else None
 
 
 def _knock(address: str | None) -> None:
