@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from ctypes.util import find_library
 from dataclasses import dataclass
@@ -102,7 +103,8 @@ def _usable(egl: Any) -> list[Device]:
         display = display_of(_PLATFORM_DEVICE, handle, None)
         if not display or not begin(display, None, None):
             continue
-        end(display)
+        if "mujoco.egl" not in sys.modules:  # whose display it may be, and in use
+            end(display)
         extensions = (words(handle, _EXTENSIONS) or b"").decode().split()
         cuda = ctypes.c_ssize_t()
         known = "EGL_NV_device_cuda" in extensions
