@@ -140,7 +140,9 @@ def test_a_record_whose_trace_is_torn_is_found_and_runs_again(
         case "another":
             save_trace(path, Trace(np.zeros((3, 7), np.float32), np.zeros(3, np.uint32)))
     if damage not in ("gone", "another"):
-        with pytest.raises(UsageError, match=r"npz is no trace, or is damaged .*run the same command again"):
+        with pytest.raises(
+            UsageError, match=r"npz is no trace, or is damaged .*the same command again"
+        ):
             Run.open(planned.folder).trace(second)
     run = work(planned)
     assert told(run) == expected
