@@ -27,7 +27,7 @@ thing moves; a slide that was given up before has not happened, and no record sp
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import mujoco
@@ -81,11 +81,6 @@ class Timeline:
         self._scene, self._camera = scene, factors[views.FACTOR]
         self._going_on: list[_Slide] = []
         self._site = scene.model.site(scene.embodiment.grip_site).id
-        self._effects: Mapping[str, Callable[..., str]] = {
-            "light": self._light,
-            "camera": self._nudge,
-            "instruction": self._ask,
-        }
         hand = self._hand(data)
         self._waiting = [
             _Trigger(event, APPROACH * math.dist(hand, _middle(scene, data, event["near"])))
@@ -122,11 +117,17 @@ class Timeline:
 
     def _let_happen(self, do: Mapping[str, Json], step: int) -> None:
         values = dict(do)
-        kind = values.pop("kind")
-        if kind == "move":
-            self._going_on.append(_Slide(self._scene, **values))
-        else:
-            self.happened += (Event(step, self._effects[kind](**values)),)
+        match values.pop("kind"):
+            case "move":
+                self._going_on.append(_Slide(self._scene, **values))
+                return
+            case "light":
+                what = self._light(**values)
+            case "camera":
+                what = self._nudge(**values)
+            case _:  # "instruction"
+                what = self._ask(**values)
+        self.happened += (Event(step, what),)
 
     def _light(self, intensity: float, warmth: float) -> str:
         model, color = self._scene.model, warm((1.0, 1.0, 1.0), warmth)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -50,6 +52,19 @@ def test_the_same_episode_twice_is_the_same_to_the_bit(simulation: Simulation, d
     assert play(Simulation(), draw("place-in", 4)) == first
     assert play(simulation, draw("place-in", 4)) == first
     assert len(set(first[0])) == STEPS + 1
+
+
+def test_a_scene_is_gone_as_soon_as_the_next_begins(simulation: Simulation, draw: Draw) -> None:
+    """Not when Python happens to collect garbage: models are large."""
+    play(simulation, draw("place-in", 4), looking=CAMERAS)
+    scene = weakref.ref(simulation.scene)
+    gc.disable()
+    try:
+        simulation.start(draw("place-in", 5))
+        simulation.observe(CAMERAS)
+        assert scene() is None
+    finally:
+        gc.enable()
 
 
 def test_another_episode_is_another_trajectory(simulation: Simulation, draw: Draw) -> None:
