@@ -24,9 +24,9 @@ def tell() -> Iterator[Callable[..., None]]:
 
     rows: dict[str, Row] = {}
 
-    def do(fault: str, times: int, expected: Told, got: Told) -> None:
+    def do(fault: str, times: int, expected: Told, got: Told, at: object = "") -> None:
         rows.setdefault(fault, Row(fault)).add(times, expected, got)
-        assert got == expected, fault
+        assert got == expected, (fault, at)
 
     yield do
     if "VLABENCH_FAULT_ROWS" in os.environ:

@@ -94,7 +94,8 @@ def test_a_run_survives_its_end_at_every_point(
         before = acknowledged(planned.folder)
         gone = fresh and not (planned.folder / store.RUN).exists()
         run = work(planned, fresh=gone)
-        tell(f"{CUTS[cut]}, at every point of a run that is {moment}", 1, expected, told(run))
+        fault = f"{CUTS[cut]}, at every point of a run that is {moment}"
+        tell(fault, 1, expected, told(run), at)
         lines = acknowledged(planned.folder)
         assert len(lines) == len(expected), (at, cut)
         assert run.valid
@@ -138,7 +139,8 @@ def test_a_record_whose_trace_is_torn_is_found_and_runs_again(
         case "another":
             save_trace(path, Trace(np.zeros((3, 7), np.float32), np.zeros(3, np.uint32)))
     if damage not in ("gone", "another"):
-        with pytest.raises(UsageError, match=r"npz is damaged .*run the same command again"):
+        said = r"npz is no trace, or is damaged .*run the same command again"
+        with pytest.raises(UsageError, match=said):
             Run.open(planned.folder).trace(second)
     run = work(planned)
     tell(f"a trace that the disk lost under its record ({damage})", 1, expected, told(run))
