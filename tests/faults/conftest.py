@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,13 +18,20 @@ sys.path[:0] = FOLDERS
 
 
 @pytest.fixture
-def tell(record_property: Callable[[str, object], None]) -> Callable[..., None]:
-    """Notes what was done to a run, how often, and how many records that cost, for the table."""
+def tell() -> Iterator[Callable[..., None]]:
+    """Compares a run with an undisturbed one, after noting for the table what it is short of."""
+    from fault_runs import Row, Told
 
-    def do(fault: str, times: int, lost: int, note: str = "") -> None:
-        record_property("fault", json.dumps([fault, times, lost, note]))
+    rows: dict[str, Row] = {}
 
-    return do
+    def do(fault: str, times: int, expected: Told, got: Told, at: object = "") -> None:
+        rows.setdefault(fault, Row(fault)).add(times, expected, got)
+        assert got == expected, (fault, at)
+
+    yield do
+    if "VLABENCH_FAULT_ROWS" in os.environ:
+        with Path(os.environ["VLABENCH_FAULT_ROWS"]).open("a") as file:
+            file.writelines(json.dumps(asdict(row)) + "\n" for row in rows.values())
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,6 +16,8 @@ import numpy as np
 from harness_fakes import FakeEnvironment, FakePolicy, FakeWorld, SlowPolicy
 from inference_fakes import BatchedPolicy
 
+from vlabench.policies.groot_wire import GrootServer
+from vlabench.policies.http import JsonServer
 from vlabench.types import Observation
 
 STEP = 2
@@ -63,7 +65,7 @@ class BatchedFaultyPolicy(BatchedPolicy):
 
 
 class StickyPolicy(SlowPolicy):
-    """Takes for ever to be closed once it has been asked."""
+    """Takes for ever to be closed once it has been asked, in a driver that a test began."""
 
     asked = False
 
@@ -72,10 +74,37 @@ class StickyPolicy(SlowPolicy):
         return super().actions(observation)
 
     def close(self) -> None:
-        if self.asked:
+        if self.asked and "FAULTS_MARK" in os.environ:
             sys.stdout.write("closing\n")
             sys.stdout.flush()
             time.sleep(3600)
+
+
+class RestPolicy(FakePolicy):
+    """Asks a REST server before each answer."""
+
+    def __init__(self, url: str) -> None:
+        waits = {"connect_timeout_s": 5, "timeout_s": 5, "attempts": 2, "away_s": 60}
+        self.server = JsonServer("rest", url, "/act", **waits)
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        assert self.server.post({}) == {}
+        return super().actions(observation)
+
+
+class ZeroMqPolicy(FakePolicy):
+    """Asks a ZeroMQ server before each answer."""
+
+    def __init__(self, url: str) -> None:
+        waits = {"connect_timeout_s": 0.3, "timeout_s": 5, "away_s": 60}
+        self.server = GrootServer("zmq", url, token="", **waits)
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        assert self.server.call("ping") == {}
+        return super().actions(observation)
+
+    def close(self) -> None:
+        self.server.close()
 
 
 def go_wrong(way: str) -> None:

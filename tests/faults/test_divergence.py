@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import mujoco
 import numpy as np
 import pytest
+from fault_runs import told
 
+import vlabench
 from vlabench.envs.divergence import ABSURD_SPEED
 from vlabench.envs.simulation import Simulation
 from vlabench.errors import BrokenSceneError, PolicyError
 from vlabench.published import open_published
-from vlabench.rollout import RunContext
-from vlabench.runner.job import Job, LostAttempt, Station
+from vlabench.store import Run
 from vlabench.suite import load_suite
 from vlabench.types import EpisodeSpec
 
@@ -87,22 +89,44 @@ def test_what_is_fast_and_can_be_is_no_fault(simulation: Simulation) -> None:
     assert not simulation.advance(HOLD)
 
 
+BROKEN = 1
+"""The number of the episode whose scene comes apart."""
+
+
 class Breaking(Simulation):
-    """Comes apart in the middle of every episode, with nothing touched."""
+    """Comes apart in the middle of one episode, with nothing touched."""
+
+    broken = ""
+
+    def start(self, episode: EpisodeSpec) -> None:
+        super().start(episode)
+        self.breaks = episode.episode_id == self.broken
 
     def advance(self, action: np.ndarray) -> bool:
-        if self.steps == 3:
+        if self.breaks and self.steps == 3:
             self.data.qvel[-1] = np.nan
         return super().advance(action)
 
 
-def test_a_broken_scene_is_missing_at_once(
-    episode: EpisodeSpec, monkeypatch: pytest.MonkeyPatch, tell: Callable[..., None]
+def test_a_broken_scene_is_missing_at_once_and_the_others_are_as_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Callable[..., None]
 ) -> None:
+    def evaluate(folder: str) -> Run:
+        out = tmp_path / folder
+        return vlabench.evaluate("noop", "smoke", limit=2, runner="serial", out=out)
+
+    whole = evaluate("whole")
+    name = whole.needed[BROKEN].episode_id
+    monkeypatch.setattr(Breaking, "broken", name)
     monkeypatch.setattr("vlabench.envs.world.Simulation", Breaking)
-    station = Station(Job("tabletop", "noop", {}, RunContext("run", "smoke", 1, "hash")))
-    event = station.attempt(episode, 0)
-    assert isinstance(event, LostAttempt)
-    assert event.final
-    assert event.error.startswith("BrokenSceneError: The scene, of which the robot had touched not")
-    tell("NaN in the physics before anything was touched: missing, by name", 1, 0)
+    evaluate("run")
+    run = evaluate("run")
+    assert run.missing == [name]
+    first, second = run.attempts
+    assert first.episode_id == second.episode_id == name
+    assert first.error == second.error
+    assert first.error.startswith("BrokenSceneError: The scene, of which the robot had touched not")
+    others = told(whole)
+    del others[name]
+    fault = "NaN in one scene before anything was touched: missing by name; the other episodes"
+    tell(fault, 2, others, told(run))

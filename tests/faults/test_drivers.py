@@ -9,17 +9,17 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from fault_runs import THOROUGH, told
+from fault_runs import THOROUGH, Told, told
 
 import vlabench
 from vlabench.errors import UsageError
 from vlabench.store import EPISODES, Run
 
 WORLD = "harness_fakes:FakeWorld"
+SLOW = "harness_fakes:SlowPolicy"
 PLANNED = 28
 GONE_S = 30.0
 """Seconds within which nothing of a run may be left; it takes two or three on a quiet machine."""
@@ -61,19 +61,18 @@ class Driver:
                 continue
         return found
 
-    def seconds_until_nothing_is_left(self) -> float:
+    def wait_until_nothing_is_left(self) -> None:
         began = time.monotonic()
         while self.left():
             assert time.monotonic() - began < GONE_S, self.left()
             time.sleep(0.1)
-        return time.monotonic() - began
 
 
 @pytest.fixture
 def drive(suite_file: Path) -> Iterator[Callable[..., Driver]]:
     begun: list[Driver] = []
 
-    def do(folder: Path, runner: str, policy: str = "harness_fakes:SlowPolicy") -> Driver:
+    def do(folder: Path, runner: str, policy: str = SLOW) -> Driver:
         begun.append(Driver(suite_file, folder, runner, policy))
         return begun[-1]
 
@@ -84,19 +83,16 @@ def drive(suite_file: Path) -> Iterator[Callable[..., Driver]]:
         driver.process.communicate()
 
 
-@contextmanager
-def _same_in_the_end(suite: Path, folder: Path) -> Iterator[None]:
-    """What is left after `folder`'s fault, and what the same command makes of it."""
-    yield
+def _in_the_end(suite: Path, folder: Path, policy: str = SLOW) -> tuple[Told, Told]:
+    """An undisturbed run, and what the same command makes of what the fault left in `folder`."""
     before = (folder / EPISODES).read_bytes()
     whole = before[: before.rfind(b"\n") + 1]
     options = {"world": WORLD, "runner": "serial"}
-    policy = "harness_fakes:SlowPolicy"
     run = vlabench.evaluate(policy, str(suite), out=folder, **options)
     assert (folder / EPISODES).read_bytes().startswith(whole)
     assert len(run.records) == PLANNED
     expected = vlabench.evaluate(policy, str(suite), out=folder.parent / "expected", **options)
-    assert told(run) == told(expected)
+    return told(expected), told(run)
 
 
 STOPS = {
@@ -116,26 +112,26 @@ def test_a_run_that_is_told_to_stop_stops_in_good_order(
 ) -> None:
     number, runner, everybody = STOPS[name]
     folder = tmp_path / "run"
-    with _same_in_the_end(suite_file, folder):
-        driver = drive(folder, runner)
-        driver.wait_for_records(3)
-        (os.killpg if everybody else os.kill)(driver.process.pid, number)
-        _, errors = driver.process.communicate(timeout=60)
-        assert driver.process.returncode == 130, errors
-        info = Run.open(folder).info
-        assert 3 <= info.completed < PLANNED
-        assert errors.splitlines() == [
-            f"Stopped: {info.completed} of {PLANNED} episodes are kept in {folder}, and the same "
-            "command resumes."
-        ]
-        seconds = driver.seconds_until_nothing_is_left()
-    tell(f"{name}: exit code 130", 1, 0, f"nothing left running after {seconds:.1f} s")
+    driver = drive(folder, runner)
+    driver.wait_for_records(3)
+    (os.killpg if everybody else os.kill)(driver.process.pid, number)
+    _, errors = driver.process.communicate(timeout=60)
+    assert driver.process.returncode == 130, errors
+    info = Run.open(folder).info
+    assert 3 <= info.completed < PLANNED
+    assert errors.splitlines() == [
+        f"Stopped: {info.completed} of {PLANNED} episodes are kept in {folder}, and the same "
+        "command resumes."
+    ]
+    driver.wait_until_nothing_is_left()
+    tell(f"{name}: exit code 130", 1, *_in_the_end(suite_file, folder))
 
 
 def test_who_asks_twice_waits_for_nothing(
     drive: Callable[..., Driver], tmp_path: Path, suite_file: Path, tell: Callable[..., None]
 ) -> None:
-    driver = drive(tmp_path / "run", "serial", "fault_fakes:StickyPolicy")
+    policy, folder = "fault_fakes:StickyPolicy", tmp_path / "run"
+    driver = drive(folder, "serial", policy)
     driver.wait_for_records(3)
     driver.process.send_signal(signal.SIGINT)
     assert driver.process.stdout is not None
@@ -143,34 +139,23 @@ def test_who_asks_twice_waits_for_nothing(
     driver.process.send_signal(signal.SIGINT)
     driver.process.communicate(timeout=20)
     assert driver.process.returncode == -signal.SIGINT
-    assert len(Run.open(tmp_path / "run").records) >= 3
-    tell("Ctrl-C twice: the process ends at once", 1, 0)
+    assert 3 <= len(Run.open(folder).records) < PLANNED
+    tell("Ctrl-C twice: the process ends at once", 1, *_in_the_end(suite_file, folder, policy))
 
 
 def test_a_killed_driver_leaves_nobody_and_two_never_write_to_one_folder(
     drive: Callable[..., Driver], suite_file: Path, tmp_path: Path, tell: Callable[..., None]
 ) -> None:
     folder = tmp_path / "run"
-    with _same_in_the_end(suite_file, folder):
-        driver = drive(folder, "ray")
-        driver.wait_for_records(3)
-        before = (folder / EPISODES).read_bytes()
-        with pytest.raises(UsageError, match="Another run is writing to"):
-            vlabench.evaluate(
-                "harness_fakes:SlowPolicy",
-                str(suite_file),
-                out=folder,
-                world=WORLD,
-                runner="serial",
-            )
-        assert (folder / EPISODES).read_bytes().startswith(before)
-        driver.process.kill()
-        driver.process.wait()
-    seconds = driver.seconds_until_nothing_is_left()
-    tell("a second driver on the folder: refused while the first lives", 1, 0)
-    tell(
-        "kill -9 of the driver on Ray",
-        1,
-        0,
-        f"its workers are gone {seconds:.1f} s after the run was taken up to its end",
-    )
+    driver = drive(folder, "ray")
+    driver.wait_for_records(3)
+    before = (folder / EPISODES).read_bytes()
+    with pytest.raises(UsageError, match="Another run is writing to"):
+        vlabench.evaluate(SLOW, str(suite_file), out=folder, world=WORLD, runner="serial")
+    assert (folder / EPISODES).read_bytes().startswith(before)
+    driver.process.kill()
+    driver.process.wait()
+    both = _in_the_end(suite_file, folder)
+    driver.wait_until_nothing_is_left()
+    fault = "a second driver is refused while the first, on Ray, lives; kill -9 of the first"
+    tell(fault, 1, *both)

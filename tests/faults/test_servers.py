@@ -82,9 +82,9 @@ class Served:
 def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
     begun: list[Served] = []
 
-    def do(times: int, away_s: float | None) -> str:
-        port, marks = free_port(), tmp_path / "marks"
-        marks.mkdir()
+    def do(times: int, away_s: float | None, port: int = 0) -> str:
+        port, marks = port or free_port(), tmp_path / "marks"
+        marks.mkdir(exist_ok=True)
         begun.append(Served(port, marks, times, away_s))
         until = time.monotonic() + 60
         while not listens(port):
@@ -120,11 +120,11 @@ def test_a_server_that_is_away_for_a_while_costs_the_attempts_that_it_was_servin
     run = evaluate("run", url)
     assert run.valid
     assert len(run.attempts) == 1
-    assert told(run) == told(evaluate("whole", url))
-    tell(f"the policy's server is killed and comes back after {AWAY_S:g} s", 1, 0)
+    fault = f"the policy's server is killed and comes back after {AWAY_S:g} s"
+    tell(fault, 1, told(evaluate("whole", url)), told(run))
 
 
-def test_a_server_that_stays_away_ends_the_run_soon(
+def test_a_server_that_stays_away_ends_the_run_soon_and_it_resumes(
     serve: Callable[..., str],
     evaluate: Callable[..., Run],
     monkeypatch: pytest.MonkeyPatch,
@@ -135,9 +135,14 @@ def test_a_server_that_stays_away_ends_the_run_soon(
     monkeypatch.setattr(patience, "PAUSE_S", 0.01)
     with pytest.raises(InvalidRunError, match="cannot be reached"):
         evaluate("run", url, away_s=1.0, attempts=2)
-    run = Run.open(tmp_path / "run")
-    assert len(run.attempts) == 30
-    tell("the policy's server never comes back: the run stops, and resumes", 1, 0)
+    stopped = Run.open(tmp_path / "run")
+    assert len(stopped.attempts) == 30
+    assert stopped.missing
+    assert serve(0, None, int(url.rpartition(":")[2])) == url
+    run = evaluate("run", url, away_s=1.0, attempts=2)
+    assert run.attempts == stopped.attempts
+    expected = told(evaluate("whole", url, away_s=1.0, attempts=2))
+    tell("the policy's server stays away: the run stops, and resumes", 1, expected, told(run))
 
 
 @contextmanager
@@ -178,7 +183,7 @@ def json_server(port: int, away_s: float = 30.0) -> JsonServer:
     )
 
 
-def test_a_rest_server_that_is_away_costs_nothing(tell: Callable[..., None]) -> None:
+def test_a_rest_server_that_is_away_costs_no_question() -> None:
     port = free_port()
     server = json_server(port)
     with http_server(port, []):
@@ -189,13 +194,12 @@ def test_a_rest_server_that_is_away_costs_nothing(tell: Callable[..., None]) -> 
         with http_server(port, []):
             back.wait(60)
 
-    thread = later(AWAY_S, again)
+    thread = later(1.0, again)
     try:
         assert server.post({}) == {}
     finally:
         back.set()
         thread.join()
-    tell(f"a REST server is away for {AWAY_S:g} s between two questions", 1, 0)
 
 
 def test_a_proxy_that_says_that_the_server_is_away_is_asked_again() -> None:
@@ -247,7 +251,7 @@ def zmq_server(port: int) -> Iterator[None]:
         thread.join()
 
 
-def test_a_zmq_server_that_is_away_costs_one_question(tell: Callable[..., None]) -> None:
+def test_a_zmq_server_that_is_away_costs_one_question() -> None:
     port = free_port()
     server = GrootServer(
         "mine", f"tcp://127.0.0.1:{port}", connect_timeout_s=0.3, timeout_s=5, token="", away_s=30
@@ -262,11 +266,91 @@ def test_a_zmq_server_that_is_away_costs_one_question(tell: Callable[..., None])
         with zmq_server(port):
             back.wait(60)
 
-    thread = later(AWAY_S, again)
+    thread = later(1.0, again)
     try:
         assert server.call("ping") == {}
     finally:
         back.set()
         thread.join()
         server.close()
-    tell(f"a ZeroMQ server is away for {AWAY_S:g} s", 1, 0)
+
+
+def rest_answers(port: int, count: int | None, stopping: threading.Event) -> None:
+    """Answers so many questions, or all until it is stopped."""
+    with HTTPServer(("127.0.0.1", port), Empty) as server:
+        server.timeout = 0.02
+        while not stopping.is_set() and (count is None or Empty.answered < count):
+            server.handle_request()
+
+
+def zmq_answers(port: int, count: int | None, stopping: threading.Event) -> None:
+    """The same over ZeroMQ."""
+    answered = 0
+    with zmq.Context() as context, context.socket(zmq.REP) as line:
+        line.bind(f"tcp://127.0.0.1:{port}")
+        while not stopping.is_set() and (count is None or answered < count):
+            if line.poll(20):
+                line.recv()
+                line.send(msgpack.packb({}))
+                answered += 1
+
+
+class Empty(BaseHTTPRequestHandler):
+    """Answers ``{}``, and counts."""
+
+    answered = 0
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+        Empty.answered += 1
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+ANSWERS = {
+    "RestPolicy": ("a REST server", "http", rest_answers, 0),
+    "ZeroMqPolicy": ("a ZeroMQ server", "tcp", zmq_answers, 1),
+}
+QUESTIONS = 8
+"""Answered before the server goes away: it is in the middle of an episode then."""
+
+
+@pytest.mark.parametrize("policy", ANSWERS)
+def test_a_server_that_is_asked_question_by_question_may_be_away(
+    policy: str, suite_file: Path, tmp_path: Path, tell: Callable[..., None]
+) -> None:
+    name, scheme, answers, attempts = ANSWERS[policy]
+    port, stopping = free_port(), threading.Event()
+
+    def evaluate(folder: str) -> Run:
+        return vlabench.evaluate(
+            f"fault_fakes:{policy}",
+            str(suite_file),
+            policy_args={"url": f"{scheme}://127.0.0.1:{port}"},
+            world=WORLD,
+            runner="serial",
+            limit=6,
+            out=tmp_path / folder,
+        )
+
+    def lives() -> None:
+        answers(port, QUESTIONS, stopping)
+        stopping.wait(AWAY_S)
+        answers(port, None, stopping)
+
+    Empty.answered = 0
+    thread = threading.Thread(target=lives)
+    thread.start()
+    try:
+        run, whole = evaluate("run"), evaluate("whole")
+    finally:
+        stopping.set()
+        thread.join()
+    assert len(run.attempts) == attempts
+    assert whole.attempts == []
+    tell(f"{name} is away for {AWAY_S:g} s between two questions", 1, told(whole), told(run))
