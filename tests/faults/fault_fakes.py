@@ -48,6 +48,16 @@ class FaultyPolicy(FakePolicy):
         return super().actions(observation)
 
 
+class EndedWhileMadePolicy(FaultyPolicy):
+    """Goes wrong while a worker makes it; the driver, which asks what it declares, is spared."""
+
+    def __init__(self, way: str, folder: str, times: int = 1, each: int = 3) -> None:
+        super().__init__(way, folder, times=0)
+        main = str(getattr(sys.modules["__main__"], "__file__", ""))
+        if main.endswith("default_worker.py") and due(self.folder, times, each, "made"):
+            go_wrong(way)
+
+
 class BatchedFaultyPolicy(BatchedPolicy):
     """The same for several sessions at once, so that it lives in an inference actor."""
 
@@ -82,6 +92,11 @@ def go_wrong(way: str) -> None:
     """Dies, or hangs in one of the ways in which a process can."""
     if way == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif way == "told to end":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+    elif way == "interrupted":
+        raise KeyboardInterrupt
     elif way == "sleeps":
         time.sleep(3600)
     elif way == "loops":

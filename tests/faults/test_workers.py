@@ -71,6 +71,28 @@ def test_a_killed_process_costs_attempts_and_no_records(
 
 
 @pytest.mark.usefixtures("_one_ray")
+@pytest.mark.parametrize("policy", DEATHS)
+@pytest.mark.parametrize("way", ["told to end"])
+def test_what_somebody_else_ends_is_no_error_of_the_policy(
+    policy: str, way: str, evaluate: Evaluate
+) -> None:
+    """SIGTERM raises SystemExit in a process of Ray's, and SIGINT KeyboardInterrupt."""
+    expected = told(evaluate("whole", policy, runner="serial"))
+    run = evaluate("run", policy, way, 1, workers=2)
+    assert told(run) == expected
+    assert [record.error for record in run.records if record.error] == []
+
+
+@pytest.mark.usefixtures("_one_ray")
+def test_a_worker_that_is_told_to_end_while_it_makes_its_policy_is_replaced(
+    evaluate: Evaluate,
+) -> None:
+    expected = told(evaluate("whole", "FaultyPolicy", runner="serial"))
+    run = evaluate("run", "EndedWhileMadePolicy", "told to end", 1, workers=2)
+    assert told(run) == expected
+
+
+@pytest.mark.usefixtures("_one_ray")
 @pytest.mark.parametrize("way", ["sleeps", "loops", "compiled code", "holds the interpreter"])
 def test_a_worker_that_hangs_is_given_up(
     way: str, evaluate: Evaluate, tell: Callable[..., None]

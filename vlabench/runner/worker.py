@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,8 @@ class Worker:
     def __init__(
         self, job: Job, hosts: Sequence[Any], step_timeout_s: float = STEP_TIMEOUT_S
     ) -> None:
+        # Ray's own handler raises SystemExit, which would be taken for the policy's
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
         links = [link(host) for host in hosts]
         self._job = job
         hosted = (lambda: HostedPolicy(links)) if links else None
