@@ -10,12 +10,15 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from harness_fakes import FakeEnvironment, FakePolicy, FakeWorld, SlowPolicy
 from inference_fakes import BatchedPolicy
 
+from vlabench.contract.specs import PolicySpec
+from vlabench.errors import InfrastructureError
 from vlabench.types import Observation
 
 STEP = 2
@@ -70,6 +73,34 @@ class BatchedFaultyPolicy(BatchedPolicy):
         if observation.step == STEP and due(self.folder, *counts):
             go_wrong(self.way)
         return super().actions(observation)
+
+
+class LonelyFaultyPolicy(BatchedFaultyPolicy):
+    """Answers one session at a time, and takes half a second for each first answer."""
+
+    def spec(self) -> PolicySpec:
+        return replace(super().spec(), max_batch=1)
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        if observation.step == 0:
+            time.sleep(0.5)
+        return super().actions(observation)
+
+
+class LostAndStuckPolicy(FaultyPolicy):
+    """Loses its server once, and takes for ever to be closed after that."""
+
+    lost = False
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        if observation.step == STEP and due(self.folder, self.times, 1, observation.episode_id):
+            self.lost = True
+            raise InfrastructureError("The server is gone.")
+        return FakePolicy.actions(self, observation)
+
+    def close(self) -> None:
+        if self.lost:
+            go_wrong(self.way)
 
 
 class StickyPolicy(SlowPolicy):
