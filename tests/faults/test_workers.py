@@ -109,8 +109,7 @@ def test_a_worker_that_hangs_is_given_up(
         assert any(error.startswith(words) for error in errors)
     else:
         words = (
-            "HungError: No step was made for 2 s; "
-            "the worker was ended, and where it hung is in "
+            "HungError: No step was made for 2 s; the worker was ended, and where it hung is in "
         )
         (told_of,) = [error for error in errors if error.startswith(words)]
         assert "deadlock" in Path(told_of.removeprefix(words).rstrip(".")).read_text()

@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vlabench.contract.wire import (
     Plain,
@@ -148,7 +148,8 @@ class PolicyHost:
             self._hung = loop.create_future()
         watched = watched and math.isfinite(self._timeout_s)
         done = loop.run_in_executor(self._thread, self._in_thread, task, watched)
-        await asyncio.wait({done, self._hung}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {done, self._hung}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if done.done():
             return await done
         raise HungError(

@@ -22,7 +22,6 @@ from vlabench.errors import (
 from vlabench.runner.batches import Answer
 from vlabench.types import ActionChunk, Compute, EpisodeStart, Observation
 
-
 T = TypeVar("T")
 
 
