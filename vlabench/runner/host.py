@@ -146,6 +146,8 @@ class PolicyHost:
         self._loop = loop = asyncio.get_running_loop()
         if self._hung is None or self._hung.get_loop() is not loop:
             self._hung = loop.create_future()
+        if self._hung.done():  # whoever asks now waits for this process to end, and for the next
+            await loop.create_future()
         watched = watched and math.isfinite(self._timeout_s)
         done = loop.run_in_executor(self._thread, self._in_thread, task, watched)
         either: set[asyncio.Future[Any]] = {done, self._hung}
