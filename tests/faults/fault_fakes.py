@@ -10,12 +10,15 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from harness_fakes import FakeEnvironment, FakePolicy, FakeWorld, SlowPolicy
 from inference_fakes import BatchedPolicy
 
+from vlabench.contract.specs import PolicySpec
+from vlabench.errors import InfrastructureError
 from vlabench.policies.groot_wire import GrootServer
 from vlabench.policies.http import JsonServer
 from vlabench.types import Observation
@@ -50,6 +53,16 @@ class FaultyPolicy(FakePolicy):
         return super().actions(observation)
 
 
+class EndedWhileMadePolicy(FaultyPolicy):
+    """Goes wrong while a worker makes it; the driver, which asks what it declares, is spared."""
+
+    def __init__(self, way: str, folder: str, times: int = 1, each: int = 3) -> None:
+        super().__init__(way, folder, times=0)
+        main = str(getattr(sys.modules["__main__"], "__file__", ""))
+        if main.endswith("default_worker.py") and due(self.folder, times, each, "made"):
+            go_wrong(way)
+
+
 class BatchedFaultyPolicy(BatchedPolicy):
     """The same for several sessions at once, so that it lives in an inference actor."""
 
@@ -62,6 +75,34 @@ class BatchedFaultyPolicy(BatchedPolicy):
         if observation.step == STEP and due(self.folder, *counts):
             go_wrong(self.way)
         return super().actions(observation)
+
+
+class LonelyFaultyPolicy(BatchedFaultyPolicy):
+    """Answers one session at a time, and takes half a second for each first answer."""
+
+    def spec(self) -> PolicySpec:
+        return replace(super().spec(), max_batch=1)
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        if observation.step == 0:
+            time.sleep(0.5)
+        return super().actions(observation)
+
+
+class LostAndStuckPolicy(FaultyPolicy):
+    """Loses its server once, and takes for ever to be closed after that."""
+
+    lost = False
+
+    def actions(self, observation: Observation) -> np.ndarray:
+        if observation.step == STEP and due(self.folder, self.times, 1, observation.episode_id):
+            self.lost = True
+            raise InfrastructureError("The server is gone.")
+        return FakePolicy.actions(self, observation)
+
+    def close(self) -> None:
+        if self.lost:
+            go_wrong(self.way)
 
 
 class StickyPolicy(SlowPolicy):
@@ -111,6 +152,11 @@ def go_wrong(way: str) -> None:
     """Dies, or hangs in one of the ways in which a process can."""
     if way == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif way == "told to end":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+    elif way == "interrupted":
+        raise KeyboardInterrupt
     elif way == "sleeps":
         time.sleep(3600)
     elif way == "loops":

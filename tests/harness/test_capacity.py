@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,11 @@ def test_it_is_told_what_bounds_the_workers(monkeypatch: pytest.MonkeyPatch) -> 
 def test_recycling_has_a_sense() -> None:
     with pytest.raises(UsageError, match="--recycle is -1"):
         check_options(job(), "ray", RunnerOptions(recycle=-1))
+    with pytest.raises(UsageError, match="--recycle is for workers"):
+        check_options(job(), "serial", RunnerOptions(recycle=0))
+    for seconds in (0.0, 0.01, 1e10, math.inf, math.nan):
+        with pytest.raises(UsageError, match=r"--step-timeout is .*; give seconds, 0.1 to 2592000"):
+            check_options(job(), "ray", RunnerOptions(step_timeout_s=seconds))
 
 
 CARDS = [Device(0, cuda=1), Device(1, cuda=0), Device(2), Device(3, software=True)]

@@ -26,7 +26,7 @@ from vlabench.leaderboard.rows import leaderboard_row
 from vlabench.plans import Plan
 from vlabench.policies.remote import Remote
 from vlabench.policies.websocket import Connection
-from vlabench.runner.host import Resident
+from vlabench.runner.resident import Resident
 from vlabench.store import Run
 from vlabench.testing import EXAMPLE_ENV
 from vlabench.types import VOLATILE_FIELDS, ActionChunk, Compute, EpisodeStart, Observation
@@ -198,7 +198,7 @@ def see(name: str) -> Observation:
 def test_a_host_counts_once_and_says_it_with_every_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[object] = []
     count = compute.count_parameters
-    counting = "vlabench.runner.host.count_parameters"
+    counting = "vlabench.runner.resident.count_parameters"
     monkeypatch.setattr(counting, lambda policy: counted.append(policy) or count(policy))
     resident = Resident(Torch)
     resident.reset(start("e"))

@@ -21,9 +21,10 @@ from vlabench.contract.wire import decode, encode
 from vlabench.errors import InfrastructureError, PlacementError, PolicyError, UsageError
 from vlabench.evaluation import Plan, plan
 from vlabench.runner import serial
-from vlabench.runner.host import PolicyHost, Resident
+from vlabench.runner.host import PolicyHost
 from vlabench.runner.inference import Ask, HostedPolicy, host_of, question
 from vlabench.runner.job import Finished, Job, LostAttempt, RunnerOptions, Station
+from vlabench.runner.resident import Resident
 from vlabench.testing import EXAMPLE_ENV
 from vlabench.types import (
     ActionChunk,

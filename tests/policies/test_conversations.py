@@ -20,7 +20,7 @@ from vlabench.errors import InfrastructureError, SessionLostError, UsageError
 from vlabench.policies.card import find_card
 from vlabench.policies.openpi import OpenPi
 from vlabench.policies.vla_eval import VlaEval
-from vlabench.runner.host import Resident
+from vlabench.runner.resident import Resident
 from vlabench.testing import EXAMPLE_ENV, check_policy
 from vlabench.types import ActionChunk, EpisodeStart, Observation
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first ends a run in good order, the second ends the process at once."""
+"""Ctrl-C, SIGTERM, SIGHUP: the first ends a run in good order, the second the process at once."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it; after SIGTERM too, for the run is as well off."""
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def resumable(planned: Plan) -> Iterator[None]:
-    """Ctrl-C or SIGTERM inside ends the command with a word about how to go on."""
-    here = _STOPPING if threading.current_thread() is threading.main_thread() else ()
+    """Ctrl-C, SIGTERM or SIGHUP inside ends the command with a word about how to go on."""
+    here = _listened_to() if threading.current_thread() is threading.main_thread() else ()
     before = [signal.signal(number, _stop) for number in here]
     try:
         yield
@@ -37,9 +37,14 @@ def resumable(planned: Plan) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _listened_to() -> tuple[signal.Signals, ...]:
+    """Those that nobody ignores: ``nohup`` has SIGHUP ignored."""
+    return tuple(each for each in _STOPPING if signal.getsignal(each) != signal.SIG_IGN)
+
+
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     """Whoever asks a second time wants no good order: what is on disk is safe anyway."""
-    for each in _STOPPING:
+    for each in _listened_to():
         signal.signal(each, signal.SIG_DFL)
     raise KeyboardInterrupt
 

@@ -168,10 +168,17 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 def last_words(text: str) -> str:
     """What pip complained of last, or else the end of what Ray says."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    plain = without_advice(re.sub(r"\x1b\[[0-9;]*m", "", text))
     lines = [" ".join(line.split()) for line in plain.splitlines() if line.strip()]
     complaints = [line for line in lines if line.startswith("ERROR:")]
     return " ".join(complaints[-3:] or lines[-2:]).rstrip(".")[-600:]
+
+
+def without_advice(text: str) -> str:
+    """What Ray says of a process that died, without its guesses, which are the same each time."""
+    return re.sub(
+        r"\s*(Some common causes include|There are some potential).*", "", text, flags=re.S
+    )
 
 
 def no_vlabench(error: BaseException | None) -> UsageError | None:

@@ -40,6 +40,7 @@ class Member:
     Attributes:
         actor: Its handle.
         node: The node that it came up on; empty until then.
+        log: The file there that its last words go to.
         turn: Its number among the workers of that node.
         episodes: How many it has run.
         first_bytes: Its memory after the first of them.
@@ -48,6 +49,7 @@ class Member:
 
     actor: Any
     node: str = ""
+    log: str = ""
     turn: int = 0
     episodes: int = 0
     first_bytes: int | None = None
@@ -168,20 +170,21 @@ class Crew:
         member = Member(make.remote(self._job, self._hosts.actors, self._step_timeout_s))
         self._coming[member.actor.where.remote()] = member
 
-    def _has_come(self, member: Member, node: str | None) -> None:
+    def _has_come(self, member: Member, place: tuple[str, str] | None) -> None:
         """Tells a worker its turn on its node, and lets it build what it needs."""
-        if node is None:
+        if place is None:
             return
+        node, member.log = place
         others = (*self._preparing.values(), *self._idle, *self._working)
         there = {other.turn for other in others if other.node == node}
         member.node, member.turn = node, next(turn for turn in count() if turn not in there)
         taken = self._hosts.cards_on(node)
         self._preparing[member.actor.prepare.remote(member.turn, taken)] = member
 
-    def _answer(self, future: Any) -> str | None:
-        """The node of a worker that is starting; None if it died."""
+    def _answer(self, future: Any) -> tuple[str, str] | None:
+        """The node and the log of a worker that is starting; None if it died."""
         try:
-            node: str = ray.get(future)
+            place: tuple[str, str] = ray.get(future)
         except ray.exceptions.RayTaskError as error:
             raise cause_of(error) from error
         except ray.exceptions.RayError as error:
@@ -198,7 +201,7 @@ class Crew:
                 f"{FAILED_STARTS} workers in a row died before they could run an episode, the last "
                 f"because of: {last_words(str(error))}."
             ) from error
-        return node
+        return place
 
     def _is_over(self, member: Member, answer: Answer, waiting: int) -> bool:
         """Whether a worker that has ended an episode ends with it."""

@@ -22,7 +22,7 @@ import ray.exceptions
 from vlabench.contract.wire import encode
 from vlabench.errors import InfrastructureError, UsageError
 from vlabench.hashing import canonical_json
-from vlabench.runner.cluster import last_words, no_vlabench
+from vlabench.runner.cluster import last_words, no_vlabench, without_advice
 from vlabench.runner.host import PolicyHost
 from vlabench.runner.inference import Ask, HostedPolicy, host_of
 from vlabench.runner.job import Job, RunnerOptions
@@ -202,7 +202,7 @@ _BEGINNINGS = ("spec", "reset")
 
 
 def _lost(error: Exception) -> InfrastructureError:
-    reason = " ".join(str(error).split())[:300]
+    reason = " ".join(without_advice(str(error)).split())[-300:].rstrip(".")
     return InfrastructureError(f"The policy's process was lost ({reason}).")
 
 

@@ -212,7 +212,7 @@ class Station:
 
         Where a server is gone nothing is built; the episode will say so.
         """
-        with suppress(InfrastructureError):
+        with suppress(InfrastructureError, KeyboardInterrupt):
             self._parts = self._parts or self._build()
 
     def attempt(self, episode: EpisodeSpec, attempt: int) -> Event:
@@ -233,9 +233,23 @@ class Station:
             self._parts = None  # to close what hangs might hang
             return LostAttempt(episode, attempt, f"{type(error).__name__}: {error}", hung=True)
         except InfrastructureError as error:
-            self.close()
+            hung = not self.closes()
             said, hopeless = f"{type(error).__name__}: {error}", isinstance(error, BrokenSceneError)
-            return LostAttempt(episode, attempt, said, hopeless=hopeless)
+            return LostAttempt(episode, attempt, said, hung=hung, hopeless=hopeless)
+        except KeyboardInterrupt:
+            if not self.deadly:  # else nobody sits at this process
+                raise
+            self._parts = None
+            return LostAttempt(episode, attempt, "The worker was told to stop.", hung=True)
+
+    def closes(self) -> bool:
+        """Frees the environment and the policy; whether that came to an end."""
+        try:
+            with watching(self.step_timeout_s, deadly=self.deadly):
+                self.close()
+        except HungError:
+            return False
+        return True
 
     def close(self) -> None:
         """Frees the environment and the policy."""

@@ -25,6 +25,7 @@ from vlabench.runner.capacity import (
     capacity,
 )
 from vlabench.runner.job import Job, RunnerOptions
+from vlabench.runner.watchdog import LONGEST_S, SHORTEST_S
 
 WORKER_ENVIRONMENT = {
     "LP_NUM_THREADS": "0",
@@ -112,9 +113,10 @@ def check_options(job: Job, runner: str, options: RunnerOptions) -> None:
             f"An inference actor cannot have {options.gpus} GPUs; give a fraction of one, or a "
             "whole number."
         )
-    if not 0 < options.step_timeout_s < math.inf:
+    if not SHORTEST_S <= options.step_timeout_s <= LONGEST_S:
         raise UsageError(
-            f"--step-timeout is {options.step_timeout_s:g}; give a number of seconds above 0."
+            f"--step-timeout is {options.step_timeout_s:g}; give seconds, {SHORTEST_S:g} to "
+            f"{LONGEST_S:.0f} (30 days)."
         )
     if not 0 <= options.batch_wait_ms < math.inf:
         raise UsageError(f"--batch-wait-ms is {options.batch_wait_ms}; give 0 or more.")
@@ -189,12 +191,14 @@ def _check_serial(job: Job, options: RunnerOptions) -> None:
         "--gpus": options.gpus,
         "--render-device": options.render_device,
     }
-    for option, value in asked.items():
-        if value:
-            raise UsageError(
-                f"{option} is for workers and actors, and --runner serial has none; leave it out, "
-                "or use --runner ray."
-            )
+    given = [option for option, value in asked.items() if value]
+    if options.recycle is not None:
+        given.append("--recycle")
+    for option in given:
+        raise UsageError(
+            f"{option} is for workers and actors, and --runner serial has none; leave it out, "
+            "or use --runner ray."
+        )
     if job.requires:
         raise UsageError(
             f"The policy {job.policy!r} needs packages of its own ({', '.join(job.requires)}), "

@@ -8,7 +8,9 @@ the trace.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -22,6 +24,7 @@ from vlabench.runner.hosts import CLOSING_SECONDS, Hosts
 from vlabench.runner.inference import host_of
 from vlabench.runner.job import Event, Job, LostAttempt, RunnerOptions
 from vlabench.runner.order import Line, Turn
+from vlabench.runner.watchdog import WRITTEN_AT_THE_END
 from vlabench.runner.worker import Answer
 from vlabench.types import EpisodeSpec
 
@@ -42,6 +45,7 @@ class Pool:
     def __init__(self, job: Job, size: int, hosts: Hosts, options: RunnerOptions) -> None:
         self._crew = Crew(job, size, hosts, options)
         self._hosts = hosts
+        self._step_timeout_s = options.step_timeout_s
         self._size = size
         self._ahead = None if options.ahead is None else options.ahead * size
         self._busy: dict[Any, tuple[Member, Turn]] = {}
@@ -100,7 +104,7 @@ class Pool:
         member, turn = self._busy.pop(future)
         answer = received(future)
         if isinstance(answer, str):
-            return self._lost(member, turn, answer, line)
+            return self._lost(member, turn, self._hung(member) or answer, line)
         event = answer.event
         if isinstance(event, LostAttempt) and event.hung:
             self._crew.lost(member)
@@ -110,6 +114,16 @@ class Pool:
             return self._again(turn, event.error, line, hopeless=event.hopeless)
         line.over(turn)
         return event
+
+    def _hung(self, member: Member) -> str | None:
+        """What the watchdog of a worker that was lost wrote, if it is on this machine."""
+        with suppress(OSError):
+            if WRITTEN_AT_THE_END in Path(member.log).read_text(errors="replace"):
+                return (
+                    f"HungError: No step was made for {self._step_timeout_s:g} s; the worker was "
+                    f"ended, and where it hung is in {member.log}."
+                )
+        return None
 
     def _lost(self, member: Member, turn: Turn, reason: str, line: Line) -> LostAttempt:
         """Turns the loss of a worker into that of its attempt; here and nowhere else."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +13,10 @@ import ray
 from vlabench.runner.capacity import available_bytes, resident_bytes
 from vlabench.runner.egl import choose_device, draw_on
 from vlabench.runner.hosts import link
-from vlabench.runner.inference import HostedPolicy
+from vlabench.runner.inference import Ask, HostedPolicy
 from vlabench.runner.job import Event, Finished, Job, Station
 from vlabench.runner.placement import looks
-from vlabench.runner.watchdog import STEP_TIMEOUT_S, with_grace
+from vlabench.runner.watchdog import STEP_TIMEOUT_S, unwatched
 from vlabench.types import EpisodeSpec
 
 
@@ -48,20 +49,18 @@ class Worker:
     def __init__(
         self, job: Job, hosts: Sequence[Any], step_timeout_s: float = STEP_TIMEOUT_S
     ) -> None:
-        links = [link(host) for host in hosts]
+        # Ray's own handler raises SystemExit, which would be taken for the policy's
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+        links = [_watched_there(link(host)) for host in hosts]
         self._job = job
         hosted = (lambda: HostedPolicy(links)) if links else None
-        longest = step_timeout_s
-        if links:  # who hosts the policy gives up first
-            longest = with_grace(with_grace(step_timeout_s))
-        self._station = Station(job, hosted, longest, deadly=True)
+        self._station = Station(job, hosted, step_timeout_s, deadly=True)
 
-    def where(self) -> str:
-        """The node that it has come up on."""
-        node: str = ray.get_runtime_context().get_node_id()
-        return node
+    def where(self) -> tuple[str, str]:
+        """The node that it has come up on, and the file there that its last words go to."""
+        return ray.get_runtime_context().get_node_id(), os.path.realpath("/proc/self/fd/2")
 
-    def prepare(self, turn: int, taken: Collection[int]) -> str:
+    def prepare(self, turn: int, taken: Collection[int]) -> tuple[str, str]:
         """Builds what an episode needs, so that the first begins at once.
 
         Args:
@@ -84,4 +83,17 @@ class Worker:
 
     def close(self) -> None:
         """Frees the environment and the policy."""
-        self._station.close()
+        self._station.closes()
+
+
+def _watched_there(ask: Ask) -> Ask:
+    """Questions to an inference actor, which itself gives up a policy that hangs.
+
+    How long one waits there for its turn depends on how many workers ask, and must not count.
+    """
+
+    def do(what: str, data: bytes) -> bytes:
+        with unwatched():
+            return ask(what, data)
+
+    return do

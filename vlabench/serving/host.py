@@ -20,7 +20,7 @@ from vlabench.contract.policy import Policy
 from vlabench.contract.specs import PolicySpec
 from vlabench.errors import PolicyError, VlabenchError
 from vlabench.runner.batches import Answer, Batches, most_together
-from vlabench.runner.host import Resident
+from vlabench.runner.resident import Resident
 from vlabench.types import ActionChunk, EpisodeStart, Observation
 
 T = TypeVar("T")
