@@ -21,7 +21,7 @@ from vlabench.store import EPISODES, Run
 WORLD = "harness_fakes:FakeWorld"
 SLOW = "harness_fakes:SlowPolicy"
 PLANNED = 28
-GONE_S = 30.0
+GONE_S = 120.0
 """Seconds within which nothing of a run may be left; it takes two or three on a quiet machine."""
 
 

@@ -289,7 +289,8 @@ def test_an_episode_whose_server_died_runs_again(tmp_path):
         *("--policy-arg", f"folder={tmp_path}", "--policy-arg", "deaths=1"),
     )
     with serving(*murderous, "--port", "0") as (process, url):
-        station = Station(Job("harness_fakes:FakeWorld", "remote", {"url": url}, CONTEXT))
+        args = {"url": url, "away_s": 1.0}
+        station = Station(Job("harness_fakes:FakeWorld", "remote", args, CONTEXT))
         lost = station.attempt(episode, 0)
         assert isinstance(lost, LostAttempt)
         assert "closed the connection" in lost.error
