@@ -95,7 +95,8 @@ def draw(weights: Sequence[np.ndarray], path: Path) -> None:
         figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
         for number, mebibytes in enumerate(weights, start=1):
             axes.plot(np.arange(1, len(mebibytes) + 1), mebibytes, lw=1, label=f"worker {number}")
-        axes.set(xlabel="episodes of this worker", ylabel="resident memory (MiB)", ylim=(0, None))
+        top = 1.15 * max(mebibytes.max() for mebibytes in weights)
+        axes.set(xlabel="episodes of this worker", ylabel="resident memory (MiB)", ylim=(0, top))
         axes.set_title("Memory of workers that render, every episode in a new scene", loc="left")
         axes.legend(loc="lower right")
         figure.savefig(path, dpi=150)
